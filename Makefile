@@ -1,0 +1,49 @@
+# Every target brings its own set-up; a second call does not install again.
+VENV    ?= .venv
+PYTHON  ?= python3
+PROFILE ?= laptop
+DATA    ?=
+ARGS    ?=
+
+python    := $(VENV)/bin/python
+installed := $(VENV)/.installed
+# DATA=../shared/data reads local files instead of the profile's own source.
+overrides := profile=$(PROFILE) $(if $(DATA),data=local data.root=$(DATA)) $(ARGS)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup test check reproduce-table2 tables status clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "  variables: PROFILE=laptop|small|paper  DATA=<folder of local data>  ARGS=<any overrides>  PYTHON=python3.12"
+
+setup: $(installed) ## install the exact pins of requirements.txt into .venv
+
+$(installed): requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info[:2] <= (3, 13) else f"Python 3.11 to 3.13 is needed, this is {sys.version.split()[0]}: set PYTHON=python3.11")'
+	@test -x $(python) || $(PYTHON) -m venv $(VENV)
+	@echo "installing into $(VENV) (a few minutes, once) ..."
+	@$(python) -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+test: $(installed) ## the tests: no network, a few minutes
+	$(python) -m pytest $(ARGS)
+
+check: $(installed) ## ruff and mypy
+	$(python) -m ruff check .
+	$(python) -m ruff format --check .
+	$(python) -m mypy
+
+reproduce-table2: $(installed) ## train what is missing and print Table 2 (SuperGLUE: FT, PT, PT-2)
+	@status=0; $(python) -m experiments.run -m experiment=table2 $(overrides) || status=$$?; \
+	$(python) -m experiments.table2 $(overrides) && exit $$status
+
+tables: $(installed) ## remake the tables from the records that are there
+	$(python) -m experiments.table2 $(overrides)
+
+status: $(installed) ## what of the sweep is done, missing, failed
+	$(python) -m experiments.status experiment=table2 $(overrides)
+
+clean: ## remove the set-up, Hydra's and W&B's folders; records and tables stay
+	rm -rf $(VENV) outputs wandb .mypy_cache .ruff_cache .pytest_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

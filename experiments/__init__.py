@@ -1,0 +1,1 @@
+"""Entry points: `run` trains, and one small file a table or figure makes it from records."""

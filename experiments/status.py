@@ -1,0 +1,33 @@
+"""What of a sweep is done: `python -m experiments.status experiment=table2 profile=laptop`."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+
+from ptuning import launch, records
+from ptuning.config import RunConfig
+from ptuning.errors import InputError
+
+
+def state(config: RunConfig) -> str:
+    """The status in the run's record; failed or missing where there is none."""
+    record = records.find(config)
+    if record is not None:
+        return str(record["status"])
+    return "failed" if records.failure_path(config).exists() else "missing"
+
+
+def main() -> None:
+    overrides = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
+    try:
+        states = {records.name(run): state(run) for run in launch.expand(overrides)}
+    except InputError as error:
+        sys.exit(f"error: {error}")
+    for name, one in states.items():
+        print(f"{one:14} {name}")
+    print(", ".join(f"{count} {one}" for one, count in Counter(states.values()).most_common()))
+
+
+if __name__ == "__main__":
+    main()

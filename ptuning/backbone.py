@@ -1,0 +1,172 @@
+"""The backbone: a pretrained encoder, its tokenizer and its shape. Every parameter of it is frozen when it is loaded;
+only `fine_tuning` unfreezes it (`Backbone.unfreeze`)."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import os
+from collections.abc import Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel
+from transformers.utils import logging
+
+from ptuning import injection, tiny
+from ptuning.config import BackboneConfig, TrainConfig
+from ptuning.errors import InputError
+from ptuning.injection import LayerPrompt
+from ptuning.layout import Batch
+
+PRECISION = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+class Backbone(nn.Module):
+    """A frozen encoder that takes embeddings and deep prompts and gives hidden states.
+
+    `pooler` holds the checkpoint's pooler weights (`dense.weight` `[H, H]`, `dense.bias` `[H]`) where it has them: the
+    pooler itself belongs to the head (`ptuning.heads`), which says whether it is used, frozen or trained.
+    """
+
+    def __init__(self, model: PreTrainedModel, tokenizer: Any, pooler: dict[str, Tensor] | None) -> None:
+        super().__init__()
+        config = model.config
+        self.model, self.tokenizer, self.pooler = model, tokenizer, pooler
+        self.layers: int = config.num_hidden_layers
+        self.heads: int = config.num_attention_heads
+        self.hidden: int = config.hidden_size
+        self.head_size: int = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+        self.embedding: int = model.get_input_embeddings().embedding_dim
+        self.attention = injection.attention_layers(model, self.layers)
+        self._accepted = set(inspect.signature(model.forward).parameters)
+        if not {"position_ids", "inputs_embeds"} <= self._accepted:
+            raise InputError(
+                f"backbone family {config.model_type!r} takes no position ids, so a prompt's place cannot be stated: "
+                "choose a family that does (bert, roberta, electra, ...)."
+            )
+        # RoBERTa counts positions from its padding id on, so the first real token has padding_idx + 1.
+        counts_from_padding = hasattr(model.embeddings, "create_position_ids_from_input_ids")
+        self.first_position: int = config.pad_token_id + 1 if counts_from_padding else 0
+        self.positions: int = config.max_position_embeddings - self.first_position
+        self.autocast: torch.dtype | None = None
+        self.fingerprint = fingerprint(model)
+        for parameter in self.parameters():
+            parameter.requires_grad_(False)
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.parameters()).device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return next(self.parameters()).dtype
+
+    def unfreeze(self, dtype: torch.dtype) -> None:
+        """Let every parameter train, in float32, computing in `dtype` (fine-tuning)."""
+        self.float()
+        self.autocast = None if dtype == torch.float32 else dtype
+        for parameter in self.parameters():
+            parameter.requires_grad_(True)
+
+    def words(self, batch: Batch) -> Tensor:
+        """The word embeddings `[B, T, E]` of a batch's tokens, without positions: what `inputs_embeds` expects."""
+        return self.model.get_input_embeddings()(batch.input_ids)
+
+    def forward(
+        self, embeds: Tensor, token_type_ids: Tensor, batch: Batch, prompts: Sequence[LayerPrompt | None]
+    ) -> Tensor:
+        """Hidden states `[B, T, H]` of `embeds` `[B, T, E]`, each layer attending to its entry of `prompts` too."""
+        injection.set_prompts(self.attention, prompts)
+        inputs = {
+            "inputs_embeds": embeds,
+            "attention_mask": batch.attention_mask,
+            "position_ids": batch.position_ids,
+        }
+        if "token_type_ids" in self._accepted:
+            inputs["token_type_ids"] = token_type_ids
+        computing = torch.autocast(self.device.type, self.autocast) if self.autocast else nullcontext()
+        with computing:
+            return self.model(**inputs).last_hidden_state
+
+
+def load(config: BackboneConfig, train: TrainConfig, attention: str = "sdpa", device: str = "cpu") -> Backbone:
+    """The backbone of `config` on `device`, frozen, with the dropout of `train`, in its precision.
+
+    Raises InputError where the checkpoint cannot be had, lacks weights, or belongs to a family that prompts do not
+    reach.
+    """
+    model, tokenizer, missing = _pretrained(config, train.backbone_dropout, f"prompted_{attention}")
+    pooler = None
+    if getattr(model, "pooler", None) is not None:
+        if not any(name.startswith("pooler.") for name in missing):
+            pooler = {name: tensor.clone() for name, tensor in model.pooler.state_dict().items()}
+        model.pooler = None
+    if config.pooler == "frozen" and pooler is None:
+        raise InputError(
+            f"backbone.pooler=frozen, but {config.id} has no pooler weights and a frozen random one would make scores "
+            "depend on the seed unseen: choose backbone.pooler=none or trained."
+        )
+    if train.backbone_dropout == 0:
+        for module in model.modules():
+            if isinstance(module, nn.Dropout):
+                module.p = 0.0
+    return Backbone(model, tokenizer, pooler).to(device, PRECISION[train.precision]).eval()
+
+
+def fingerprint(model: nn.Module) -> str:
+    """A hash of every weight (name, shape, values), whatever file it came from."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(f"{name} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.detach().float().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _pretrained(config: BackboneConfig, dropout: float, attention: str) -> tuple[PreTrainedModel, Any, set[str]]:
+    if config.source == "random":
+        model, tokenizer = tiny.build(config.id, dropout, attention)
+        return model, tokenizer, {"pooler.dense.weight", "pooler.dense.bias"}
+    source = _folder(config)
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()  # missing weights are checked below, not left to a warning
+    try:
+        settings = AutoConfig.from_pretrained(source)
+        _set_dropout(settings, dropout)
+        model, report = AutoModel.from_pretrained(
+            source, config=settings, attn_implementation=attention, dtype=torch.float32, output_loading_info=True
+        )
+        tokenizer = AutoTokenizer.from_pretrained(source)
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"backbone.id={config.id}: the Hugging Face hub or folder gives no such model ({_first_line(error)}): "
+            "check the id and the network, or use a packaged backbone (backbone=minilm_l6)."
+        ) from error
+    missing = set(report["missing_keys"])
+    unexpected = sorted(name for name in missing if not name.startswith("pooler."))
+    if unexpected:
+        raise InputError(f"backbone.id={config.id}: the checkpoint lacks {', '.join(unexpected[:3])}: choose another.")
+    return model, tokenizer, missing
+
+
+def _folder(config: BackboneConfig) -> str:
+    if config.source == "packaged":
+        from ptuning import packaged
+
+        return str(packaged.materialise(config.id))
+    path = Path(os.path.expanduser(config.id))
+    return str(path) if path.is_dir() else config.id
+
+
+def _set_dropout(settings: Any, rate: float) -> None:
+    """The hidden dropout, as the authors set it (`hidden_dropout_prob`); attention dropout stays the checkpoint's."""
+    for key in ("hidden_dropout_prob", "dropout", "embedding_dropout", "mlp_dropout"):
+        if hasattr(settings, key):
+            setattr(settings, key, rate)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0].rstrip(".")

@@ -1,0 +1,130 @@
+"""What one run is, checked: the resolved Hydra config as typed, frozen objects.
+
+Method-specific keys (`prompt.*`) are checked by the method's own `Prompt` schema (`ptuning.methods`), task-specific
+ones (`task.options`) by the task, so that adding either touches no shared file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, NoReturn, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ptuning.errors import InputError
+
+
+class Schema(BaseModel):
+    """A frozen config node that refuses keys it does not know."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class BackboneConfig(Schema):
+    """The pretrained model. It is frozen, whatever is set here, unless the method is fine-tuning.
+
+    `pooler` is what stands between the real [CLS] and the head: `none`; `frozen` (the checkpoint's own, as frozen as
+    the backbone: refused where the checkpoint has none); `trained` (each run trains its own, starting from the
+    checkpoint's where it has one and from a seeded random one otherwise).
+    """
+
+    name: str
+    source: Literal["packaged", "hub", "random"]
+    id: str
+    pooler: Literal["none", "frozen", "trained"]
+
+
+class TaskConfig(Schema):
+    name: str
+    max_length: int = Field(ge=8, description="real tokens of a sequence, special tokens included, prompt excluded")
+    bundled: Literal["package", "miniature"]
+    options: dict[str, Any] = {}
+
+
+class DataConfig(Schema):
+    source: Literal["hub", "local", "package", "miniature"]
+    root: str | None = None
+    files: dict[str, str] | None = None
+    train_rows: int | None = Field(default=None, ge=1)
+    dev_rows: int | None = Field(default=None, ge=1)
+
+
+class TrainConfig(Schema):
+    epochs: int = Field(ge=1)
+    batch_size: int = Field(ge=1)
+    lr: float = Field(gt=0)
+    schedule: Literal["linear", "constant", "exponential"]
+    gamma: float = Field(gt=0, le=1, description="factor per epoch of the exponential schedule")
+    warmup: float = Field(ge=0, lt=1, description="share of the steps over which the rate rises linearly from 0")
+    weight_decay: float = Field(ge=0)
+    clip: float | None = Field(gt=0, description="largest gradient norm; null: no clipping")
+    head_dropout: float = Field(ge=0, lt=1)
+    backbone_dropout: float = Field(
+        ge=0, lt=1, description="hidden dropout of the backbone while training (its attention dropout stays as the "
+        "checkpoint says); 0 turns every dropout of the backbone off"
+    )  # fmt: skip
+    patience: int | None = Field(ge=1, description="epochs without a better dev score before stopping; null: never")
+    precision: Literal["fp32", "bf16", "fp16"]
+
+
+class RuntimeConfig(Schema):
+    """Where and how a run is carried out. Nothing here can change its number, rounding aside."""
+
+    device: str
+    results: Path
+    wandb: Literal["offline", "online", "disabled"]
+    wandb_project: str
+    progress: bool
+    save: bool = Field(description="keep the trained weights of the selected epoch as safetensors")
+    weights: Path
+    attention: Literal["sdpa", "eager"]
+    gradient_checkpointing: bool
+    eval_batch_size: int = Field(ge=1)
+
+
+class RunConfig(Schema):
+    """One (backbone, method, task, hyperparameters, seed): it ends in one record."""
+
+    backbone: BackboneConfig
+    task: TaskConfig
+    data: DataConfig
+    method: str
+    prompt: dict[str, Any] | None
+    train: TrainConfig
+    seed: int = Field(ge=0)
+    selection: str
+    runtime: RuntimeConfig
+
+
+S = TypeVar("S", bound=Schema)
+
+
+def parse(schema: type[S], values: Mapping[str, Any], prefix: str = "") -> S:
+    """`values` as a `schema` object; the first thing wrong with them becomes a one-sentence InputError."""
+    try:
+        return schema.model_validate(dict(values))
+    except ValidationError as error:
+        _refuse(error, schema, prefix)
+
+
+def _refuse(error: ValidationError, schema: type[BaseModel], prefix: str) -> NoReturn:
+    first = error.errors()[0]
+    path = [str(part) for part in first["loc"]]
+    key = ".".join([prefix, *path] if prefix else path)
+    if first["type"] == "extra_forbidden":
+        allowed = _keys(schema, path[:-1])
+        raise InputError(f"{key} is not a key of this config: allowed here are {', '.join(allowed)}.") from None
+    if first["type"] == "missing":
+        raise InputError(f"{key} is not set: give it a value.") from None
+    wrong = first["msg"].removeprefix("Value error, ")
+    raise InputError(f"{key}={first['input']!r} is refused: {wrong[0].lower() + wrong[1:]}.") from None
+
+
+def _keys(schema: type[BaseModel], path: list[str]) -> list[str]:
+    for part in path:
+        annotation = schema.model_fields[part].annotation
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            break
+        schema = annotation
+    return sorted(schema.model_fields)

@@ -1,0 +1,115 @@
+"""The one seam where deep prompts enter a backbone: transformers' attention interface.
+
+A registered attention function puts a layer's prompt keys and values before the layer's own, widens the mask, and
+calls the stock function. The model's code is untouched and no cache is involved, so depth is a matter of which
+layers hold a prompt, and gradient checkpointing simply calls the function again. Peers pass `past_key_values`
+instead, which gradient checkpointing silently drops and which has no notion of depth.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import eager_mask, sdpa_mask
+
+from ptuning.errors import InputError
+
+
+@dataclass(frozen=True)
+class LayerPrompt:
+    """What one layer's attention sees beside its own keys and values, for one batch.
+
+    key, value: `[B, A, P, D]`; visible: `[B, P]` boolean, None where every row sees all P (rows of lanes with a
+    shorter prompt, or none in this layer, see fewer).
+    """
+
+    key: Tensor
+    value: Tensor
+    visible: Tensor | None = None
+
+
+_watching: list[nn.Module] | None = None  # the attention modules seen so far, while `attention_layers` looks
+
+
+def _prompted(stock: Callable[[nn.Module], Callable[..., Any]]) -> Callable[..., Any]:
+    def attend(
+        module: nn.Module, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None, **rest: Any
+    ) -> Any:
+        if _watching is not None:
+            _watching.append(module)
+        prompt: LayerPrompt | None = getattr(module, "layer_prompt", None)
+        if prompt is not None:
+            attention_mask = _widen(attention_mask, prompt, query)
+            key = torch.cat([prompt.key.to(key.dtype), key], dim=2)
+            value = torch.cat([prompt.value.to(value.dtype), value], dim=2)
+        return stock(module)(module, query, key, value, attention_mask, **rest)
+
+    return attend
+
+
+def _widen(mask: Tensor | None, prompt: LayerPrompt, query: Tensor) -> Tensor | None:
+    """The mask `[B, 1, T, T]` (boolean, or additive) with the prompt's P columns before it: `[B, 1, T, P + T]`."""
+    batch, _, tokens, _ = query.shape
+    length = prompt.key.shape[2]
+    if mask is None:
+        if prompt.visible is None:
+            return None
+        mask = torch.ones(batch, 1, tokens, tokens, dtype=torch.bool, device=query.device)
+    visible = prompt.visible
+    if visible is None:
+        visible = torch.ones(batch, length, dtype=torch.bool, device=query.device)
+    columns = visible[:, None, None, :].expand(batch, 1, tokens, length)
+    if mask.dtype != torch.bool:
+        shut = torch.finfo(mask.dtype).min
+        columns = torch.zeros_like(columns, dtype=mask.dtype).masked_fill(~columns, shut)
+    return torch.cat([columns, mask.expand(batch, 1, tokens, -1)], dim=-1)
+
+
+def _eager(module: nn.Module) -> Callable[..., Any]:
+    return sys.modules[type(module).__module__].eager_attention_forward
+
+
+AttentionInterface.register("prompted_sdpa", _prompted(lambda module: sdpa_attention_forward))
+AttentionMaskInterface.register("prompted_sdpa", sdpa_mask)
+AttentionInterface.register("prompted_eager", _prompted(_eager))
+AttentionMaskInterface.register("prompted_eager", eager_mask)
+
+
+def attention_layers(model: PreTrainedModel, layers: int) -> list[nn.Module]:
+    """The self-attention module of each layer, first layer first, found by watching one forward pass.
+
+    Raises InputError for a family whose attention does not go through the interface: prompts would be ignored there
+    without a word.
+    """
+    global _watching
+    family = model.config.model_type
+    seen: list[nn.Module] = []
+    _watching = seen
+    try:
+        with torch.inference_mode():
+            device = next(model.parameters()).device
+            model(input_ids=torch.ones(1, 2, dtype=torch.long, device=device))
+    finally:
+        _watching = None
+    if len({id(module) for module in seen}) != layers or len(seen) != layers:
+        raise InputError(
+            f"backbone family {family!r} cannot take deep prompts: {len(seen)} of its {layers} layers call "
+            "transformers' attention interface; choose a family that does (bert, roberta, electra, ...)."
+        )
+    if any(getattr(module, "is_causal", False) for module in seen):
+        raise InputError(f"backbone family {family!r} is causal: choose a bidirectional encoder (bert, roberta, ...).")
+    return seen
+
+
+def set_prompts(attention: Sequence[nn.Module], prompts: Sequence[LayerPrompt | None]) -> None:
+    """Give each layer its prompt, or none. It stays until the next call, since checkpointed layers run again in the
+    backward pass."""
+    for module, prompt in zip(attention, prompts, strict=True):
+        module.layer_prompt = prompt  # type: ignore[assignment]

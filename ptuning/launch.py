@@ -1,0 +1,127 @@
+"""From overrides to runs: what a command line or a sweep asks for, checked whole before anything starts."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Sequence
+from itertools import product
+from pathlib import Path
+from typing import Any, cast
+
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import ConfigCompositionException, HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from ptuning import records
+from ptuning.config import RunConfig, parse
+from ptuning.errors import InputError
+from ptuning.run import check, run
+
+CONF = Path(__file__).parent.parent / "conf"
+
+
+def read(config: DictConfig) -> RunConfig:
+    """A composed Hydra config as a checked run. Raises InputError."""
+    try:
+        values = cast("dict[str, Any]", OmegaConf.to_container(config, resolve=True, throw_on_missing=True))
+    except OmegaConfBaseException as error:
+        raise InputError(f"{error.full_key} is not set: give it a value ({_first_line(error)}).") from None
+    parsed = parse(RunConfig, {key: values[key] for key in RunConfig.model_fields if key in values})
+    check(parsed)
+    return parsed
+
+
+def expand(overrides: Sequence[str]) -> list[RunConfig]:
+    """The runs of a sweep: of `overrides` with commas, and of an experiment's own `hydra.sweeper.params`.
+
+    Raises InputError for the first thing that is wrong with any of them.
+    """
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        runs = [read(_compose(job)) for job in _jobs(overrides)]
+    return list({records.run_id(run): run for run in runs}.values())
+
+
+def _jobs(overrides: Sequence[str]) -> list[list[str]]:
+    """One list of overrides a job, as Hydra's basic sweeper would make them."""
+    own = _compose([o for o in overrides if not _is_sweep(o)], hydra=True).hydra.sweeper.params or {}
+    given = {_key(override) for override in overrides}
+    params = [f"{key}={value}" for key, value in own.items() if key not in given]
+    return [list(job) for job in product(*(_choices(override) for override in [*params, *overrides]))]
+
+
+def _choices(override: str) -> list[str]:
+    parsed = _parse(override)
+    if not parsed.is_sweep_override():
+        return [override]
+    return [f"{parsed.get_key_element()}={value}" for value in parsed.sweep_string_iterator()]
+
+
+def _parse(override: str) -> Any:
+    try:
+        return OverridesParser.create().parse_override(override)
+    except HydraException as error:
+        raise InputError(f"{override!r} is not an override ({_first_line(error)}): write key=value.") from None
+
+
+def _is_sweep(override: str) -> bool:
+    return bool(_parse(override).is_sweep_override())
+
+
+def _key(override: str) -> str:
+    return str(_parse(override).key_or_group)
+
+
+def _compose(overrides: Sequence[str], hydra: bool = False) -> DictConfig:
+    try:
+        return compose("config", list(overrides), return_hydra_config=hydra)
+    except (ConfigCompositionException, HydraException) as error:
+        raise InputError(_composition_error(error)) from None
+
+
+def _composition_error(error: Exception) -> str:
+    text = str(error)
+    if found := re.search(r"Could not (?:find|load) '([^']+)/([^'/]+)'", text):
+        options = re.findall(r"^\t(\S+)$", text, re.MULTILINE)
+        return f"{found[1]}={found[2]} is unknown: choose one of {', '.join(options)}."
+    if found := re.search(r"Could not override '([^']+)'", text):
+        return _unknown_key(found[1])
+    return " ".join(text.split()).rstrip(".") + "."
+
+
+def _unknown_key(key: str) -> str:
+    whole = OmegaConf.to_container(compose("config"), resolve=False)
+    known = _keys(cast("dict[str, Any]", whole))
+    close = difflib.get_close_matches(key, known, 1)
+    near = sorted(name for name in known if name.rpartition(".")[0] == key.rpartition(".")[0])
+    hint = f"did you mean {close[0]}?" if close else f"known here are {', '.join(near or sorted(whole))}."  # type: ignore[arg-type]
+    return f"{key} is not a config key (for this method): {hint}"
+
+
+def _keys(node: dict[str, Any], prefix: str = "") -> list[str]:
+    names = []
+    for key, value in node.items():
+        names.append(f"{prefix}{key}")
+        if isinstance(value, dict):
+            names += _keys(value, f"{prefix}{key}.")
+    return names
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0].rstrip(".")
+
+
+def launch(config: RunConfig) -> records.Record:
+    """The record of a run: the one that is there, or else a new one. A failure leaves a failure record."""
+    found = records.find(config)
+    if found is not None:
+        return found
+    try:
+        return run([config])[0]
+    except Exception as error:
+        records.write_failure(config, error)
+        raise

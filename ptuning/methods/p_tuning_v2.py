@@ -1,0 +1,47 @@
+"""P-Tuning v2 (Liu et al., 2022, section 3): learned keys and values in every chosen layer. The tables' PT-2 column.
+
+As the authors' code: a key and a value vector per layer, position and head; normal initialisation, std 0.02; dropout
+on them, elementwise and per example; an MLP reparameterization where asked for. Differs from it: depth can be any set
+of layers; position ids can be kept; keys and values enter through the attention interface, so nothing is forked.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from ptuning import depth, prompts
+from ptuning.layout import Layout
+from ptuning.methods.base import DeepRows, Method
+from ptuning.seeds import SeededDropout
+
+if TYPE_CHECKING:
+    from ptuning.backbone import Backbone
+
+
+class PTuningV2(Method):
+    class Prompt(prompts.PromptConfig):
+        layers: str | int | list[int]
+
+    def __init__(self, prompt: Prompt, backbone: Backbone, random: torch.Generator, noise: torch.Generator) -> None:
+        super().__init__(prompt, backbone, random, noise)
+        self.layout = Layout(0, prompt.length, prompt.placement, prompt.positions)
+        self.layers = depth.layers(prompt.layers, backbone.layers)
+        self.shape = (prompt.length, len(self.layers), 2, backbone.heads, backbone.head_size)
+        width = len(self.layers) * 2 * backbone.heads * backbone.head_size
+        self.producer = prompts.produce(prompt, width, backbone.hidden, random)
+        self.dropout = SeededDropout(prompt.dropout, noise)
+
+    def deep_prompts(self, rows: int) -> DeepRows:
+        """Produced once a step, then shared by all `rows`: layer -> `[2, B, A, P, D]`."""
+        produced = self.producer().view(self.shape).permute(1, 2, 3, 0, 4)  # [L, 2, A, P, D]
+        shared = produced[:, :, None].expand(-1, -1, rows, -1, -1, -1)
+        return dict(zip(self.layers, self.dropout(shared), strict=True))
+
+    def folded(self) -> dict[str, Tensor]:
+        return prompts.fold(self.producer)
+
+    def load_folded(self, state: dict[str, Tensor]) -> None:
+        self.producer.load_state_dict(state)

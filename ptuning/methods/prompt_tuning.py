@@ -1,0 +1,59 @@
+"""Prompt Tuning (Lester et al., 2021): learned embeddings stand among the input tokens. The tables' PT column.
+
+Differs from that paper: an encoder with a [CLS] head, as in the P-Tuning v2 tables, not a text-to-text T5; normal
+initialisation. Differs from the P-Tuning v2 code's PT baseline: that code embeds the input twice (word, position and
+type embeddings and LayerNorm, then positions, types and LayerNorm again), which handicaps PT.
+`prompt.double_embedding: true` does the same, types of the second pass set to 0 as there.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from ptuning import prompts
+from ptuning.layout import Batch, Layout
+from ptuning.methods.base import Method
+from ptuning.seeds import SeededDropout
+
+if TYPE_CHECKING:
+    from ptuning.backbone import Backbone
+
+
+class PromptTuning(Method):
+    class Prompt(prompts.PromptConfig):
+        double_embedding: bool
+
+    def __init__(self, prompt: Prompt, backbone: Backbone, random: torch.Generator, noise: torch.Generator) -> None:
+        super().__init__(prompt, backbone, random, noise)
+        self.layout = Layout(prompt.length, prompt.length, prompt.placement, prompt.positions)
+        self.producer = prompts.produce(prompt, backbone.embedding, backbone.embedding, random)
+        self.dropout = SeededDropout(prompt.dropout, noise)
+        self.double_embedding = prompt.double_embedding
+
+    def embed(self, backbone: Backbone, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Token embeddings with prompt row `slots` wherever that is not -1: `[B, T, E]`."""
+        tokens, types = backbone.words(batch), batch.token_type_ids
+        if self.double_embedding:
+            tokens, types = _embedded_once(backbone, batch), torch.zeros_like(types)
+        prompt = self.producer().to(tokens.dtype).expand(len(tokens), -1, -1)  # [B, P, E]
+        slots = batch.slots.clamp(min=0)[..., None].expand(-1, -1, prompt.shape[-1])
+        placed = self.dropout(prompt).gather(1, slots)  # [B, T, E]
+        return torch.where((batch.slots >= 0)[..., None], placed, tokens), types
+
+    def folded(self) -> dict[str, Tensor]:
+        return prompts.fold(self.producer)
+
+    def load_folded(self, state: dict[str, Tensor]) -> None:
+        self.producer.load_state_dict(state)
+
+
+def _embedded_once(backbone: Backbone, batch: Batch) -> Tensor:
+    """The embedding module's whole output `[B, T, E]` at the positions that the tokens have without a prompt."""
+    real = (batch.slots < 0).long()
+    positions = ((real.cumsum(1) - 1) * real).clamp(max=backbone.positions - 1) + backbone.first_position
+    return backbone.model.embeddings(
+        input_ids=batch.input_ids, token_type_ids=batch.token_type_ids, position_ids=positions
+    )

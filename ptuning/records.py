@@ -1,0 +1,134 @@
+"""Records: the JSON file that a finished run leaves, and a run's identity.
+
+A run's id hashes what can change its number and nothing else: not paths, devices, lanes or W&B. A record is written
+last and atomically, so that it exists only if the run finished. A failed run leaves `<name>.failed.json` instead,
+which does not keep it from being launched again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import subprocess
+import traceback
+from collections.abc import Iterator
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from ptuning import tasks
+from ptuning.config import RunConfig
+from ptuning.errors import InputError
+from ptuning.files import write_atomic
+
+Record = dict[str, Any]
+
+PROTOCOL = 1  # raised when a change of this code can move every number
+_FAILED = ".failed.json"
+
+
+def identity(config: RunConfig) -> dict[str, Any]:
+    """Everything about a run that can change its number."""
+    task = tasks.load(config.task.name, **config.task.options)
+    backbone = config.backbone.model_dump()
+    if os.path.isdir(os.path.expanduser(config.backbone.id)):
+        backbone.pop("id")  # a local folder's path; its name stands for it, and the record holds its fingerprint
+    return {
+        "protocol": PROTOCOL,
+        "backbone": backbone,
+        "task": {**config.task.model_dump(exclude={"bundled"}), "version": task.version},
+        "data": config.data.model_dump(exclude={"root"}),
+        "method": config.method,
+        "prompt": config.prompt,
+        "train": config.train.model_dump(),
+        "seed": config.seed,
+    }
+
+
+def run_id(config: RunConfig) -> str:
+    """Ten hexadecimal digits that name the run."""
+    canonical = json.dumps(identity(config), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:10]
+
+
+def name(config: RunConfig) -> str:
+    """What the run's files are called: readable, and unique by the id at its end."""
+    return f"{config.task.name}-{config.backbone.name}-{config.method}-seed{config.seed}-{run_id(config)}"
+
+
+def path(config: RunConfig) -> Path:
+    return config.runtime.results / "runs" / f"{name(config)}.json"
+
+
+def failure_path(config: RunConfig) -> Path:
+    return path(config).with_suffix(_FAILED)
+
+
+def find(config: RunConfig) -> Record | None:
+    """The record of a finished run, None where there is none. Raises InputError where the file is not a record."""
+    file = path(config)
+    return read(file) if file.exists() else None
+
+
+def read(file: Path) -> Record:
+    """Raises InputError, naming the file, where it is not valid JSON or not a record."""
+    try:
+        record = json.loads(file.read_text())
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{file} is not valid JSON ({error}): delete it to run it again, or restore it.") from None
+    if not isinstance(record, dict) or not {"id", "status", "config", "history"} <= record.keys():
+        raise InputError(f"{file} is not a run's record: delete it to run it again, or restore it.")
+    return record
+
+
+def read_all(results: Path) -> Iterator[tuple[Path, Record]]:
+    """Every record of finished runs below `results`, in the order of their names."""
+    for file in sorted((results / "runs").glob("*.json")):
+        if not file.name.endswith(_FAILED):
+            yield file, read(file)
+
+
+def write(config: RunConfig, record: Record) -> Path:
+    """Write a finished run's record, and drop the mark of an earlier failure."""
+    file = path(config)
+    _write(file, record)
+    failure_path(config).unlink(missing_ok=True)
+    return file
+
+
+def write_failure(config: RunConfig, error: BaseException) -> Path:
+    """Leave word of what went wrong with a run."""
+    file = failure_path(config)
+    trace = "".join(traceback.format_exception(error))
+    _write(file, {"id": run_id(config), "status": "failed", "config": dump(config), "error": trace} | provenance())
+    return file
+
+
+def _write(file: Path, content: Record) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(file, json.dumps(content, indent=1, allow_nan=False) + "\n")
+
+
+def dump(config: RunConfig) -> dict[str, Any]:
+    """The resolved config as JSON, without where and how it was carried out."""
+    return config.model_dump(mode="json", exclude={"runtime"})
+
+
+@cache
+def provenance() -> dict[str, Any]:
+    """Versions, machine and code behind a run."""
+    packages = ("torch", "transformers", "datasets", "tokenizers", "numpy")
+    return {
+        "versions": {"python": platform.python_version()} | {package: version(package) for package in packages},
+        "machine": {"system": platform.system(), "processor": platform.machine(), "cores": os.cpu_count()},
+        "git": {"commit": _git("rev-parse", "HEAD"), "dirty": bool(_git("status", "--porcelain", "-uno"))},
+    }
+
+
+def _git(*arguments: str) -> str | None:
+    here = Path(__file__).parent
+    answer = subprocess.run(["git", *arguments], cwd=here, capture_output=True, text=True, check=False)
+    return answer.stdout.strip() if answer.returncode == 0 else None

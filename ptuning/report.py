@@ -1,0 +1,121 @@
+"""From records to cells, and from cells to Markdown, LaTeX and CSV. Knows no particular table."""
+
+from __future__ import annotations
+
+import json
+import re
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ptuning import records, select
+from ptuning.config import RunConfig
+from ptuning.files import write_atomic
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What the runs of one table cell gave.
+
+    `scores` holds one score a finished run, in percent; `expected` is how many runs the sweep asks for; `mean` and
+    `spread` (sample standard deviation) are None while a run is missing or diverged: a gap is never averaged over.
+    """
+
+    scores: tuple[float, ...]
+    expected: int
+    diverged: int
+    records: tuple[str, ...]
+    missing: tuple[str, ...]
+    source: str | None
+    train_examples: int | None
+    capped: bool
+    share: float | None
+
+    @property
+    def mean(self) -> float | None:
+        return statistics.fmean(self.scores) if len(self.scores) == self.expected else None
+
+    @property
+    def spread(self) -> float | None:
+        return statistics.stdev(self.scores) if self.mean is not None and self.expected > 1 else None
+
+    @property
+    def text(self) -> str:
+        """`71.2 ± 0.8`, `71.2` of a single run, or a gap: `-- (2/3)`."""
+        if self.mean is None:
+            gap = f"-- ({len(self.scores)}/{self.expected})"
+            return f"{gap} {self.diverged} diverged" if self.diverged else gap
+        return f"{self.mean:.1f}" + ("" if self.spread is None else f" ± {self.spread:.1f}")
+
+
+def cell(configs: Sequence[RunConfig], rule: str) -> Cell:
+    """The cell of the runs `configs`, each scored at the epoch that the selection rule named `rule` chooses.
+
+    Raises InputError where a record cannot be read.
+    """
+    found = [(config, records.find(config)) for config in configs]
+    done = [(config, record) for config, record in found if record is not None]
+    scored = [(config, record) for config, record in done if record["status"] != "diverged"]
+    facts: Mapping[str, Any] = done[0][1] if done else {}
+    return Cell(
+        scores=tuple(_score(record, rule) for _, record in scored),
+        expected=len(configs),
+        diverged=len(done) - len(scored),
+        records=tuple(records.path(config).name for config, _ in done),
+        missing=tuple(records.name(config) for config, record in found if record is None),
+        source=facts["data"]["source"] if facts else None,
+        train_examples=facts["data"]["train_examples"] if facts else None,
+        capped=any(config.data.train_rows is not None for config in configs),
+        share=statistics.fmean(record["parameters"]["share"] for _, record in done) if done else None,
+    )
+
+
+def _score(record: records.Record, rule: str) -> float:
+    scores = [epoch["dev"][record["metric"]] for epoch in record["history"]]
+    return scores[select.rule(rule)(scores)]
+
+
+def markdown(table: pd.DataFrame, notes: Sequence[str]) -> str:
+    return (
+        table.to_markdown(index=False, disable_numparse=True)
+        + "\n\n"
+        + "\n".join(f"{note}  " for note in notes)
+        + "\n"
+    )
+
+
+def latex(table: pd.DataFrame, caption: str, notes: Sequence[str]) -> str:
+    """A booktabs table; needs \\usepackage{booktabs, graphicx}."""
+    escaped = table.map(_tex).rename(columns=_tex)
+    body = escaped.style.hide(axis="index").to_latex(hrules=True, column_format="ll" + "r" * (len(table.columns) - 2))
+    below = " ".join(_tex(note) for note in notes)
+    return (
+        f"\\begin{{table*}}\n\\caption{{{_tex(caption)}}}\n\\resizebox{{\\textwidth}}{{!}}{{%\n{body}}}\n"
+        f"\\par\\smallskip\\footnotesize {below}\n\\end{{table*}}\n"
+    )
+
+
+_TEX = {
+    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$", "†": r"$^\dagger$", "‡": r"$^\ddagger$",
+    "ˢ": r"$^{s}$", "ᵘ": r"$^{u}$", "ᵈ": r"$^{d}$", "≈": r"$\approx$", "×": r"$\times$", "–": "--",
+}  # fmt: skip
+
+
+def _tex(text: object) -> str:
+    return re.sub("|".join(map(re.escape, _TEX)), lambda found: _TEX[found[0]], str(text)).replace("--", "{-}{-}")
+
+
+def write(folder: Path, name: str, rendered: Mapping[str, str], cells: Mapping[str, Any]) -> list[Path]:
+    """Write each rendering as `name.<ending>`, and beside them the sidecar `name.records.json`: what is behind each
+    cell."""
+    folder.mkdir(parents=True, exist_ok=True)
+    contents = {f"{name}.{ending}": text for ending, text in rendered.items()}
+    contents[f"{name}.records.json"] = json.dumps(cells, indent=1) + "\n"
+    for file, text in contents.items():
+        write_atomic(folder / file, text)
+    return [folder / file for file in contents]

@@ -1,0 +1,33 @@
+"""Named rules that choose the epoch a run is reported by. A rule sees the dev scores, one an epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from ptuning.errors import InputError
+
+
+def best_dev(scores: Sequence[float]) -> int:
+    """The P-Tuning v2 paper's rule: the epoch with the best dev score, the first of equals. It selects on the set
+    that it reports, so it flatters."""
+    return max(range(len(scores)), key=lambda index: (scores[index], -index))
+
+
+def last(scores: Sequence[float]) -> int:
+    """The last epoch: no selection."""
+    return len(scores) - 1
+
+
+RULES: dict[str, Callable[[Sequence[float]], int]] = {"best_dev": best_dev, "last": last}
+
+
+def rule(name: str) -> Callable[[Sequence[float]], int]:
+    """Raises InputError for a rule that there is not."""
+    if name not in RULES:
+        raise InputError(f"selection={name} is unknown: choose one of {', '.join(RULES)}.")
+    return RULES[name]
+
+
+def improved_within(scores: Sequence[float], patience: int) -> bool:
+    """Whether the best score was reached in the last `patience` epochs."""
+    return len(scores) - 1 - best_dev(scores) < patience

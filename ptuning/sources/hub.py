@@ -1,0 +1,35 @@
+"""Data sets on the Hugging Face hub."""
+
+from __future__ import annotations
+
+from ptuning.config import DataConfig
+from ptuning.errors import InputError
+from ptuning.tasks.base import Row, Task
+
+SPLITS = {"train": "train", "dev": "validation"}
+
+
+def rows(task: Task, data: DataConfig) -> dict[str, list[tuple[str, Row]]]:
+    """The hub's train and validation splits, as official rows.
+
+    Raises InputError where they cannot be loaded, whatever the reason.
+    """
+    return {split: _load(task, name) for split, name in SPLITS.items()}
+
+
+def _load(task: Task, split: str) -> list[tuple[str, Row]]:
+    import datasets  # slow to import, and only this source needs it
+
+    data_set, configuration = task.hub
+    try:
+        loaded = datasets.load_dataset(data_set, configuration, split=split)
+    except Exception as error:  # the library has no common base class: offline, unknown name, broken download, …
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise InputError(
+            f"data.source=hub: {data_set} ({configuration}, {split}) could not be loaded ({reason}): mend that, or"
+            " choose data=local data.root=<folder> or data=bundled."
+        ) from error
+    return [
+        (f"{data_set}/{configuration}/{split}:{number}", row)
+        for number, row in enumerate(task.official(dict(row) for row in loaded), 1)
+    ]

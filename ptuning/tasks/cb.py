@@ -1,0 +1,50 @@
+"""CB, the CommitmentBank (de Marneffe et al., 2019; SuperGLUE section 3): three-way entailment."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+
+from ptuning import fields
+from ptuning.metrics import accuracy, macro_f1
+from ptuning.tasks.base import Example, Row, Task, superglue
+from ptuning.words import PEOPLE, THINGS
+
+
+class CB(Task):
+    name = "cb"
+    version = 1
+    head = "classification"
+    labels = ("entailment", "contradiction", "neutral")  # the hub's order
+    metric = "accuracy"  # what Table 2 of P-Tuning v2 prints; SuperGLUE averages it with the macro F1
+    folder = "CB"
+    files = superglue("CB")
+    hub = ("aps/super_glue", "cb")
+
+    def examples(self, row: Row, where: str) -> list[Example]:
+        premise, hypothesis = fields.text(row, "premise", where), fields.text(row, "hypothesis", where)
+        return [Example(((premise, hypothesis),), fields.label(row, self.labels, where))]
+
+    def official(self, rows: Iterable[Row]) -> Iterator[Row]:
+        return ({**row, "label": self.labels[row["label"]]} for row in rows)
+
+    def score(self, examples: Sequence[Example], logits: np.ndarray) -> dict[str, float]:
+        labels, predictions = [example.label for example in examples], logits.argmax(axis=-1)
+        return {
+            "accuracy": accuracy(labels, predictions),
+            "f1_macro": macro_f1(labels, predictions, len(self.labels)),
+        }
+
+    def miniature(self, rng: random.Random) -> Iterator[Row]:
+        """Is the thing one that a person has, has not, or may get? Rotating the three changes the answer."""
+        while True:
+            person, things = rng.choice(PEOPLE), rng.sample(THINGS, 3)
+            for place, label in enumerate(self.labels):
+                has, lost, wants = things[-place:] + things[:-place]  # things[0] stands at `place`
+                yield {
+                    "premise": f"{person} has the {has}, lost the {lost} and wants the {wants}.",
+                    "hypothesis": f"{person} has the {things[0]}.",
+                    "label": label,
+                }

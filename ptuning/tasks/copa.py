@@ -1,0 +1,62 @@
+"""COPA (Roemmele et al., 2011; SuperGLUE section 3): which of two choices is the cause, or the effect?"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+
+from ptuning import fields
+from ptuning.errors import InputError
+from ptuning.metrics import accuracy
+from ptuning.tasks.base import Example, Row, Task, superglue
+from ptuning.words import PEOPLE, THINGS
+
+JOINERS = {"cause": "because", "effect": "so"}
+TALES = (  # question, premise, choice: of the premise's two things, the second is the one that the choice fits
+    ("effect", "{person} lost the {first} and found the {second}.", "{person} has the {thing}."),
+    ("cause", "{person} sold the {first} and uses the {second}.", "{person} kept the {thing}."),
+)
+
+
+class COPA(Task):
+    name = "copa"
+    version = 1
+    head = "choice"
+    labels = ("choice1", "choice2")
+    metric = "accuracy"
+    folder = "COPA"
+    files = superglue("COPA")
+    hub = ("aps/super_glue", "copa")
+
+    def examples(self, row: Row, where: str) -> list[Example]:
+        """One example with a sequence for each choice: (premise and joining word, choice)."""
+        question = fields.text(row, "question", where)
+        if question not in JOINERS:
+            raise InputError(
+                f"{where}: question {question!r} is not one of {', '.join(JOINERS)}: correct the line or remove it."
+            )
+        first = f"{fields.text(row, 'premise', where)} {JOINERS[question]}"
+        segments = tuple((first, fields.text(row, choice, where)) for choice in self.labels)
+        return [Example(segments, fields.label(row, (0, 1), where))]
+
+    def official(self, rows: Iterable[Row]) -> Iterator[Row]:
+        return iter(rows)
+
+    def score(self, examples: Sequence[Example], logits: np.ndarray) -> dict[str, float]:
+        return {"accuracy": accuracy([example.label for example in examples], logits.argmax(axis=-1))}
+
+    def miniature(self, rng: random.Random) -> Iterator[Row]:
+        """Swapping the two things in the premise flips the answer."""
+        while True:
+            (question, premise, choice), person = rng.choice(TALES), rng.choice(PEOPLE)
+            things = rng.sample(THINGS, 2)
+            for label, (second, first) in enumerate((things, things[::-1])):
+                yield {
+                    "premise": premise.format(person=person, first=first, second=second),
+                    "choice1": choice.format(person=person, thing=things[0]),
+                    "choice2": choice.format(person=person, thing=things[1]),
+                    "question": question,
+                    "label": label,
+                }

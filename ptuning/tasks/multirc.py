@@ -1,0 +1,78 @@
+"""MultiRC (Khashabi et al., 2018; SuperGLUE section 3): which of a question's answers are right?"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+
+import numpy as np
+
+from ptuning import fields
+from ptuning.metrics import exact_match_by_group, f1_over_answers
+from ptuning.tasks.base import Example, Row, Task, superglue
+from ptuning.words import PEOPLE, THINGS
+
+
+class MultiRC(Task):
+    name = "multirc"
+    version = 1
+    head = "classification"
+    labels = ("wrong", "right")
+    metric = "f1a"
+    folder = "MultiRC"
+    files = superglue("MultiRC")
+    hub = ("aps/super_glue", "multirc")
+
+    def examples(self, row: Row, where: str) -> list[Example]:
+        """One example an answer; the answers of one question are a group."""
+        passage = fields.record(row, "passage", where)
+        paragraph, number = fields.text(passage, "text", where), fields.integer(row, "idx", where)
+        return [
+            Example(
+                ((paragraph, f"{fields.text(question, 'question', where)} {fields.text(answer, 'text', where)}"),),
+                fields.label(answer, (0, 1), where),
+                group=(number, fields.integer(question, "idx", where)),
+            )
+            for question in fields.records(passage, "questions", where)
+            for answer in fields.records(question, "answers", where)
+        ]
+
+    def official(self, rows: Iterable[Row]) -> Iterator[Row]:
+        """The hub's rows are single answers; those of a paragraph follow one another."""
+        for paragraph, answers in groupby(rows, lambda row: row["idx"]["paragraph"]):
+            texts, questions = [], []
+            for question, same in groupby(answers, lambda row: row["idx"]["question"]):
+                group = list(same)
+                texts.append(group[0]["paragraph"])
+                questions.append(
+                    {
+                        "question": group[0]["question"],
+                        "answers": [
+                            {"text": row["answer"], "idx": row["idx"]["answer"], "label": row["label"]}
+                            for row in group
+                        ],
+                        "idx": question,
+                    }
+                )
+            yield {"idx": paragraph, "version": 1.1, "passage": {"text": texts[0], "questions": questions}}
+
+    def score(self, examples: Sequence[Example], logits: np.ndarray) -> dict[str, float]:
+        labels, predictions = [example.label for example in examples], logits.argmax(axis=-1)
+        return {
+            "f1a": f1_over_answers(labels, predictions),
+            "em": exact_match_by_group([example.group for example in examples], labels, predictions),
+        }
+
+    def miniature(self, rng: random.Random) -> Iterator[Row]:
+        """What was kept and what was lost? Swapping the two in the paragraph flips both answers."""
+        while True:
+            person, things = rng.choice(PEOPLE), rng.sample(THINGS, 2)
+            for kept, lost in (things, things[::-1]):
+                answers = [
+                    {"text": f"The {thing}", "idx": number, "label": int(thing == kept)}
+                    for number, thing in enumerate(things)
+                ]
+                question = {"question": f"What did {person} keep?", "answers": answers, "idx": 0}
+                text = f"{person} kept the {kept} but lost the {lost}."
+                yield {"version": 1.1, "passage": {"text": text, "questions": [question]}}

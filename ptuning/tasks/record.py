@@ -1,0 +1,102 @@
+"""ReCoRD (Zhang et al., 2018; SuperGLUE section 3): which entity of the passage fills the query's placeholder?"""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+
+from ptuning import fields
+from ptuning.errors import InputError
+from ptuning.metrics import best_over_golds, exact, token_f1
+from ptuning.tasks.base import Example, Row, Task, superglue
+from ptuning.words import PEOPLE, THINGS
+
+PLACEHOLDER = "@placeholder"
+
+
+class ReCoRD(Task):
+    name = "record"
+    version = 1
+    head = "classification"
+    labels = ("wrong", "right")
+    metric = "f1"
+    folder = "ReCoRD"
+    files = superglue("ReCoRD")
+    hub = ("aps/super_glue", "record")
+
+    def examples(self, row: Row, where: str) -> list[Example]:
+        """One example an entity and query; those of one query are a group.
+
+        `answer` is (entity, the texts of the right answers).
+        """
+        passage, number = fields.record(row, "passage", where), fields.integer(row, "idx", where)
+        text = fields.text(passage, "text", where)
+        # In alphabetical order, because the hub does not keep the order of the official file.
+        entities = sorted({fields.span(entity, text, where) for entity in fields.records(passage, "entities", where)})
+        examples = []
+        for qa in fields.records(row, "qas", where):
+            query, group = fields.text(qa, "query", where), (number, fields.integer(qa, "idx", where))
+            if not qa.get("answers"):
+                raise InputError(f"{where}: a query has no answers, as in test sets: use a labelled split.")
+            golds = tuple(fields.text(answer, "text", where) for answer in fields.records(qa, "answers", where))
+            if PLACEHOLDER not in query:
+                raise InputError(f"{where}: the query {query!r} has no {PLACEHOLDER}: correct the line or remove it.")
+            first = text.replace("@highlight\n", "- ")
+            examples += [
+                Example(((first, query.replace(PLACEHOLDER, name)),), int(name in golds), group, (name, golds))
+                for name in entities
+            ]
+        return examples
+
+    def official(self, rows: Iterable[Row]) -> Iterator[Row]:
+        """The hub's rows are single queries; those of a passage follow one another."""
+        for number, same in groupby(rows, lambda row: row["idx"]["passage"]):
+            queries = list(same)
+            text = queries[0]["passage"]
+            yield {
+                "idx": number,
+                "passage": {"text": text, "entities": [_first_span(name, text) for name in queries[0]["entities"]]},
+                "qas": [
+                    {
+                        "query": row["query"],
+                        "answers": [{**_first_span(name, text), "text": name} for name in row["answers"]],
+                        "idx": row["idx"]["query"],
+                    }
+                    for row in queries
+                ],
+            }
+
+    def score(self, examples: Sequence[Example], logits: np.ndarray) -> dict[str, float]:
+        """F1 and exact match of each query's most likely entity, by the logit of class "right" as the authors do."""
+        queries: dict[tuple[int, ...], list[int]] = defaultdict(list)
+        for index, example in enumerate(examples):
+            queries[example.group].append(index)
+        chosen = [examples[max(members, key=lambda index: logits[index, 1])].answer for members in queries.values()]
+        return {
+            "f1": 100 * float(np.mean([best_over_golds(token_f1, *answer) for answer in chosen])),
+            "em": 100 * float(np.mean([best_over_golds(exact, *answer) for answer in chosen])),
+        }
+
+    def miniature(self, rng: random.Random) -> Iterator[Row]:
+        """Who was given the thing? Swapping giver and taker in the passage flips the answer."""
+        while True:
+            people, thing = rng.sample(PEOPLE, 2), rng.choice(THINGS)
+            for giver, taker in (people, people[::-1]):
+                text = f"{giver} gave the {thing} to {taker}.\n@highlight\nA gift"
+                answer = {**_first_span(taker, text), "text": taker}
+                yield {
+                    "source": "miniature",
+                    "passage": {"text": text, "entities": [_first_span(name, text) for name in (giver, taker)]},
+                    "qas": [{"query": f"{PLACEHOLDER} has the {thing}.", "answers": [answer], "idx": 0}],
+                }
+
+
+def _first_span(name: str, text: str) -> dict[str, Any]:
+    """Where `name` first stands in `text`, its end inclusive."""
+    start = text.index(name)
+    return {"start": start, "end": start + len(name) - 1}

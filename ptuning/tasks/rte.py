@@ -1,0 +1,45 @@
+"""RTE (Dagan et al., 2006, and its three successors; SuperGLUE section 3): does the premise entail the hypothesis?"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+
+from ptuning import fields
+from ptuning.metrics import accuracy
+from ptuning.tasks.base import Example, Row, Task, superglue
+from ptuning.words import PEOPLE, THINGS
+
+
+class RTE(Task):
+    name = "rte"
+    version = 1
+    head = "classification"
+    labels = ("entailment", "not_entailment")  # the hub's order
+    metric = "accuracy"
+    folder = "RTE"
+    files = superglue("RTE")
+    hub = ("aps/super_glue", "rte")
+
+    def examples(self, row: Row, where: str) -> list[Example]:
+        premise, hypothesis = fields.text(row, "premise", where), fields.text(row, "hypothesis", where)
+        return [Example(((premise, hypothesis),), fields.label(row, self.labels, where))]
+
+    def official(self, rows: Iterable[Row]) -> Iterator[Row]:
+        return ({**row, "label": self.labels[row["label"]]} for row in rows)
+
+    def score(self, examples: Sequence[Example], logits: np.ndarray) -> dict[str, float]:
+        return {"accuracy": accuracy([example.label for example in examples], logits.argmax(axis=-1))}
+
+    def miniature(self, rng: random.Random) -> Iterator[Row]:
+        """Who paid has bought. Swapping buyer and seller in the premise flips the answer."""
+        while True:
+            (named, other), thing = rng.sample(PEOPLE, 2), rng.choice(THINGS)
+            for buyer, seller, label in ((named, other, "entailment"), (other, named, "not_entailment")):
+                yield {
+                    "premise": f"{buyer} paid {seller} for the {thing}.",
+                    "hypothesis": f"{named} bought the {thing}.",
+                    "label": label,
+                }

@@ -1,0 +1,73 @@
+"""WiC (Pilehvar and Camacho-Collados, 2019; SuperGLUE section 3): has the word one meaning in both sentences?"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import product
+
+import numpy as np
+
+from ptuning import fields
+from ptuning.errors import InputError
+from ptuning.metrics import accuracy
+from ptuning.tasks.base import Example, Row, Task, superglue
+
+SENSES = {  # word -> what goes with its first sense, and with its second
+    "bank": ("river water boat fish shore mud", "money loan cash credit debt savings"),
+    "bat": ("cave wing night owl fly animal", "ball game player baseball pitch team"),
+    "mouse": ("cat cheese rat tail animal trap", "computer screen keyboard click desktop laptop"),
+    "spring": ("summer winter april flower season march", "metal coil steel wire bounce mattress"),
+    "plant": ("garden leaf seed flower tree soil", "factory worker steel industry engine machine"),
+    "star": ("sky moon planet night galaxy sun", "film actor movie celebrity hollywood fame"),
+}
+
+
+class WiC(Task):
+    """`template` is the authors': 0, one sequence that ends in a question (RoBERTa); 1, two segments (BERT)."""
+
+    name = "wic"
+    version = 1
+    head = "classification"
+    labels = ("false", "true")
+    metric = "accuracy"
+    folder = "WiC"
+    files = superglue("WiC")
+    hub = ("aps/super_glue", "wic")
+
+    def __init__(self, template: int = 1) -> None:
+        if template not in (0, 1):
+            raise InputError(
+                f"task.options.template={template!r} is refused: choose 0 (one sequence and a question, for RoBERTa)"
+                " or 1 (two segments, for BERT)."
+            )
+        self.template = template
+
+    def examples(self, row: Row, where: str) -> list[Example]:
+        word, one, two = (fields.text(row, key, where) for key in ("word", "sentence1", "sentence2"))
+        segments: tuple[str, str | None]
+        if self.template == 0:
+            segments = (f"{one} {two} Does {word} have the same meaning in both sentences?", None)
+        else:
+            segments = (f"{word}: {one}", f"{word}: {two}")
+        return [Example((segments,), fields.label(row, (False, True), where))]
+
+    def official(self, rows: Iterable[Row]) -> Iterator[Row]:
+        return ({**row, "label": bool(row["label"])} for row in rows)
+
+    def score(self, examples: Sequence[Example], logits: np.ndarray) -> dict[str, float]:
+        return {"accuracy": accuracy([example.label for example in examples], logits.argmax(axis=-1))}
+
+    def miniature(self, rng: random.Random) -> Iterator[Row]:
+        """Two sentences for each sense, in all four pairings: every word stands in as many same as other pairs."""
+        while True:
+            word = rng.choice(list(SENSES))
+            contexts = [rng.sample(context.split(), 4) for context in SENSES[word]]
+            for sense1, sense2 in product((0, 1), repeat=2):
+                (one, two, _, _), (_, _, three, four) = contexts[sense1], contexts[sense2]
+                sentences = (f"The {one}, the {two} and the {word}.", f"The {three}, the {four} and the {word}.")
+                row = {"word": word, "sentence1": sentences[0], "sentence2": sentences[1], "version": 1.1}
+                for number, sentence in enumerate(sentences, 1):
+                    start = sentence.rindex(word)
+                    row |= {f"start{number}": start, f"end{number}": start + len(word)}
+                yield {**row, "label": sense1 == sense2}

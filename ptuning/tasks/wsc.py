@@ -1,0 +1,53 @@
+"""WSC (Levesque et al., 2012; SuperGLUE section 3): does the pronoun mean the person named?"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+
+from ptuning import fields
+from ptuning.metrics import accuracy
+from ptuning.tasks.base import Example, Row, Task, superglue
+from ptuning.words import MEN, WOMEN
+
+SPANS = ("span1_index", "span1_text", "span2_index", "span2_text")
+DEEDS = ["called", "visited", "joined", "followed", "asked", "met"]
+STATES = ["lonely", "bored", "curious", "worried", "late", "lost"]
+
+
+class WSC(Task):
+    name = "wsc"
+    version = 1
+    head = "classification"
+    labels = ("false", "true")
+    metric = "accuracy"
+    folder = "WSC"
+    files = superglue("WSC")
+    hub = ("aps/super_glue", "wsc")
+
+    def examples(self, row: Row, where: str) -> list[Example]:
+        """(pronoun and text, name), as in the authors' scripts."""
+        target = fields.record(row, "target", where)
+        first = f"{fields.text(target, 'span2_text', where)}: {fields.text(row, 'text', where)}"
+        return [Example(((first, fields.text(target, "span1_text", where)),), fields.label(row, (False, True), where))]
+
+    def official(self, rows: Iterable[Row]) -> Iterator[Row]:
+        """The hub has no `target`: its keys stand in the row itself."""
+        for row in rows:
+            target = {key: row[key] for key in SPANS}
+            yield {"text": row["text"], "target": target, "idx": row["idx"], "label": bool(row["label"])}
+
+    def score(self, examples: Sequence[Example], logits: np.ndarray) -> dict[str, float]:
+        return {"accuracy": accuracy([example.label for example in examples], logits.argmax(axis=-1))}
+
+    def miniature(self, rng: random.Random) -> Iterator[Row]:
+        """The pronoun means the one who acts. Swapping the two people in the text flips the answer."""
+        while True:
+            names, pronoun = rng.choice(((WOMEN, "she"), (MEN, "he")))
+            (named, other), deed, state = rng.sample(names, 2), rng.choice(DEEDS), rng.choice(STATES)
+            for actor, acted_on in ((named, other), (other, named)):
+                text = f"{actor} {deed} {acted_on} because {pronoun} was {state}."
+                spans = (text.split().index(named), named, 4, pronoun)
+                yield {"text": text, "target": dict(zip(SPANS, spans, strict=True)), "label": actor == named}

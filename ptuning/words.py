@@ -1,0 +1,12 @@
+"""Common English words, each a single word piece of BERT, that the miniatures are written with."""
+
+WOMEN = ["Anna", "Mary", "Lucy", "Emma", "Kate", "Jane", "Sarah", "Alice", "Helen", "Laura"]
+MEN = ["Tom", "John", "Paul", "Jack", "Mark", "Peter", "James", "David", "Henry", "Frank"]
+PEOPLE = WOMEN + MEN
+
+THINGS = [
+    "lamp", "book", "drum", "coat", "ring", "vase", "bowl", "card", "hat", "chair",
+    "clock", "knife", "map", "cup", "bell", "box", "flag", "boat", "doll", "key",
+    "ball", "bag", "shirt", "desk", "radio", "camera", "piano", "guitar", "mirror", "bottle",
+    "basket", "blanket", "ladder", "hammer", "phone", "watch", "letter", "candle", "brush", "rope",
+]  # fmt: skip

@@ -1,0 +1,70 @@
+"""Shared pieces: tiny random backbones, and runs on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from ptuning import tiny
+from ptuning.backbone import Backbone
+from ptuning.config import RunConfig
+
+torch.set_num_threads(2)
+
+PROMPTS: dict[str, dict[str, Any] | None] = {
+    "fine_tuning": None,
+    "prompt_tuning": {
+        "length": 3, "placement": "prefix", "positions": "shift", "reparameterization": "none", "mlp_hidden": 16,
+        "init_std": 0.5, "dropout": 0.0, "double_embedding": False,
+    },
+    "p_tuning_v2": {
+        "length": 3, "placement": "prefix", "positions": "shift", "reparameterization": "none", "mlp_hidden": 16,
+        "init_std": 0.5, "dropout": 0.0, "layers": "all",
+    },
+}  # fmt: skip
+
+
+def make_backbone(name: str = "tiny_bert", attention: str = "sdpa", **shape: Any) -> Backbone:
+    model, tokenizer = tiny.build(name, 0.0, f"prompted_{attention}", attention_probs_dropout_prob=0.0, **shape)
+    model.pooler = None
+    return Backbone(model, tokenizer, None).eval()
+
+
+@pytest.fixture
+def make_run(tmp_path: Path) -> Callable[..., RunConfig]:
+    """A run on a tiny backbone and a miniature task; dotted keys override, `prompt` entries too."""
+
+    def make(method: str = "p_tuning_v2", task: str = "rte", seed: int = 1, **overrides: Any) -> RunConfig:
+        prompt = PROMPTS[method]
+        values: dict[str, Any] = {
+            "backbone": {"name": "tiny_bert", "source": "random", "id": "tiny_bert", "pooler": "none"},
+            "task": {"name": task, "max_length": 96, "bundled": "miniature", "options": {}},
+            "data": {"source": "miniature", "train_rows": 12, "dev_rows": 8},
+            "method": method,
+            "prompt": None if prompt is None else dict(prompt),
+            "train": {
+                "epochs": 2, "batch_size": 4, "lr": 1e-2, "schedule": "linear", "gamma": 0.95, "warmup": 0.0,
+                "weight_decay": 0.0, "clip": 1.0, "head_dropout": 0.1, "backbone_dropout": 0.0, "patience": None,
+                "precision": "fp32",
+            },
+            "seed": seed,
+            "selection": "best_dev",
+            "runtime": {
+                "device": "cpu", "results": tmp_path / "results", "wandb": "disabled", "wandb_project": "ptuning",
+                "progress": False, "save": False, "weights": tmp_path / "weights", "attention": "sdpa",
+                "gradient_checkpointing": False, "eval_batch_size": 16,
+            },
+        }  # fmt: skip
+        for key, value in overrides.items():
+            node = values
+            *path, leaf = key.split("__")
+            for part in path:
+                node = node[part]
+            node[leaf] = value
+        return RunConfig.model_validate(values)
+
+    return make

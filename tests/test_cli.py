@@ -1,0 +1,64 @@
+"""The entry points as a user calls them."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+SMALL = [
+    "backbone=tiny_bert", "data=miniature", "data.train_rows=8", "data.dev_rows=8", "train.epochs=1",
+    "train.batch_size=4",
+]  # fmt: skip
+
+
+def call(module, *arguments, results):
+    command = [sys.executable, "-m", module, *arguments]
+    if module == "experiments.run":
+        command += [
+            f"runtime.results={results}",
+            f"runtime.weights={results}/weights",
+            f"hydra.sweep.dir={results}/hydra",
+        ]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def test_a_sweep_trains_prints_and_does_not_train_again(tmp_path):
+    arguments = ["-m", *SMALL, "task=cb", "method=prompt_tuning,p_tuning_v2", "runtime.save=true"]
+    first = call("experiments.run", *arguments, results=tmp_path)
+    assert first.returncode == 0, first.stderr
+    lines = [line for line in first.stdout.splitlines() if line.startswith("cb")]
+    assert len(lines) == 2
+    assert "dev accuracy" in lines[0] and "it/s" not in first.stdout
+    files = sorted((tmp_path / "runs").glob("*.json"))
+    assert [json.loads(file.read_text())["status"] for file in files] == ["finished", "finished"]
+    assert all(str(file) in first.stdout for file in files)
+    assert len(list((tmp_path / "weights").glob("*.safetensors"))) == 2
+    assert list(tmp_path.glob("wandb/offline-run-*")), "W&B mirrors offline by default"
+
+    stamps = [file.stat().st_mtime_ns for file in files]
+    again = call("experiments.run", *arguments, results=tmp_path)
+    assert again.returncode == 0
+    assert again.stdout.count("(already there)") == 2
+    assert [file.stat().st_mtime_ns for file in files] == stamps
+
+
+def test_a_failed_run_does_not_stop_the_others(tmp_path):
+    """A prompt that does not fit is found only when the backbone is there; the other run of the sweep goes on."""
+    done = call(
+        "experiments.run", "-m", *SMALL, "task=cb", "prompt.length=4,400", "runtime.wandb=disabled", results=tmp_path
+    )  # fmt: skip
+    assert done.returncode != 0
+    assert "prompt.length=400" in done.stderr
+    assert "Traceback" not in done.stderr
+    names = [file.name for file in (tmp_path / "runs").iterdir()]
+    assert sum(name.endswith(".failed.json") for name in names) == 1
+    assert len(names) == 2
+
+
+def test_bad_input_is_one_sentence_and_a_status(tmp_path):
+    refused = call("experiments.run", *SMALL, "task=rtee", results=tmp_path)
+    assert refused.returncode != 0
+    assert refused.stderr.strip().startswith("error: task=rtee is unknown: choose one of boolq")
+    assert len(refused.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "runs").exists()

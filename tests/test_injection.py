@@ -1,0 +1,193 @@
+"""The seam: deep prompts against PEFT as an oracle, and the invariants that make it trustworthy."""
+
+import itertools
+
+import pytest
+import torch
+from conftest import make_backbone
+from transformers import AutoModel, DebertaV2Config, GPT2Config, MPNetConfig
+
+from ptuning import injection
+from ptuning.errors import InputError
+from ptuning.injection import LayerPrompt
+from ptuning.layout import Layout, TokenSequence, collate, lay_out
+
+LENGTH = 3
+TEXTS = ["a premise of some length and more", "short"], ["its hypothesis", "why"]
+
+
+def rows(backbone, layout):
+    tokens = backbone.tokenizer(*TEXTS)
+    sequences = []
+    for i in range(2):
+        ids = tokens["input_ids"][i]
+        infix = max(j + 1 for j, s in enumerate(tokens.sequence_ids(i)) if s == 0)
+        sequences.append(TokenSequence(ids, tokens["token_type_ids"][i], infix))
+    laid = [lay_out(sequence, layout, backbone.first_position) for sequence in sequences]
+    width = max(len(row.input_ids) for row in laid)
+    return collate(laid, width, backbone.tokenizer.pad_token_id, backbone.first_position, backbone.device)
+
+
+def keys_and_values(backbone, layers=None, seed=0):
+    random = torch.Generator().manual_seed(seed)
+    shape = (backbone.layers, 2, 2, backbone.heads, LENGTH, backbone.head_size)
+    drawn = torch.randn(shape, generator=random).requires_grad_()
+    chosen = range(backbone.layers) if layers is None else [layer - 1 for layer in layers]
+    return drawn, [LayerPrompt(drawn[i, 0], drawn[i, 1]) if i in chosen else None for i in range(backbone.layers)]
+
+
+def hidden(backbone, batch, prompts):
+    return backbone(backbone.words(batch), batch.token_type_ids, batch, prompts)
+
+
+def none(backbone):
+    return [None] * backbone.layers
+
+
+@pytest.mark.parametrize(
+    ("name", "attention"), itertools.product(["tiny_bert", "tiny_roberta"], ["sdpa", "eager"])
+)  # fmt: skip
+def test_agrees_with_peft_prefix_tuning(name, attention):
+    """Logits and gradients, padded batch, positions shifted; PEFT feeds the same keys and values through a cache."""
+    from peft import PrefixTuningConfig, TaskType, get_peft_model
+
+    ours = make_backbone(name, attention)
+    oracle = make_backbone(name, attention).model
+    oracle.set_attn_implementation(attention)
+    peft = get_peft_model(
+        oracle, PrefixTuningConfig(task_type=TaskType.FEATURE_EXTRACTION, num_virtual_tokens=LENGTH)
+    )  # fmt: skip
+    table = peft.prompt_encoder.default.embedding.weight  # [P, L * 2 * H]
+    heads = table.detach().view(LENGTH, ours.layers, 2, ours.heads, ours.head_size)
+    drawn = heads.permute(1, 2, 3, 0, 4).clone().requires_grad_()  # [L, 2, A, P, D]
+    shared = drawn[:, :, None].expand(-1, -1, 2, -1, -1, -1)
+    batch = rows(ours, Layout(0, LENGTH, "prefix", "shift"))
+
+    peft.eval()
+    expected = peft(input_ids=batch.input_ids, attention_mask=batch.attention_mask).last_hidden_state
+    types = torch.zeros_like(batch.token_type_ids)  # PEFT drops token types with a warning
+    got = ours(ours.words(batch), types, batch, [LayerPrompt(layer[0], layer[1]) for layer in shared])
+    real = batch.attention_mask.bool()
+    torch.testing.assert_close(got[real], expected[real], atol=2e-6, rtol=1e-5)
+
+    weights = torch.randn(got[real].shape, generator=torch.Generator().manual_seed(1))
+    (got[real] * weights).sum().backward()
+    (expected[real] * weights).sum().backward()
+    theirs = table.grad.view(heads.shape).permute(1, 2, 3, 0, 4)
+    assert theirs.abs().amax(dim=(1, 2, 3, 4)).min() > 0
+    torch.testing.assert_close(drawn.grad, theirs, atol=2e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("attention", ["sdpa", "eager"])
+@pytest.mark.parametrize("name", ["tiny_bert", "tiny_roberta"])
+def test_a_masked_prompt_equals_the_plain_backbone(name, attention):
+    backbone = make_backbone(name, attention)
+    batch = rows(backbone, Layout(0, LENGTH, "prefix", "keep"))
+    _, prompts = keys_and_values(backbone)
+    hide = torch.zeros(2, LENGTH, dtype=torch.bool)
+    masked = hidden(backbone, batch, [LayerPrompt(p.key, p.value, hide) for p in prompts])
+    inputs = {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask}
+    injection.set_prompts(backbone.attention, none(backbone))
+    plain = backbone.model(**inputs, token_type_ids=batch.token_type_ids).last_hidden_state
+    real = batch.attention_mask.bool()
+    torch.testing.assert_close(masked[real], plain[real], atol=1e-6, rtol=1e-5)
+    assert (hidden(backbone, batch, prompts) - plain)[real].abs().max() > 1e-2
+
+
+def test_a_zero_prompt_is_not_a_masked_one():
+    """Zero keys still take a share of the softmax (P-tuning-v2 issue 65)."""
+    backbone = make_backbone()
+    batch = rows(backbone, Layout(0, LENGTH, "prefix", "keep"))
+    zeros = torch.zeros(2, backbone.heads, LENGTH, backbone.head_size)
+    with_zeros = hidden(backbone, batch, [LayerPrompt(zeros, zeros)] * backbone.layers)
+    assert (with_zeros - hidden(backbone, batch, none(backbone))).abs().max() > 1e-3
+
+
+def test_padding_does_not_change_an_example():
+    backbone = make_backbone()
+    _, prompts = keys_and_values(backbone)
+    batch = rows(backbone, Layout(0, LENGTH, "prefix", "shift"))
+    together = hidden(backbone, batch, prompts)
+    short = int(batch.attention_mask[1].sum())
+    alone = type(batch)(*(field[1:2, :short] if field.dim() == 2 else field[1:2] for field in vars(batch).values()))
+    single = hidden(backbone, alone, [LayerPrompt(p.key[1:2], p.value[1:2]) for p in prompts])
+    torch.testing.assert_close(together[1:2, :short], single, atol=1e-6, rtol=1e-5)
+
+
+@pytest.mark.parametrize("checkpointing", [False, True])
+def test_every_prompted_layer_and_no_other_gets_gradient(checkpointing):
+    """Depth 17-24 of a 24-layer model touches exactly those layers, also under gradient checkpointing."""
+    backbone = make_backbone(num_hidden_layers=24)
+    if checkpointing:
+        backbone.model.gradient_checkpointing_enable({"use_reentrant": False})
+        backbone.train()
+    drawn, prompts = keys_and_values(backbone, layers=range(17, 25))
+    batch = rows(backbone, Layout(0, LENGTH))
+    hidden(backbone, batch, prompts).pow(2).sum().backward()
+    touched = drawn.grad.abs().amax(dim=(1, 2, 3, 4, 5))
+    assert (touched[:16] == 0).all() and (touched[16:] > 0).all()
+    assert all(parameter.grad is None for parameter in backbone.parameters())
+
+
+def test_checkpointing_changes_no_gradient():
+    gradients = []
+    for checkpointing in (False, True):
+        backbone = make_backbone()
+        if checkpointing:
+            backbone.model.gradient_checkpointing_enable({"use_reentrant": False})
+            backbone.train()
+        drawn, prompts = keys_and_values(backbone)
+        hidden(backbone, rows(backbone, Layout(0, LENGTH)), prompts).pow(2).sum().backward()
+        gradients.append(drawn.grad)
+    torch.testing.assert_close(gradients[0], gradients[1])
+
+
+def test_layers_below_the_first_prompt_are_not_touched():
+    backbone = make_backbone()
+    _, prompts = keys_and_values(backbone, layers=[3, 4])
+    batch = rows(backbone, Layout(0, LENGTH, "prefix", "keep"))
+    seen = []
+    hooks = [
+        layer.register_forward_hook(lambda _m, _i, out: seen.append(out)) for layer in backbone.model.encoder.layer
+    ]
+    hidden(backbone, batch, prompts)
+    hidden(backbone, batch, none(backbone))
+    for hook in hooks:
+        hook.remove()
+    prompted, plain = seen[: backbone.layers], seen[backbone.layers :]
+    changed = [not torch.equal(a, b) for a, b in zip(prompted, plain, strict=True)]
+    assert changed == [False, False, True, True]
+
+
+def test_deep_prefix_and_infix_are_one_function_with_kept_positions_only():
+    backbone = make_backbone()
+    _, prompts = keys_and_values(backbone)
+    out = {
+        (placement, positions): hidden(backbone, rows(backbone, Layout(0, LENGTH, placement, positions)), prompts)
+        for placement in ("prefix", "infix")
+        for positions in ("keep", "shift")
+    }
+    assert torch.equal(out["prefix", "keep"], out["infix", "keep"])
+    assert (out["prefix", "shift"] - out["infix", "shift"]).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        DebertaV2Config(
+            vocab_size=50, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=16
+        ),
+        MPNetConfig(vocab_size=50, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=16),
+    ],
+    ids=["deberta-v2", "mpnet"],
+)
+def test_a_family_that_the_interface_does_not_reach_is_refused(config):
+    with pytest.raises(InputError, match="cannot take deep prompts"):
+        injection.attention_layers(AutoModel.from_config(config), 2)
+
+
+def test_a_causal_backbone_is_refused():
+    config = GPT2Config(vocab_size=50, n_embd=16, n_layer=2, n_head=2, n_positions=32)
+    model = AutoModel.from_config(config, attn_implementation="prompted_sdpa")
+    with pytest.raises(InputError, match="causal"):
+        injection.attention_layers(model, 2)

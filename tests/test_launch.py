@@ -1,0 +1,129 @@
+"""From the command line to checked runs: every config file composes, and bad input gets one sentence."""
+
+import pytest
+from omegaconf import OmegaConf
+
+from ptuning import launch, methods, records, tasks
+from ptuning.errors import InputError
+
+TINY = ["backbone=tiny_bert", "data=miniature"]
+
+
+def test_the_documented_command_line_is_one_run():
+    (run,) = launch.expand(
+        "task=rte backbone=minilm_l6 method=p_tuning_v2 data=local data.root=../shared/data prompt.length=20 "
+        "prompt.layers=4-6 prompt.placement=prefix prompt.reparameterization=mlp prompt.positions=keep "
+        "train.epochs=3 train.lr=1e-2 seed=1".split()
+    )
+    assert (run.task.name, run.backbone.name, run.method, run.seed) == ("rte", "minilm_l6", "p_tuning_v2", 1)
+    assert run.prompt["layers"] == "4-6"
+    assert run.prompt["positions"] == "keep"
+    assert (run.train.epochs, run.train.lr) == (3, 0.01)
+
+
+def test_commas_sweep_and_equal_runs_are_one():
+    runs = launch.expand([*TINY, "method=prompt_tuning,p_tuning_v2", "prompt.length=4,8", "seed=1,2,2"])
+    assert len(runs) == 8
+    assert len({records.run_id(run) for run in runs}) == 8
+
+
+@pytest.mark.parametrize(
+    ("overrides", "sentence"),
+    [
+        (["task=rtee"], r"task=rtee is unknown: choose one of boolq, cb, .*wsc"),
+        (["method=lora"], r"method=lora is unknown: choose one of fine_tuning, p_tuning_v2, prompt_tuning"),
+        (["backbone=bert"], r"backbone=bert is unknown: choose one of .*minilm_l6"),
+        (["prompt.lenght=3"], r"prompt.lenght is not a config key .*did you mean prompt.length"),
+        (["method=prompt_tuning", "prompt.layers=all"], r"prompt.layers is not a config key"),
+        (["method=fine_tuning", "prompt.length=3"], r"prompt.length is not a config key"),
+        (["train.lr=fast"], r"train.lr='fast' is refused"),
+        (["train.epochs=0"], r"train.epochs=0 is refused: input should be greater than or equal to 1"),
+        (["prompt.placement=middle"], r"prompt.placement='middle' is refused: input should be 'prefix' or 'infix'"),
+        (["selection=best_test"], r"selection=best_test is unknown: choose one of best_dev, last"),
+        (["data=local"], r"data.root is not set"),
+        (["runtime.device=tpu"], r"runtime.device=tpu is not on this machine"),
+        (["task.options.template=1"], r"task.options.template is not a config key|template"),
+        (["prompt.length=,"], r"is not an override"),
+    ],
+    ids=str,
+)
+def test_bad_input_is_refused_in_one_sentence(overrides, sentence):
+    with pytest.raises(InputError, match=sentence) as refused:
+        launch.expand(
+            [*(o for o in TINY if o.partition("=")[0] not in {x.partition("=")[0] for x in overrides}), *overrides]
+        )
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("profile", ["laptop", "small", "paper"])
+def test_table2_is_a_whole_grid_in_every_profile(profile):
+    runs = launch.expand(["experiment=table2", f"profile={profile}"])
+    backbones = {run.backbone.name for run in runs}
+    seeds = {run.seed for run in runs}
+    assert len(runs) == len(backbones) * 3 * 8 * len(seeds)
+    if profile == "laptop":
+        assert backbones == {"minilm_l3", "minilm_l6"}
+        assert {run.task.name: run.data.source for run in runs}["boolq"] == "package"
+        assert all(run.data.source == "miniature" for run in runs if run.task.name != "boolq")
+    if profile == "paper":
+        (run,) = [r for r in runs if records.name(r).startswith("boolq-roberta_large-p_tuning_v2-seed11")]
+        assert (run.train.lr, run.prompt["length"], run.train.epochs, run.train.backbone_dropout) == (
+            7e-3,
+            8,
+            100,
+            0.1,
+        )
+
+
+def test_local_data_can_be_given_to_a_profile():
+    runs = launch.expand(
+        ["experiment=table2", "profile=small", "data=local", "data.root=/data", "seed=11", "task=rte"]
+    )
+    assert {run.data.source for run in runs} == {"local"}
+    assert len(runs) == 9
+
+
+def names(group):
+    return {file.stem for file in (launch.CONF / group).glob("*.yaml")}
+
+
+def test_every_method_and_task_has_its_python_and_its_yaml():
+    assert names("method") == set(methods.names())
+    assert names("task") == set(tasks.names())
+
+
+def test_every_tuned_file_names_an_existing_triple_and_changes_its_run():
+    triples = {f"{m}-{b}-{t}" for m in names("method") for b in names("backbone") for t in names("task")}
+    pairs = {f"{m}-{b}" for m in names("method") for b in names("backbone")}
+    assert names("tuned") <= triples
+    assert names("recipe") <= pairs
+    for name in names("tuned"):
+        method, backbone, task = name.split("-")
+        (run,) = launch.expand([f"method={method}", f"backbone={backbone}", f"task={task}"])
+        tuned = OmegaConf.load(launch.CONF / "tuned" / f"{name}.yaml")
+        assert (run.train.lr, run.train.epochs) == (float(tuned.train.lr), tuned.train.epochs)
+        assert run.prompt["length"] == tuned.prompt.length
+
+
+@pytest.mark.parametrize("backbone", sorted(names("backbone") - {"hub"}))
+def test_every_backbone_composes_with_every_method(backbone):
+    runs = launch.expand([f"backbone={backbone}", f"method={','.join(methods.names())}"])
+    assert {run.method for run in runs} == set(methods.names())
+
+
+def test_a_finished_run_is_not_run_again_and_a_failed_one_is(make_run, monkeypatch):
+    config = make_run()
+    first = launch.launch(config)
+
+    def fails(_configs):
+        raise RuntimeError("should not run")
+
+    monkeypatch.setattr(launch, "run", fails)
+    assert launch.launch(config) == first
+    other = make_run(seed=2)
+    with pytest.raises(RuntimeError):
+        launch.launch(other)
+    assert records.failure_path(other).exists()
+    monkeypatch.undo()
+    assert launch.launch(other)["status"] == "finished"
+    assert not records.failure_path(other).exists()

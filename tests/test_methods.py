@@ -1,0 +1,154 @@
+"""Only the prompt changed; folding keeps what was learned; heads and switches do what they say."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from conftest import PROMPTS, make_backbone
+from test_lanes import Silent, lanes_of
+
+from ptuning import methods, weights
+from ptuning.errors import InputError
+from ptuning.evaluate import predict
+from ptuning.lanes import Adapter, forward
+from ptuning.tasks.base import Task
+from ptuning.train import step, train
+
+
+def test_methods_are_found_by_their_file_name():
+    assert methods.names() == sorted(PROMPTS)
+    with pytest.raises(InputError, match="choose one of"):
+        methods.load("lora")
+
+
+@pytest.mark.parametrize("checkpointing", [False, True])
+@pytest.mark.parametrize("reparameterization", ["none", "mlp"])
+@pytest.mark.parametrize("method", ["prompt_tuning", "p_tuning_v2"])
+def test_only_prompt_and_head_change(make_run, method, reparameterization, checkpointing):
+    """One step moves every weight of prompt and head, and no weight of the backbone."""
+    config = make_run(method, prompt__reparameterization=reparameterization)
+    backbone = make_backbone()
+    if checkpointing:
+        backbone.model.gradient_checkpointing_enable({"use_reentrant": False})
+    backbone.train()
+    (lane,) = lanes_of([config], backbone)
+    lane.adapter.train()
+    before = copy.deepcopy(backbone.state_dict()), copy.deepcopy(lane.adapter.state_dict())
+    step(backbone, [(lane, next(lane.batches()))])
+    assert all(torch.equal(value, before[0][name]) for name, value in backbone.state_dict().items())
+    moved = {name: not torch.equal(value, before[1][name]) for name, value in lane.adapter.state_dict().items()}
+    assert moved and all(moved.values()), moved
+
+
+def test_every_prompted_layer_moves_and_depth_holds_no_other(make_run):
+    config = make_run(prompt__layers="3-4")
+    backbone = make_backbone()
+    (lane,) = lanes_of([config], backbone)
+    assert set(lane.adapter.method.deep_prompts(1)) == {3, 4}
+    before = {layer: rows.detach().clone() for layer, rows in lane.adapter.method.deep_prompts(1).items()}
+    step(backbone, [(lane, next(lane.batches()))])
+    for layer, rows in lane.adapter.method.deep_prompts(1).items():
+        assert (rows != before[layer]).any(dim=-1).all(), f"a vector of layer {layer} did not move"
+
+
+def test_fine_tuning_moves_the_backbone(make_run):
+    backbone = make_backbone()
+    backbone.train()
+    (lane,) = lanes_of([make_run("fine_tuning")], backbone)
+    before = copy.deepcopy(backbone.state_dict())
+    step(backbone, [(lane, next(lane.batches()))])
+    still = [name for name, value in backbone.state_dict().items() if torch.equal(value, before[name])]
+    assert still == []
+
+
+@pytest.mark.parametrize("task", ["rte", "copa"])
+@pytest.mark.parametrize("method", ["fine_tuning", "prompt_tuning", "p_tuning_v2"])
+def test_saved_weights_are_folded_and_predict_the_same(make_run, tmp_path, method, task):
+    overrides = {} if method == "fine_tuning" else {"prompt__reparameterization": "mlp"}
+    config = make_run(method, task, **overrides)
+    backbone = make_backbone()
+    (lane,) = lanes_of([config], backbone)
+    train(backbone, [lane], Silent(), progress=False)
+    expected = predict(backbone, lane.adapter, lane.dev, 4)
+
+    state = weights.trained_state(lane.adapter, backbone)
+    if method != "fine_tuning":
+        assert [name for name in state if name.startswith("prompt.")] == ["prompt.prompt"]
+    file = weights.write(tmp_path / "run.safetensors", config, state)
+    fresh = make_backbone()
+    loaded = weights.load(file, config, fresh)
+    got = predict(fresh, loaded, lane.dev, 16)
+    np.testing.assert_allclose(got, expected, atol=1e-5)
+
+
+def test_weights_of_another_backbone_are_refused(make_run, tmp_path):
+    config = make_run()
+    (lane,) = lanes_of([config], make_backbone())
+    file = weights.write(tmp_path / "run.safetensors", config, weights.trained_state(lane.adapter, make_backbone()))
+    other = make_run(backbone__name="other")
+    with pytest.raises(InputError, match="was trained on backbone=tiny_bert"):
+        weights.load(file, other, make_backbone())
+    with pytest.raises(InputError, match="does not exist"):
+        weights.load(tmp_path / "none.safetensors", config, make_backbone())
+
+
+@pytest.mark.parametrize("name", ["tiny_bert", "tiny_roberta"])
+def test_input_prompt_equals_a_prompt_built_by_hand(make_run, name):
+    """Word embeddings with the prompt before them, embedded once; [CLS] read behind the prompt."""
+    config = make_run("prompt_tuning", backbone__id=name, backbone__name=name)
+    backbone = make_backbone(name)
+    (lane,) = lanes_of([config], backbone)
+    example = lane.dev[0]
+    (logits,) = forward(backbone, [(lane.adapter.eval(), [example])])
+
+    row = example.rows[0]
+    ids = torch.tensor([[i for i, slot in zip(row.input_ids, row.slots, strict=True) if slot < 0]])
+    types = torch.tensor([[t for t, slot in zip(row.token_type_ids, row.slots, strict=True) if slot < 0]])
+    words = backbone.model.embeddings.word_embeddings(ids)
+    prompt = lane.adapter.method.producer.prompt[None]
+    hidden = backbone.model(
+        inputs_embeds=torch.cat([prompt, words], 1),
+        token_type_ids=torch.cat([torch.zeros(1, 3, dtype=torch.long), types], 1),
+        attention_mask=torch.ones(1, 3 + ids.shape[1]),
+    ).last_hidden_state
+    torch.testing.assert_close(logits, lane.adapter.head.linear(hidden[:, 3]), atol=1e-6, rtol=1e-5)
+
+
+def test_double_embedding_is_the_released_codes_input(make_run):
+    """The embedding module's whole output, prompts before it, through the embedding module again."""
+    backbone = make_backbone()
+    (lane,) = lanes_of([make_run("prompt_tuning", prompt__double_embedding=True)], backbone)
+    (plain,) = lanes_of([make_run("prompt_tuning")], backbone)
+    example = lane.dev[0]
+    (logits,) = forward(backbone, [(lane.adapter.eval(), [example])])
+    row = example.rows[0]
+    ids, types = torch.tensor([row.input_ids[3:]]), torch.tensor([row.token_type_ids[3:]])
+    raw = backbone.model.embeddings(input_ids=ids, token_type_ids=types)
+    embeds = torch.cat([lane.adapter.method.producer.prompt[None], raw], 1)
+    hidden = backbone.model(inputs_embeds=embeds, attention_mask=torch.ones(embeds.shape[:2])).last_hidden_state
+    torch.testing.assert_close(logits, lane.adapter.head.linear(hidden[:, 3]), atol=1e-6, rtol=1e-5)
+    assert (logits - forward(backbone, [(plain.adapter.eval(), [example])])[0]).abs().max() > 1e-4
+
+
+@pytest.mark.parametrize("placement", ["prefix", "infix"])
+@pytest.mark.parametrize("task", ["boolq", "cb", "copa", "multirc", "record", "rte", "wic", "wsc"])
+@pytest.mark.parametrize("method", ["prompt_tuning", "p_tuning_v2"])
+def test_both_placements_train_on_every_task(make_run, method, task, placement):
+    backbone = make_backbone()
+    config = make_run(method, task, prompt__placement=placement, data__train_rows=4, data__dev_rows=4)
+    (lane,) = lanes_of([config], backbone)
+    before = copy.deepcopy(lane.adapter.state_dict())
+    (loss,) = step(backbone, [(lane, next(lane.batches()))])
+    assert torch.isfinite(loss)
+    assert all(not torch.equal(value, before[name]) for name, value in lane.adapter.state_dict().items())
+    logits = predict(backbone, lane.adapter, lane.dev, 8)
+    assert logits.shape == (len(lane.data.dev), len(lane.task.labels))
+
+
+def test_an_unknown_prompt_key_is_refused(make_run):
+    config = make_run("prompt_tuning", prompt__layers="all")
+    backbone = make_backbone()
+    task: Task = lanes_of([make_run()], backbone)[0].task
+    with pytest.raises(InputError, match=r"prompt.layers is not a key .* allowed here are .*double_embedding"):
+        Adapter(config, task, backbone)

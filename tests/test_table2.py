@@ -1,0 +1,88 @@
+"""Table 2 from records alone: a golden table that a person has read, gaps, and its sidecar."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from experiments import table2
+from ptuning import records, report
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def fake_record(config, scores, status="finished", source="local"):
+    return {
+        "id": records.run_id(config),
+        "status": status,
+        "config": records.dump(config),
+        "metric": "accuracy",
+        "score": max(scores, default=None),
+        "history": [{"epoch": i + 1, "dev": {"accuracy": score}} for i, score in enumerate(scores)],
+        "parameters": {"trained": 31, "total": 10000, "share": 0.0031},
+        "data": {"source": source, "fingerprint": "x", "train_examples": 500, "dev_examples": 8},
+    }
+
+
+@pytest.fixture
+def sweep(make_run):
+    """Three seeds each of four cells: whole, with a gap, with a diverged run, and of generated data; and no others."""
+    outcomes = {
+        ("fine_tuning", "rte"): ([60, 70], [70, 60], [74, 70]),
+        ("p_tuning_v2", "rte"): ([50, 71], None, [72]),
+        ("p_tuning_v2", "cb"): ([80], "diverged", [82]),
+        ("prompt_tuning", "wic"): ([51.25], [48.75], [50]),
+    }
+    runs = []
+    for (method, task), seeds in outcomes.items():
+        for seed, outcome in enumerate(seeds, start=1):
+            config = make_run(method, task, seed=seed, data__train_rows=None)
+            runs.append(config)
+            if outcome == "diverged":
+                records.write(config, fake_record(config, [], status="diverged"))
+            elif outcome is not None:
+                source = "miniature" if task == "wic" else "local"
+                records.write(config, fake_record(config, outcome, source=source))
+    return runs
+
+
+def test_the_table_equals_the_one_that_was_read(sweep, tmp_path):
+    text, files = table2.make(sweep, tmp_path, "table2")
+    assert text == (GOLDEN / "table2.md").read_text()
+    assert {file.name for file in files} == {"table2.md", "table2.tex", "table2.csv", "table2.records.json"}
+    assert (tmp_path / "table2.tex").read_text() == (GOLDEN / "table2.tex").read_text()
+
+
+def test_a_cell_is_mean_and_sample_deviation_or_a_gap(sweep):
+    cells = table2.our_cells(sweep)
+    whole = cells["tiny_bert", "fine_tuning", "rte"]
+    assert (whole.mean, whole.spread) == (pytest.approx(214 / 3), pytest.approx(2.3094, abs=1e-4))
+    assert whole.text == "71.3 ± 2.3"
+    gap = cells["tiny_bert", "p_tuning_v2", "rte"]
+    assert (gap.text, gap.mean, len(gap.missing)) == ("-- (2/3)", None, 1)
+    assert cells["tiny_bert", "p_tuning_v2", "cb"].text == "-- (2/3) 1 diverged"
+
+
+def test_the_selection_rule_is_applied_to_the_history(sweep):
+    config = [run for run in sweep if (run.method, run.seed) == ("fine_tuning", 2)]
+    assert report.cell(config, "best_dev").scores == (70,)
+    assert report.cell(config, "last").scores == (60,)
+
+
+def test_every_cell_names_its_records(sweep, tmp_path):
+    table2.make(sweep, tmp_path, "table2")
+    cells = json.loads((tmp_path / "table2.records.json").read_text())["cells"]
+    assert len(cells) == 4
+    for cell in cells:
+        assert len(cell["records"]) + len(cell["missing"]) == 3
+        assert all((sweep[0].runtime.results / "runs" / name).exists() for name in cell["records"])
+
+
+def test_all_of_the_papers_numbers_are_there_with_their_confidence():
+    values = table2.published_values()
+    assert len(values) == 4 * 3 * 8
+    assert {value["confidence"] for value in values} <= set(table2.CONFIDENCE)
+    rows = table2.published_rows(values)
+    assert len(rows) == 12
+    assert all(all(cell[-1] in "ˢᵘᵈ" for cell in row[3:]) for row in rows)
+    assert rows[0][:4] == ["paper: BERT-large 335M", "FT", "", "77.7ˢ"]
