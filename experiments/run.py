@@ -10,64 +10,91 @@ Prints each run's score and its record's path. What has a record is not run agai
 from __future__ import annotations
 
 import sys
+import time
 import traceback
 
 import hydra
 from omegaconf import DictConfig
 
 from ptuning import launch, records
+from ptuning.config import RunConfig
 from ptuning.errors import InputError
 
-_failed: list[str] = []
+
+class Sweep:
+    """How far this process is with what it was asked for."""
+
+    def __init__(self) -> None:
+        self.total = self.ended = self.trained = 0
+        self.failed: list[str] = []
+        self.began = time.monotonic()
+
+    def expect(self, runs: int) -> None:
+        self.total = runs
+
+    def line(self, what: str) -> str:
+        """`what`, with its place in the sweep and an estimate of the time left."""
+        if self.total <= 1:
+            return what
+        left = (time.monotonic() - self.began) / max(1, self.trained) * (self.total - self.ended)
+        estimate = f", about {left / 60:.0f} min left" if self.trained and self.ended < self.total else ""
+        return f"[{self.ended}/{self.total}{estimate}] {what}"
+
+
+_sweep = Sweep()
 
 
 @hydra.main(config_path=str(launch.CONF), config_name="config", version_base="1.3")
 def job(composed: DictConfig) -> float | None:
     """One run; a failed one is told of and does not stop the others of a sweep."""
     config = launch.read(composed)
-    before = records.path(config).exists()
+    new = records.find(config) is None
+    _sweep.ended += 1
+    _sweep.trained += new
     try:
         record = launch.launch(config)
     except InputError as error:
-        _fail(records.name(config), str(error))
+        _fail(config, str(error))
         return None
     except Exception:
-        _fail(records.name(config), traceback.format_exc())
+        _fail(config, traceback.format_exc())
         return None
-    print(summary(record) + ("  (already there)" if before else "") + f"  {records.path(config)}", flush=True)
+    print(_sweep.line(told(config, record, new)), flush=True)
     return record["score"]
 
 
-def summary(record: records.Record) -> str:
+def told(config: RunConfig, record: records.Record, new: bool) -> str:
     """One line on a finished run."""
-    config = record["config"]
-    what = f"{config['task']['name']:8} {config['backbone']['name']:12} {config['method']:14} seed {config['seed']}"
+    name = f"{config.task.name:8} {config.backbone.name:10} {config.method:13} seed {config.seed}"
+    place = f"{records.path(config)}" + ("" if new else " (already there)")
     if record["score"] is None:
-        return f"{what}  {record['status']}"
-    epoch, rule = record["selection"]["epoch"], record["selection"]["rule"]
-    chosen = f"epoch {epoch}, {rule}, data {record['data']['source']}"
-    return f"{what}  dev {record['metric']} {record['score']:5.1f} ({chosen})"
+        return f"{name}  {record['status']}  {place}"
+    chosen = f"epoch {record['selection']['epoch']}, {record['selection']['rule']}, {record['data']['source']} data"
+    return f"{name}  dev {record['metric']} {record['score']:.1f} ({chosen})  {place}"
 
 
-def _fail(name: str, why: str) -> None:
-    _failed.append(name)
-    print(f"{name} failed: {why}", file=sys.stderr, flush=True)
+def _fail(config: RunConfig, why: str) -> None:
+    _sweep.failed.append(records.name(config))
+    print(_sweep.line(f"{records.name(config)} failed: {why}"), file=sys.stderr, flush=True)
 
 
 def main() -> None:
-    """Check everything that was asked for, then let Hydra run it."""
+    """Check everything that was asked for, then let Hydra run what is missing."""
     overrides = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
-    asks_for_help = any(flag in sys.argv for flag in ("-h", "--help", "--hydra-help", "--cfg", "-c", "--info", "-i"))
-    try:
-        if not asks_for_help:
-            launch.expand(overrides)
-    except InputError as error:
-        sys.exit(f"error: {error}")
+    if not {"-h", "--help", "--hydra-help", "--cfg", "-c", "--info", "-i"} & set(sys.argv):
+        try:
+            runs = launch.expand(overrides)
+            missing = [run for run in runs if records.find(run) is None]
+        except InputError as error:
+            sys.exit(f"error: {error}")
+        if not missing and len(runs) > 1:
+            print(f"all {len(runs)} runs are already there: nothing to train")
+            return
+        _sweep.expect(len(runs))
     job()
-    if _failed:
-        sys.exit(
-            f"{len(_failed)} run(s) failed; each left a .failed.json beside the records, and runs again next time."
-        )
+    if _sweep.failed:
+        count = len(_sweep.failed)
+        sys.exit(f"{count} run(s) failed; each left a .failed.json beside the records, and runs again next time.")
 
 
 if __name__ == "__main__":

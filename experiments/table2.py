@@ -11,6 +11,7 @@ from __future__ import annotations
 import csv
 import sys
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 
 import pandas as pd
@@ -49,7 +50,8 @@ def our_cells(runs: Sequence[RunConfig]) -> dict[Key, Cell]:
 
 def our_rows(cells: dict[Key, Cell]) -> list[list[str]]:
     rows = []
-    for backbone, method in dict.fromkeys((backbone, method) for backbone, method, _ in cells):
+    backbones = dict.fromkeys(backbone for backbone, _, _ in cells)
+    for backbone, method in product(backbones, METHODS):
         line = [cells.get((backbone, method, task)) for task in TASKS]
         shares = [cell.share for cell in line if cell is not None and cell.share is not None]
         share = f"{100 * sum(shares) / len(shares):.3g} %" if shares else "--"

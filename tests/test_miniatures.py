@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from functools import cache
 
@@ -21,6 +22,17 @@ VECTORIZERS = {
     "counts": CountVectorizer,
     "presence": lambda: CountVectorizer(binary=True),
     "tf-idf": TfidfVectorizer,
+}
+
+FINGERPRINTS = {
+    "boolq": "3d44bb9b6eb2",
+    "cb": "af1a337bb3cf",
+    "copa": "fc7b5f5543e4",
+    "multirc": "d814e1e4ac88",
+    "record": "b35da5bcd9fc",
+    "rte": "87e66f9d2f49",
+    "wic": "ed4868ff4dac",
+    "wsc": "c8702611e5b7",
 }
 
 
@@ -46,7 +58,7 @@ def test_the_split_sizes_are_stated_and_no_dev_row_is_seen_in_training(name: str
             if split in ("train", "dev")}  # fmt: skip
     assert not rows["train"] & rows["dev"]
     per_row = {"multirc": 2, "record": 2}.get(name, 1)
-    assert (len(loaded.train), len(loaded.dev)) == (2000 * per_row, 300 * per_row)
+    assert (len(loaded.train), len(loaded.dev)) == ({"cb": 2001}.get(name, 2000) * per_row, 300 * per_row)
 
 
 @pytest.mark.parametrize("name", tasks.names())
@@ -55,7 +67,7 @@ def test_majority_is_at_chance(name: str) -> None:
     for examples in (miniature(name).train, miniature(name).dev):
         counts = Counter(example.label for example in examples)
         assert set(counts) == set(range(len(labels)))
-        assert max(counts.values()) / len(examples) < 1 / len(labels) + 0.02
+        assert len(set(counts.values())) == 1
 
 
 @pytest.mark.parametrize("kind", VECTORIZERS)
@@ -76,7 +88,7 @@ def test_each_bag_of_words_comes_with_every_label_equally_often(name: str) -> No
     seen: dict[tuple[object, ...], Counter[int]] = {}
     for example in miniature(name).dev:
         bags = tuple(
-            tuple(sorted(Counter(" ".join(filter(None, segments)).lower().replace(".", " ").split()).items()))
+            tuple(sorted(re.findall(r"\w+", " ".join(filter(None, segments)).lower())))
             for segments in example.segments
         )
         seen.setdefault(bags, Counter())[example.label] += 1
@@ -96,6 +108,3 @@ def test_in_wic_every_context_word_stands_in_as_many_same_as_different_pairs() -
 def test_a_miniature_never_changes(name: str) -> None:
     """A change moves the numbers of runs: raise the task's `version` with it."""
     assert miniature(name).fingerprint.startswith(FINGERPRINTS[name])
-
-
-FINGERPRINTS: dict[str, str] = {}

@@ -12,7 +12,7 @@ SPLITS = {"train": "train", "dev": "validation"}
 def rows(task: Task, data: DataConfig) -> dict[str, list[tuple[str, Row]]]:
     """The hub's train and validation splits, as official rows.
 
-    Raises InputError where they cannot be loaded, whatever the reason.
+    Raises InputError where they cannot be loaded, whatever the reason, and where a row has no label.
     """
     return {split: _load(task, name) for split, name in SPLITS.items()}
 
@@ -29,7 +29,8 @@ def _load(task: Task, split: str) -> list[tuple[str, Row]]:
             f"data.source=hub: {data_set} ({configuration}, {split}) could not be loaded ({reason}): mend that, or"
             " choose data=local data.root=<folder> or data=bundled."
         ) from error
-    return [
-        (f"{data_set}/{configuration}/{split}:{number}", row)
-        for number, row in enumerate(task.official(dict(row) for row in loaded), 1)
-    ]
+    place = f"{data_set}/{configuration}/{split}"
+    stored: list[Row] = [dict(row) for row in loaded]
+    if any(row.get("label") == -1 for row in stored):  # the hub's mark of an unlabelled row
+        raise InputError(f"data.source=hub: {place} has a row without a label: use a labelled split.")
+    return [(f"{place}:{number}", row) for number, row in enumerate(task.official(stored), 1)]

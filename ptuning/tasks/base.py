@@ -67,10 +67,11 @@ class Task(ABC):
         """The official metrics, in percent, of `logits` [N, number of labels or choices]."""
 
     @abstractmethod
-    def miniature(self, rng: random.Random) -> Iterator[Row]:
-        """Generated official rows without end, not solvable by majority or bag of words, learnable by fine-tuning.
+    def miniature(self, rng: random.Random) -> Iterator[list[Row]]:
+        """Generated families of official rows without end, which fine-tuning learns.
 
-        They have no `idx`: the source numbers them.
+        A family's rows are made of the same words and carry every label equally often, so that neither majority nor
+        a bag of words tells them apart. They have no `idx`: the source numbers them.
         """
 
     def packaged(self, files: Mapping[str, Path]) -> dict[str, list[tuple[str, Row]]]:

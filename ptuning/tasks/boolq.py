@@ -44,16 +44,18 @@ class BoolQ(Task):
     def score(self, examples: Sequence[Example], logits: np.ndarray) -> dict[str, float]:
         return {"accuracy": accuracy([example.label for example in examples], logits.argmax(axis=-1))}
 
-    def miniature(self, rng: random.Random) -> Iterator[Row]:
+    def miniature(self, rng: random.Random) -> Iterator[list[Row]]:
         """Is the thing that a place has, or the one that it has not, in it? Swapping the two flips the answer."""
         while True:
             place, (asked, other) = rng.choice(PLACES), rng.sample(THINGS, 2)
-            for has, lacks, label in ((asked, other, True), (other, asked, False)):
-                yield {
+            yield [
+                {
                     "question": f"is the {asked} in the {place}",
                     "passage": f"{place.title()} -- The {place} has a {has} but no {lacks}.",
                     "label": label,
                 }
+                for has, lacks, label in ((asked, other, True), (other, asked, False))
+            ]
 
     def packaged(self, files: Mapping[str, Path]) -> dict[str, list[tuple[str, Row]]]:
         """The official splits, in their order.

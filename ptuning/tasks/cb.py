@@ -10,7 +10,7 @@ import numpy as np
 from ptuning import fields
 from ptuning.metrics import accuracy, macro_f1
 from ptuning.tasks.base import Example, Row, Task, superglue
-from ptuning.words import PEOPLE, THINGS
+from ptuning.words import PEOPLE
 
 
 class CB(Task):
@@ -37,14 +37,16 @@ class CB(Task):
             "f1_macro": macro_f1(labels, predictions, len(self.labels)),
         }
 
-    def miniature(self, rng: random.Random) -> Iterator[Row]:
-        """Is the thing one that a person has, has not, or may get? Rotating the three changes the answer."""
+    def miniature(self, rng: random.Random) -> Iterator[list[Row]]:
+        """Who won, who lost, and of whom is it not said? Rotating the three people changes the answer."""
         while True:
-            person, things = rng.choice(PEOPLE), rng.sample(THINGS, 3)
-            for place, label in enumerate(self.labels):
-                has, lost, wants = things[-place:] + things[:-place]  # things[0] stands at `place`
-                yield {
-                    "premise": f"{person} has the {has}, lost the {lost} and wants the {wants}.",
-                    "hypothesis": f"{person} has the {things[0]}.",
+            named, two, three = rng.sample(PEOPLE, 3)
+            orders = ((named, two, three), (three, named, two), (two, three, named))  # named: won, lost, unknown
+            yield [
+                {
+                    "premise": f"{won} beat {lost}. Did {unknown} win?",
+                    "hypothesis": f"{named} won.",
                     "label": label,
                 }
+                for label, (won, lost, unknown) in zip(self.labels, orders, strict=True)
+            ]

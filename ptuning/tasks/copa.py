@@ -47,16 +47,18 @@ class COPA(Task):
     def score(self, examples: Sequence[Example], logits: np.ndarray) -> dict[str, float]:
         return {"accuracy": accuracy([example.label for example in examples], logits.argmax(axis=-1))}
 
-    def miniature(self, rng: random.Random) -> Iterator[Row]:
+    def miniature(self, rng: random.Random) -> Iterator[list[Row]]:
         """Swapping the two things in the premise flips the answer."""
         while True:
             (question, premise, choice), person = rng.choice(TALES), rng.choice(PEOPLE)
-            things = rng.sample(THINGS, 2)
-            for label, (second, first) in enumerate((things, things[::-1])):
-                yield {
+            one, two = rng.sample(THINGS, 2)
+            yield [
+                {
                     "premise": premise.format(person=person, first=first, second=second),
-                    "choice1": choice.format(person=person, thing=things[0]),
-                    "choice2": choice.format(person=person, thing=things[1]),
+                    "choice1": choice.format(person=person, thing=one),
+                    "choice2": choice.format(person=person, thing=two),
                     "question": question,
                     "label": label,
                 }
+                for label, (first, second) in enumerate(((two, one), (one, two)))
+            ]

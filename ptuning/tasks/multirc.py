@@ -64,15 +64,17 @@ class MultiRC(Task):
             "em": exact_match_by_group([example.group for example in examples], labels, predictions),
         }
 
-    def miniature(self, rng: random.Random) -> Iterator[Row]:
-        """What was kept and what was lost? Swapping the two in the paragraph flips both answers."""
+    def miniature(self, rng: random.Random) -> Iterator[list[Row]]:
+        """Who took and who was robbed? Swapping the two in the paragraph flips both answers."""
         while True:
-            person, things = rng.choice(PEOPLE), rng.sample(THINGS, 2)
-            for kept, lost in (things, things[::-1]):
+            people, thing = sorted(rng.sample(PEOPLE, 2)), rng.choice(THINGS)
+            family: list[Row] = []
+            for taker, robbed in (people, people[::-1]):
                 answers = [
-                    {"text": f"The {thing}", "idx": number, "label": int(thing == kept)}
-                    for number, thing in enumerate(things)
+                    {"text": person, "idx": number, "label": int(person == taker)}
+                    for number, person in enumerate(people)
                 ]
-                question = {"question": f"What did {person} keep?", "answers": answers, "idx": 0}
-                text = f"{person} kept the {kept} but lost the {lost}."
-                yield {"version": 1.1, "passage": {"text": text, "questions": [question]}}
+                question = {"question": f"Who has the {thing}?", "answers": answers, "idx": 0}
+                text = f"{taker} took the {thing} from {robbed}."
+                family.append({"version": 1.1, "passage": {"text": text, "questions": [question]}})
+            yield family

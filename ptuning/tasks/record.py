@@ -82,18 +82,18 @@ class ReCoRD(Task):
             "em": 100 * float(np.mean([best_over_golds(exact, *answer) for answer in chosen])),
         }
 
-    def miniature(self, rng: random.Random) -> Iterator[Row]:
+    def miniature(self, rng: random.Random) -> Iterator[list[Row]]:
         """Who was given the thing? Swapping giver and taker in the passage flips the answer."""
         while True:
             people, thing = rng.sample(PEOPLE, 2), rng.choice(THINGS)
+            family: list[Row] = []
             for giver, taker in (people, people[::-1]):
                 text = f"{giver} gave the {thing} to {taker}.\n@highlight\nA gift"
                 answer = {**_first_span(taker, text), "text": taker}
-                yield {
-                    "source": "miniature",
-                    "passage": {"text": text, "entities": [_first_span(name, text) for name in (giver, taker)]},
-                    "qas": [{"query": f"{PLACEHOLDER} has the {thing}.", "answers": [answer], "idx": 0}],
-                }
+                entities = [_first_span(name, text) for name in (giver, taker)]
+                qa = {"query": f"{PLACEHOLDER} has the {thing}.", "answers": [answer], "idx": 0}
+                family.append({"source": "miniature", "passage": {"text": text, "entities": entities}, "qas": [qa]})
+            yield family
 
 
 def _first_span(name: str, text: str) -> dict[str, Any]:

@@ -33,13 +33,15 @@ class RTE(Task):
     def score(self, examples: Sequence[Example], logits: np.ndarray) -> dict[str, float]:
         return {"accuracy": accuracy([example.label for example in examples], logits.argmax(axis=-1))}
 
-    def miniature(self, rng: random.Random) -> Iterator[Row]:
+    def miniature(self, rng: random.Random) -> Iterator[list[Row]]:
         """Who paid has bought. Swapping buyer and seller in the premise flips the answer."""
         while True:
             (named, other), thing = rng.sample(PEOPLE, 2), rng.choice(THINGS)
-            for buyer, seller, label in ((named, other, "entailment"), (other, named, "not_entailment")):
-                yield {
+            yield [
+                {
                     "premise": f"{buyer} paid {seller} for the {thing}.",
                     "hypothesis": f"{named} bought the {thing}.",
                     "label": label,
                 }
+                for buyer, seller, label in ((named, other, "entailment"), (other, named, "not_entailment"))
+            ]

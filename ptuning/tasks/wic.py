@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
+from typing import Any
 
 import numpy as np
 
@@ -14,12 +15,30 @@ from ptuning.metrics import accuracy
 from ptuning.tasks.base import Example, Row, Task, superglue
 
 SENSES = {  # word -> what goes with its first sense, and with its second
-    "bank": ("river water boat fish shore mud", "money loan cash credit debt savings"),
-    "bat": ("cave wing night owl fly animal", "ball game player baseball pitch team"),
-    "mouse": ("cat cheese rat tail animal trap", "computer screen keyboard click desktop laptop"),
-    "spring": ("summer winter april flower season march", "metal coil steel wire bounce mattress"),
-    "plant": ("garden leaf seed flower tree soil", "factory worker steel industry engine machine"),
-    "star": ("sky moon planet night galaxy sun", "film actor movie celebrity hollywood fame"),
+    "bank": (
+        "river water boat fish shore mud lake bridge",
+        "money loan cash credit debt savings account tax",
+    ),
+    "bat": (
+        "cave wing night owl fly animal bird rat",
+        "ball game player baseball pitch team coach field",
+    ),
+    "mouse": (
+        "cat cheese rat tail animal trap hole fur",
+        "computer screen keyboard click desktop laptop cable printer",
+    ),
+    "spring": (
+        "summer winter april flower season march autumn rain",
+        "metal coil steel wire bounce mattress spiral tension",
+    ),
+    "plant": (
+        "garden leaf seed flower tree soil root grass",
+        "factory worker steel industry engine machine oil chemical",
+    ),
+    "star": (
+        "sky moon planet night galaxy sun orbit telescope",
+        "film actor movie celebrity hollywood fame singer stage",
+    ),
 }
 
 
@@ -58,16 +77,18 @@ class WiC(Task):
     def score(self, examples: Sequence[Example], logits: np.ndarray) -> dict[str, float]:
         return {"accuracy": accuracy([example.label for example in examples], logits.argmax(axis=-1))}
 
-    def miniature(self, rng: random.Random) -> Iterator[Row]:
+    def miniature(self, rng: random.Random) -> Iterator[list[Row]]:
         """Two sentences for each sense, in all four pairings: every word stands in as many same as other pairs."""
         while True:
             word = rng.choice(list(SENSES))
             contexts = [rng.sample(context.split(), 4) for context in SENSES[word]]
+            family: list[Row] = []
             for sense1, sense2 in product((0, 1), repeat=2):
                 (one, two, _, _), (_, _, three, four) = contexts[sense1], contexts[sense2]
                 sentences = (f"The {one}, the {two} and the {word}.", f"The {three}, the {four} and the {word}.")
-                row = {"word": word, "sentence1": sentences[0], "sentence2": sentences[1], "version": 1.1}
+                row: dict[str, Any] = {"word": word, "label": sense1 == sense2, "version": 1.1}
                 for number, sentence in enumerate(sentences, 1):
                     start = sentence.rindex(word)
-                    row |= {f"start{number}": start, f"end{number}": start + len(word)}
-                yield {**row, "label": sense1 == sense2}
+                    row |= {f"sentence{number}": sentence, f"start{number}": start, f"end{number}": start + len(word)}
+                family.append(row)
+            yield family

@@ -42,12 +42,15 @@ class WSC(Task):
     def score(self, examples: Sequence[Example], logits: np.ndarray) -> dict[str, float]:
         return {"accuracy": accuracy([example.label for example in examples], logits.argmax(axis=-1))}
 
-    def miniature(self, rng: random.Random) -> Iterator[Row]:
+    def miniature(self, rng: random.Random) -> Iterator[list[Row]]:
         """The pronoun means the one who acts. Swapping the two people in the text flips the answer."""
         while True:
             names, pronoun = rng.choice(((WOMEN, "she"), (MEN, "he")))
             (named, other), deed, state = rng.sample(names, 2), rng.choice(DEEDS), rng.choice(STATES)
+            family: list[Row] = []
             for actor, acted_on in ((named, other), (other, named)):
                 text = f"{actor} {deed} {acted_on} because {pronoun} was {state}."
                 spans = (text.split().index(named), named, 4, pronoun)
-                yield {"text": text, "target": dict(zip(SPANS, spans, strict=True)), "label": actor == named}
+                target = dict(zip(SPANS, spans, strict=True))
+                family.append({"text": text, "target": target, "label": actor == named})
+            yield family
