@@ -5,9 +5,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 FLOW = [
-    "errors", "files", "seeds", "config", "depth", "metrics", "packages", "onnx_weights", "packaged", "tiny", "fields",
-    "words", "tasks",    "sources", "data", "layout", "encode", "injection", "backbone", "prompts", "methods", "heads", "lanes", "select",
-    "evaluate", "train", "records", "weights", "mirror", "run", "launch", "report",
+    "errors", "files", "seeds", "config", "depth", "metrics", "packages", "onnx_weights", "packaged", "tiny",
+    "fields", "words", "tasks", "sources", "data", "layout", "encode", "injection", "backbone", "prompts",
+    "methods", "heads", "lanes", "select", "evaluate", "train", "records", "weights", "mirror", "run", "launch",
+    "report",
 ]  # fmt: skip
 
 

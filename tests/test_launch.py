@@ -12,21 +12,11 @@ TINY = ["backbone=tiny_bert", "data=miniature"]
 def test_the_documented_command_line_is_one_run():
     (run,) = launch.expand(
         [
-            "task=rte",
-            "backbone=minilm_l6",
-            "method=p_tuning_v2",
-            "data=local",
-            "data.root=../shared/data",
-            "prompt.length=20",
-            "prompt.layers=4-6",
-            "prompt.placement=prefix",
-            "prompt.reparameterization=mlp",
-            "prompt.positions=keep",
-            "train.epochs=3",
-            "train.lr=1e-2",
-            "seed=1",
+            "task=rte", "backbone=minilm_l6", "method=p_tuning_v2", "data=local", "data.root=../shared/data",
+            "prompt.length=20", "prompt.layers=4-6", "prompt.placement=prefix", "prompt.reparameterization=mlp",
+            "prompt.positions=keep", "train.epochs=3", "train.lr=1e-2", "seed=1",
         ]
-    )
+    )  # fmt: skip
     assert (run.task.name, run.backbone.name, run.method, run.seed) == ("rte", "minilm_l6", "p_tuning_v2", 1)
     assert run.prompt["layers"] == "4-6"
     assert run.prompt["positions"] == "keep"
