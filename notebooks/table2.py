@@ -1,0 +1,78 @@
+# %% [markdown]
+# # A tour of Table 2
+#
+# Reads `results/` only: nothing is trained here. Every number below comes from a record in `results/runs/`, and every
+# record from a run that `make reproduce-table2` can repeat.
+
+# %%
+import json
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pandas as pd
+
+results = next(
+    folder / "results" for folder in [Path.cwd(), *Path.cwd().parents] if (folder / "results/runs").is_dir()
+)
+records = [json.loads(file.read_text()) for file in sorted((results / "runs").glob("*.json"))]
+records = [record for record in records if record["status"] != "failed" and record["data"]["source"] != "miniature"]
+
+# %% [markdown]
+# ## The runs
+# One line a run: the score at the epoch that the paper's rule (best dev epoch) chooses, and at the last epoch, to show
+# how much the rule flatters.
+
+# %%
+runs = pd.DataFrame(
+    {
+        "task": record["config"]["task"]["name"],
+        "backbone": record["config"]["backbone"]["name"],
+        "method": record["config"]["method"],
+        "seed": record["config"]["seed"],
+        "data": record["data"]["source"],
+        "metric": record["metric"],
+        "best dev": max(epoch["dev"][record["metric"]] for epoch in record["history"]),
+        "last": record["history"][-1]["dev"][record["metric"]],
+        "trained %": 100 * record["parameters"]["share"],
+        "examples/s": record["speed"]["examples_per_second"],
+    }
+    for record in records
+    if record["history"]
+)
+print(runs.round(2).to_string(index=False))
+
+# %% [markdown]
+# ## Learning curves
+# Dev score by epoch. Methods differ in colour, marker and line, so that the plots read in print and without colour.
+
+# %%
+STYLES = {
+    "fine_tuning": ("FT", "#000000", "o", "-"),
+    "prompt_tuning": ("PT", "#E69F00", "s", "--"),
+    "p_tuning_v2": ("PT-2", "#0072B2", "^", "-."),
+}
+groups = sorted({(r["config"]["task"]["name"], r["config"]["backbone"]["name"]) for r in records})
+columns = min(3, max(1, len(groups)))
+rows = max(1, -(-len(groups) // columns))
+figure, axes = plt.subplots(rows, columns, figsize=(4 * columns, 3 * rows), squeeze=False, layout="constrained")
+for axis, (task, backbone) in zip(axes.flat, groups):
+    labelled = set()
+    for record in records:
+        config = record["config"]
+        if (config["task"]["name"], config["backbone"]["name"]) != (task, backbone) or not record["history"]:
+            continue
+        label, colour, marker, line = STYLES[config["method"]]
+        axis.plot(
+            [epoch["epoch"] for epoch in record["history"]],
+            [epoch["dev"][record["metric"]] for epoch in record["history"]],
+            color=colour, marker=marker, linestyle=line, markersize=4,
+            label=None if label in labelled else label,
+        )  # fmt: skip
+        labelled.add(label)
+        axis.set_ylabel(f"dev {record['metric']} (%)")
+    axis.set_title(f"{task}, {backbone}")
+    axis.set_xlabel("epoch")
+    axis.legend()
+for axis in axes.flat[len(groups) :]:
+    axis.set_visible(False)
+plt.show()
