@@ -55,7 +55,7 @@ groups = sorted({(r["config"]["task"]["name"], r["config"]["backbone"]["name"]) 
 columns = min(3, max(1, len(groups)))
 rows = max(1, -(-len(groups) // columns))
 figure, axes = plt.subplots(rows, columns, figsize=(4 * columns, 3 * rows), squeeze=False, layout="constrained")
-for axis, (task, backbone) in zip(axes.flat, groups):
+for axis, (task, backbone) in zip(axes.flat, groups, strict=False):
     labelled = set()
     for record in records:
         config = record["config"]

@@ -114,7 +114,7 @@ def _write(file: Path, content: Record) -> None:
 
 def dump(config: RunConfig) -> dict[str, Any]:
     """The resolved config as JSON, without where and how it was carried out."""
-    return config.model_dump(mode="json", exclude={"runtime"})
+    return config.model_dump(mode="json", exclude={"runtime": True, "data": {"root"}})
 
 
 @cache
