@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+os.environ["HF_HUB_OFFLINE"] = "1"  # no test uses the network
 
 import pytest
 import torch
@@ -13,7 +16,7 @@ from ptuning import tiny
 from ptuning.backbone import Backbone
 from ptuning.config import RunConfig
 
-torch.set_num_threads(2)
+torch.set_num_threads(1)  # the backbones are tiny: threads would only wait for each other
 
 PROMPTS: dict[str, dict[str, Any] | None] = {
     "fine_tuning": None,

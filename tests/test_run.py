@@ -85,8 +85,7 @@ def test_a_checkpoint_folder_keeps_its_pooler_frozen(make_run, tmp_path):
     assert tuned["parameters"]["share"] == 1
 
 
-def test_a_hub_backbone_that_cannot_be_had_is_one_sentence(make_run, monkeypatch):
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+def test_a_hub_backbone_that_cannot_be_had_is_one_sentence(make_run):
     config = make_run(backbone__source="hub", backbone__id="nobody/nothing-at-all")
     with pytest.raises(InputError, match=r"backbone.id=nobody/nothing-at-all: .*backbone=minilm_l6"):
         run([config])
