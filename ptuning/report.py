@@ -102,7 +102,7 @@ def latex(table: pd.DataFrame, caption: str, notes: Sequence[str]) -> str:
 _TEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$", "†": r"$^\dagger$", "‡": r"$^\ddagger$",
-    "ˢ": r"$^{s}$", "ᵘ": r"$^{u}$", "ᵈ": r"$^{d}$", "≈": r"$\approx$", "×": r"$\times$", "–": "--",
+    "ˢ": r"$^{s}$", "ᵘ": r"$^{u}$", "ᵈ": r"$^{d}$", "`": "",
 }  # fmt: skip
 
 
