@@ -8,7 +8,7 @@ ARGS    ?=
 python    := $(VENV)/bin/python
 installed := $(VENV)/.installed
 # DATA=../shared/data reads local files instead of the profile's own source.
-overrides := profile=$(PROFILE) $(if $(DATA),data=local data.root=$(DATA)) $(ARGS)
+overrides := profile=$(PROFILE) $(if $(DATA),data=local 'data.root="$(DATA)"') $(ARGS)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup test check reproduce-table2 tables status clean
@@ -44,6 +44,6 @@ tables: $(installed) ## remake the tables from the records that are there
 status: $(installed) ## what of the sweep is done, missing, failed
 	$(python) -m experiments.status experiment=table2 $(overrides)
 
-clean: ## remove the set-up, Hydra's and W&B's folders; records and tables stay
-	rm -rf $(VENV) outputs wandb .mypy_cache .ruff_cache .pytest_cache
+clean: ## remove .venv, caches, Hydra's and W&B's folders; records, tables and weights stay
+	rm -rf .venv outputs/multirun outputs/wandb .mypy_cache .ruff_cache .pytest_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -26,7 +26,6 @@ class Sweep:
 
     def __init__(self) -> None:
         self.total = self.ended = self.trained = 0
-        self.failed: list[str] = []
         self.began = time.monotonic()
 
     def expect(self, runs: int) -> None:
@@ -48,10 +47,10 @@ _sweep = Sweep()
 def job(composed: DictConfig) -> float | None:
     """One run; a failed one is told of and does not stop the others of a sweep."""
     config = launch.read(composed)
-    new = records.find(config) is None
     _sweep.ended += 1
-    _sweep.trained += new
     try:
+        new = not launch.done(config)
+        _sweep.trained += new
         record = launch.launch(config)
     except InputError as error:
         _fail(config, str(error))
@@ -67,34 +66,35 @@ def told(config: RunConfig, record: records.Record, new: bool) -> str:
     """One line on a finished run."""
     name = f"{config.task.name:8} {config.backbone.name:10} {config.method:13} seed {config.seed}"
     place = f"{records.path(config)}" + ("" if new else " (already there)")
-    if record["score"] is None:
+    chosen = records.chosen(record, config.selection)
+    if chosen is None:
         return f"{name}  {record['status']}  {place}"
-    chosen = f"epoch {record['selection']['epoch']}, {record['selection']['rule']}, {record['data']['source']} data"
-    return f"{name}  dev {record['metric']} {record['score']:.1f} ({chosen})  {place}"
+    epoch, score = chosen
+    how = f"epoch {epoch}, {config.selection}, {record['data']['source']} data"
+    return f"{name}  dev {record['metric']} {score:.1f} ({how})  {place}"
 
 
 def _fail(config: RunConfig, why: str) -> None:
-    _sweep.failed.append(records.name(config))
     print(_sweep.line(f"{records.name(config)} failed: {why}"), file=sys.stderr, flush=True)
 
 
 def main() -> None:
     """Check everything that was asked for, then let Hydra run what is missing."""
-    overrides = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
-    if not {"-h", "--help", "--hydra-help", "--cfg", "-c", "--info", "-i"} & set(sys.argv):
-        try:
-            runs = launch.expand(overrides)
-            missing = [run for run in runs if records.find(run) is None]
-        except InputError as error:
-            sys.exit(f"error: {error}")
-        if not missing and len(runs) > 1:
+    if {"-h", "--help", "--hydra-help", "--cfg", "-c", "--info", "-i"} & set(sys.argv):
+        job()
+        return
+    try:
+        runs = launch.expand([argument for argument in sys.argv[1:] if not argument.startswith("-")])
+        if len(runs) > 1 and all(launch.done(run) for run in runs):
             print(f"all {len(runs)} runs are already there: nothing to train")
             return
-        _sweep.expect(len(runs))
+    except InputError as error:
+        sys.exit(f"error: {error}")
+    _sweep.expect(len(runs))
     job()
-    if _sweep.failed:
-        count = len(_sweep.failed)
-        sys.exit(f"{count} run(s) failed; each left a .failed.json beside the records, and runs again next time.")
+    # Asked of the records, since a launcher may have run the jobs in other processes.
+    if failed := sum(not launch.done(run) for run in runs):
+        sys.exit(f"{failed} run(s) failed; see the .failed.json beside the records; they run again next time.")
 
 
 if __name__ == "__main__":

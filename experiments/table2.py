@@ -93,14 +93,28 @@ def notes(cells: dict[Key, Cell]) -> list[str]:
             "† a generated miniature of the task, not the real data: it shows that the pipeline learns. Chance is 50 "
             "(CB: 33; MultiRC F1a of a constant answer: 66.7)."
         )
-    capped = {cell.train_examples for cell in cells.values() if cell.capped and cell.source not in (None, "miniature")}
-    if capped:
-        lines.append(f"‡ real data, {' or '.join(map(str, sorted(capped, key=str)))} training examples of it.")
+    part = {
+        (c.train_examples, c.dev_examples) for c in cells.values() if c.capped and c.source not in (None, "miniature")
+    }
+    if part:
+        sizes = " or ".join(f"{train} training and {dev} dev examples" for train, dev in sorted(part, key=str))
+        lines.append(f"‡ a part of the real data: {sizes}.")
+    lines.append("Epochs: " + "; ".join(_epochs(cells, method) for method in METHODS) + ".")
     lines.append(
         "Paper: Table 2 of arXiv:2110.07602, other backbones, all data; ˢ from a secondary source, ᵘ not re-read in "
         "a source, ᵈ doubtful (results/published/README.md)."
     )
     return lines
+
+
+def _epochs(cells: dict[Key, Cell], method: str) -> str:
+    used: dict[int, list[str]] = {}
+    for (backbone, by, task), cell in cells.items():
+        if by == method and cell.records:
+            used.setdefault(cell.epochs, []).append(f"{task} on {backbone}")
+    if len(used) < 2:
+        return f"{METHODS[method]} {next(iter(used), '--')}"
+    return f"{METHODS[method]} " + ", ".join(f"{epochs} ({', '.join(where)})" for epochs, where in used.items())
 
 
 def long_form(cells: dict[Key, Cell], values: Sequence[dict[str, str]]) -> str:
@@ -109,7 +123,8 @@ def long_form(cells: dict[Key, Cell], values: Sequence[dict[str, str]]) -> str:
         {
             "from": "ours", "model": backbone, "method": METHODS[method], "task": task, "mean": cell.mean,
             "std": cell.spread, "runs": len(cell.scores), "expected": cell.expected, "data": cell.source,
-            "train_examples": cell.train_examples, "trained_share": cell.share,
+            "train_examples": cell.train_examples, "dev_examples": cell.dev_examples,
+            "epochs": cell.epochs, "trained_share": cell.share,
         }
         for (backbone, method, task), cell in cells.items()
     ]  # fmt: skip

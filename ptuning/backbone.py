@@ -34,7 +34,7 @@ class Backbone(nn.Module):
 
     def __init__(self, model: PreTrainedModel, tokenizer: Any, pooler: dict[str, Tensor] | None) -> None:
         super().__init__()
-        config = model.config
+        config = model.eval().config
         self.model, self.tokenizer, self.pooler = model, tokenizer, pooler
         self.layers: int = config.num_hidden_layers
         self.heads: int = config.num_attention_heads
@@ -48,9 +48,7 @@ class Backbone(nn.Module):
                 f"backbone family {config.model_type!r} takes no position ids, so a prompt's place cannot be stated: "
                 "choose a family that does (bert, roberta, electra, ...)."
             )
-        # RoBERTa counts positions from its padding id on, so the first real token has padding_idx + 1.
-        counts_from_padding = hasattr(model.embeddings, "create_position_ids_from_input_ids")
-        self.first_position: int = config.pad_token_id + 1 if counts_from_padding else 0
+        self.first_position = _first_position(model)
         self.positions: int = config.max_position_embeddings - self.first_position
         self.autocast: torch.dtype | None = None
         self.fingerprint = fingerprint(model)
@@ -65,9 +63,12 @@ class Backbone(nn.Module):
     def dtype(self) -> torch.dtype:
         return next(self.parameters()).dtype
 
+    def narrow(self, dtype: torch.dtype) -> None:
+        """Hold the frozen weights in `dtype`; prompts, heads and optimizers stay in float32."""
+        self.to(dtype)
+
     def unfreeze(self, dtype: torch.dtype) -> None:
         """Let every parameter train, in float32, computing in `dtype` (fine-tuning)."""
-        self.float()
         self.autocast = None if dtype == torch.float32 else dtype
         for parameter in self.parameters():
             parameter.requires_grad_(True)
@@ -94,7 +95,7 @@ class Backbone(nn.Module):
 
 
 def load(config: BackboneConfig, train: TrainConfig, attention: str = "sdpa", device: str = "cpu") -> Backbone:
-    """The backbone of `config` on `device`, frozen, with the dropout of `train`, in its precision.
+    """The backbone of `config` on `device`, frozen, in float32, with the dropout of `train`.
 
     Raises InputError where the checkpoint cannot be had, lacks weights, or belongs to a family that prompts do not
     reach.
@@ -111,14 +112,29 @@ def load(config: BackboneConfig, train: TrainConfig, attention: str = "sdpa", de
             "depend on the seed unseen: choose backbone.pooler=none or trained."
         )
     if train.backbone_dropout == 0:
-        for module in model.modules():
-            if isinstance(module, nn.Dropout):
-                module.p = 0.0
-    return Backbone(model, tokenizer, pooler).to(device, PRECISION[train.precision]).eval()
+        _switch_dropout_off(model)
+    return Backbone(model, tokenizer, pooler).to(device)
+
+
+def _first_position(model: PreTrainedModel) -> int:
+    """The position id that the family gives a sequence's first token: 0 (BERT), or padding id + 1 (RoBERTa).
+
+    Found by trying, since a wrong guess would shift every token without a word. Raises InputError if neither fits.
+    """
+    words = torch.tensor([[5, 6, 7]], device=model.device)
+    with torch.inference_mode():
+        expected = model(input_ids=words).last_hidden_state
+        for first in (0, (model.config.pad_token_id or 0) + 1):
+            ids = torch.arange(first, first + 3, device=model.device)[None]
+            if torch.allclose(model(input_ids=words, position_ids=ids).last_hidden_state, expected, atol=1e-5):
+                return first
+    raise InputError(
+        f"backbone family {model.config.model_type!r} counts positions in an unknown way: choose bert, roberta, ..."
+    )
 
 
 def fingerprint(model: nn.Module) -> str:
-    """A hash of every weight (name, shape, values), whatever file it came from."""
+    """A hash of every weight of the encoder (name, shape, values), whatever file it came from; the pooler apart."""
     digest = hashlib.sha256()
     for name, tensor in sorted(model.state_dict().items()):
         digest.update(f"{name} {tuple(tensor.shape)}".encode())
@@ -134,12 +150,17 @@ def _pretrained(config: BackboneConfig, dropout: float, attention: str) -> tuple
     logging.disable_progress_bar()
     logging.set_verbosity_error()  # missing weights are checked below, not left to a warning
     try:
-        settings = AutoConfig.from_pretrained(source)
+        settings = AutoConfig.from_pretrained(source, revision=config.revision)
         _set_dropout(settings, dropout)
         model, report = AutoModel.from_pretrained(
-            source, config=settings, attn_implementation=attention, dtype=torch.float32, output_loading_info=True
+            source,
+            config=settings,
+            attn_implementation=attention,
+            dtype=torch.float32,
+            revision=config.revision,
+            output_loading_info=True,
         )
-        tokenizer = AutoTokenizer.from_pretrained(source)
+        tokenizer = AutoTokenizer.from_pretrained(source, revision=config.revision)
     except (OSError, ValueError) as error:
         raise InputError(
             f"backbone.id={config.id}: the Hugging Face hub or folder gives no such model ({_first_line(error)}): "
@@ -150,6 +171,16 @@ def _pretrained(config: BackboneConfig, dropout: float, attention: str) -> tuple
     if unexpected:
         raise InputError(f"backbone.id={config.id}: the checkpoint lacks {', '.join(unexpected[:3])}: choose another.")
     return model, tokenizer, missing
+
+
+def _switch_dropout_off(model: nn.Module) -> None:
+    """Every dropout of the model, also where a module keeps its rate as a plain number."""
+    for module in model.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
+        for name, value in vars(module).items():
+            if "dropout" in name and isinstance(value, float):
+                setattr(module, name, 0.0)
 
 
 def _folder(config: BackboneConfig) -> str:

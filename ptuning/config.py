@@ -29,9 +29,10 @@ class BackboneConfig(Schema):
     checkpoint's where it has one and from a seeded random one otherwise).
     """
 
-    name: str
+    name: str = Field(pattern=r"^[A-Za-z0-9_.-]+$", description="what records and tables call it")
     source: Literal["packaged", "hub", "random"]
     id: str
+    revision: str = Field(default="main", description="branch, tag or commit on the hub")
     pooler: Literal["none", "frozen", "trained"]
 
 
@@ -46,6 +47,7 @@ class DataConfig(Schema):
     source: Literal["hub", "local", "package", "miniature"]
     root: str | None = None
     files: dict[str, str] | None = None
+    revision: str | None = Field(default=None, description="branch, tag or commit on the hub; null: the newest")
     train_rows: int | None = Field(default=None, ge=1)
     dev_rows: int | None = Field(default=None, ge=1)
 

@@ -33,7 +33,9 @@ def predict(backbone: Backbone, adapter: Adapter, examples: Sequence[Prepared], 
     return logits
 
 
-def evaluate(backbone: Backbone, lane: Lane) -> dict[str, float]:
-    """The official metrics of `lane` on its development set, in percent."""
+def evaluate(backbone: Backbone, lane: Lane) -> dict[str, float] | None:
+    """The official metrics of `lane` on its development set, in percent; None where its answers are not finite."""
     logits = predict(backbone, lane.adapter, lane.dev, lane.config.runtime.eval_batch_size)
+    if not np.isfinite(logits).all():
+        return None
     return lane.task.score(lane.data.dev, logits)

@@ -76,10 +76,15 @@ def _eager(module: nn.Module) -> Callable[..., Any]:
     return sys.modules[type(module).__module__].eager_attention_forward
 
 
+def _additive_mask(*arguments: Any, **rest: Any) -> Tensor:
+    """Eager attention adds its mask, so `_widen` needs one of that kind to widen, also where nothing is padded."""
+    return eager_mask(*arguments, **rest | {"allow_is_bidirectional_skip": False})
+
+
 AttentionInterface.register("prompted_sdpa", _prompted(lambda module: sdpa_attention_forward))
 AttentionMaskInterface.register("prompted_sdpa", sdpa_mask)
 AttentionInterface.register("prompted_eager", _prompted(_eager))
-AttentionMaskInterface.register("prompted_eager", eager_mask)
+AttentionMaskInterface.register("prompted_eager", _additive_mask)
 
 
 def attention_layers(model: PreTrainedModel, layers: int) -> list[nn.Module]:
@@ -96,9 +101,15 @@ def attention_layers(model: PreTrainedModel, layers: int) -> list[nn.Module]:
         with torch.inference_mode():
             device = next(model.parameters()).device
             model(input_ids=torch.ones(1, 2, dtype=torch.long, device=device))
+    except Exception as error:  # whatever a family that is no plain encoder raises on token ids alone
+        raise InputError(
+            f"backbone family {family!r} is no plain encoder ({error}): choose bert, roberta, ..."
+        ) from error
     finally:
         _watching = None
-    if len({id(module) for module in seen}) != layers or len(seen) != layers:
+    if len(seen) == layers and len({id(module) for module in seen}) < layers:
+        raise InputError(f"backbone family {family!r} shares one attention among layers: choose bert, roberta, ...")
+    if len(seen) != layers:
         raise InputError(
             f"backbone family {family!r} cannot take deep prompts: {len(seen)} of its {layers} layers call "
             "transformers' attention interface; choose a family that does (bert, roberta, electra, ...)."

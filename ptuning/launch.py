@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Sequence
+from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import Any, cast
@@ -16,8 +17,8 @@ from hydra.errors import ConfigCompositionException, HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from ptuning import records
-from ptuning.config import RunConfig, parse
+from ptuning import data, records, tasks, weights
+from ptuning.config import DataConfig, RunConfig, TaskConfig, parse
 from ptuning.errors import InputError
 from ptuning.run import check, run
 
@@ -58,7 +59,10 @@ def _choices(override: str) -> list[str]:
     parsed = _parse(override)
     if not parsed.is_sweep_override():
         return [override]
-    return [f"{parsed.get_key_element()}={value}" for value in parsed.sweep_string_iterator()]
+    try:
+        return [f"{parsed.get_key_element()}={value}" for value in parsed.sweep_string_iterator()]
+    except HydraException as error:
+        raise InputError(f"{override!r} cannot be swept ({_first_line(error)}): list values with commas.") from None
 
 
 def _parse(override: str) -> Any:
@@ -115,9 +119,37 @@ def _first_line(error: Exception) -> str:
     return str(error).strip().splitlines()[0].rstrip(".")
 
 
+def _can_stand(config: RunConfig, record: records.Record) -> None:
+    """A record of other local data, or without the weights that are asked for, is no answer. Raises InputError."""
+    file = records.path(config)
+    if config.data.source == "local" and record["data"]["fingerprint"] != _fingerprint(
+        config.task.model_dump_json(), config.data.model_dump_json()
+    ):
+        raise InputError(f"{file} was made from other data than data.root={config.data.root}: move it, or the data.")
+    if config.runtime.save and not weights.path(config).exists():
+        raise InputError(f"{file} is there, but its weights were not kept: delete it to train and save them.")
+
+
+@cache  # the runs of a sweep share their data
+def _fingerprint(task: str, source: str) -> str:
+    chosen = TaskConfig.model_validate_json(task)
+    return data.load(tasks.load(chosen.name, **chosen.options), DataConfig.model_validate_json(source)).fingerprint
+
+
+def done(config: RunConfig) -> bool:
+    """Whether there is a record that stands for the run. Raises InputError where there is one that cannot."""
+    record = records.find(config)
+    if record is not None:
+        _can_stand(config, record)
+    return record is not None
+
+
 def launch(config: RunConfig) -> records.Record:
-    """The record of a run: the one that is there, or else a new one. A failure leaves a failure record."""
-    found = records.find(config)
+    """The record of a run: the one that is there, or else a new one. A failure leaves a failure record.
+
+    Raises InputError where the record that is there cannot stand for the run, and as `run` does.
+    """
+    found = records.find(config) if done(config) else None
     if found is not None:
         return found
     try:

@@ -19,8 +19,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from ptuning import tasks
-from ptuning.config import RunConfig
+from ptuning import methods, select, tasks
+from ptuning.config import RunConfig, parse
 from ptuning.errors import InputError
 from ptuning.files import write_atomic
 
@@ -34,15 +34,16 @@ def identity(config: RunConfig) -> dict[str, Any]:
     """Everything about a run that can change its number."""
     task = tasks.load(config.task.name, **config.task.options)
     backbone = config.backbone.model_dump()
-    if os.path.isdir(os.path.expanduser(config.backbone.id)):
+    if config.backbone.source == "hub" and os.path.isdir(os.path.expanduser(config.backbone.id)):
         backbone.pop("id")  # a local folder's path; its name stands for it, and the record holds its fingerprint
+    schema = methods.load(config.method).Prompt
     return {
         "protocol": PROTOCOL,
         "backbone": backbone,
         "task": {**config.task.model_dump(exclude={"bundled"}), "version": task.version},
         "data": config.data.model_dump(exclude={"root"}),
         "method": config.method,
-        "prompt": config.prompt,
+        "prompt": None if schema is None else parse(schema, config.prompt or {}, "prompt").model_dump(),
         "train": config.train.model_dump(),
         "seed": config.seed,
     }
@@ -84,6 +85,15 @@ def read(file: Path) -> Record:
     return record
 
 
+def chosen(record: Record, rule: str) -> tuple[int, float] | None:
+    """The epoch (from 1) and score by which the selection rule named `rule` reports a run; None if it diverged."""
+    if record["status"] == "diverged":
+        return None
+    scores = [epoch["dev"][record["metric"]] for epoch in record["history"]]
+    index = select.rule(rule)(scores)
+    return record["history"][index]["epoch"], scores[index]
+
+
 def read_all(results: Path) -> Iterator[tuple[Path, Record]]:
     """Every record of finished runs below `results`, in the order of their names."""
     for file in sorted((results / "runs").glob("*.json")):
@@ -121,14 +131,19 @@ def dump(config: RunConfig) -> dict[str, Any]:
 def provenance() -> dict[str, Any]:
     """Versions, machine and code behind a run."""
     packages = ("torch", "transformers", "datasets", "tokenizers", "numpy")
+    changes = _git("status", "--porcelain", "-uno")
     return {
         "versions": {"python": platform.python_version()} | {package: version(package) for package in packages},
         "machine": {"system": platform.system(), "processor": platform.machine(), "cores": os.cpu_count()},
-        "git": {"commit": _git("rev-parse", "HEAD"), "dirty": bool(_git("status", "--porcelain", "-uno"))},
+        "git": {"commit": _git("rev-parse", "HEAD"), "dirty": None if changes is None else bool(changes)},
     }
 
 
 def _git(*arguments: str) -> str | None:
+    """What git answers; None where there is no git, or no repository."""
     here = Path(__file__).parent
-    answer = subprocess.run(["git", *arguments], cwd=here, capture_output=True, text=True, check=False)
+    try:
+        answer = subprocess.run(["git", *arguments], cwd=here, capture_output=True, text=True, check=False)
+    except OSError:
+        return None
     return answer.stdout.strip() if answer.returncode == 0 else None

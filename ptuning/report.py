@@ -12,8 +12,9 @@ from typing import Any
 
 import pandas as pd
 
-from ptuning import records, select
+from ptuning import records
 from ptuning.config import RunConfig
+from ptuning.errors import InputError
 from ptuning.files import write_atomic
 
 
@@ -32,6 +33,8 @@ class Cell:
     missing: tuple[str, ...]
     source: str | None
     train_examples: int | None
+    dev_examples: int | None
+    epochs: int
     capped: bool
     share: float | None
 
@@ -55,28 +58,31 @@ class Cell:
 def cell(configs: Sequence[RunConfig], rule: str) -> Cell:
     """The cell of the runs `configs`, each scored at the epoch that the selection rule named `rule` chooses.
 
-    Raises InputError where a record cannot be read.
+    Raises InputError where a record cannot be read, and where the runs differ in more than their seed.
     """
+    seeds = [config.seed for config in configs]
+    if len(set(seeds)) < len(seeds):
+        name = records.name(configs[0])
+        raise InputError(
+            f"a cell holds one run a seed, and {name} has seed {configs[0].seed} more than once: sweep no other key."
+        )
     found = [(config, records.find(config)) for config in configs]
     done = [(config, record) for config, record in found if record is not None]
-    scored = [(config, record) for config, record in done if record["status"] != "diverged"]
+    scores = [chosen for _, record in done if (chosen := records.chosen(record, rule)) is not None]
     facts: Mapping[str, Any] = done[0][1] if done else {}
     return Cell(
-        scores=tuple(_score(record, rule) for _, record in scored),
+        scores=tuple(score for _, score in scores),
         expected=len(configs),
-        diverged=len(done) - len(scored),
+        diverged=len(done) - len(scores),
         records=tuple(records.path(config).name for config, _ in done),
         missing=tuple(records.name(config) for config, record in found if record is None),
         source=facts["data"]["source"] if facts else None,
         train_examples=facts["data"]["train_examples"] if facts else None,
-        capped=any(config.data.train_rows is not None for config in configs),
+        dev_examples=facts["data"]["dev_examples"] if facts else None,
+        epochs=max(config.train.epochs for config in configs),
+        capped=any(config.data.train_rows or config.data.dev_rows for config in configs),
         share=statistics.fmean(record["parameters"]["share"] for _, record in done) if done else None,
     )
-
-
-def _score(record: records.Record, rule: str) -> float:
-    scores = [epoch["dev"][record["metric"]] for epoch in record["history"]]
-    return scores[select.rule(rule)(scores)]
 
 
 def markdown(table: pd.DataFrame, notes: Sequence[str]) -> str:

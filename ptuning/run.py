@@ -15,7 +15,7 @@ import torch
 
 from ptuning import backbone as backbones
 from ptuning import data, heads, methods, records, select, tasks, weights
-from ptuning.backbone import Backbone
+from ptuning.backbone import PRECISION, Backbone
 from ptuning.config import RunConfig, parse
 from ptuning.errors import InputError
 from ptuning.lanes import Epoch, Lane
@@ -47,10 +47,13 @@ def run(configs: Sequence[RunConfig]) -> list[Record]:
     for config in configs:
         check(config)
     _can_share(configs)
+    records.provenance()  # whatever it needs is found missing now rather than after training
     loaded = [(task, data.load(task, config.data)) for config in configs for task in [_task(config)]]
     backbone = backbones.load(
         configs[0].backbone, configs[0].train, configs[0].runtime.attention, str(device(configs[0]))
     )
+    if not methods.load(configs[0].method).trains_backbone:
+        backbone.narrow(PRECISION[configs[0].train.precision])
     if configs[0].runtime.gradient_checkpointing:
         backbone.model.gradient_checkpointing_enable({"use_reentrant": False})
     lanes = [Lane.build(config, *one, backbone) for config, one in zip(configs, loaded, strict=True)]
@@ -69,9 +72,10 @@ def device(config: RunConfig) -> torch.device:
     wanted = config.runtime.device
     if wanted == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    kind = wanted.partition(":")[0]
-    if kind not in ("cpu", "cuda") or (kind == "cuda" and not torch.cuda.is_available()):
-        raise InputError(f"runtime.device={wanted} is not on this machine: choose auto, cpu, or cuda with a GPU.")
+    here = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
+    here += [f"cuda:{index}" for index in range(torch.cuda.device_count())]
+    if wanted not in here:
+        raise InputError(f"runtime.device={wanted} is not on this machine: choose one of auto, {', '.join(here)}.")
     return torch.device(wanted)
 
 
@@ -100,6 +104,8 @@ class Recorder:
         self.kept: dict[str, weights.State] = {}
         self.began = time.perf_counter()
         self.mirror = mirror
+        if backbone.device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(backbone.device)
 
     def epoch_ended(self, lane: Lane, epoch: Epoch) -> None:
         self.mirror.epoch_ended(lane, epoch)
@@ -108,19 +114,19 @@ class Recorder:
             self.kept[records.run_id(lane.config)] = weights.trained_state(lane.adapter, self.backbone)
 
     def lane_ended(self, lane: Lane) -> None:
-        self.mirror.lane_ended(lane)
         identifier = records.run_id(lane.config)
         if identifier in self.kept:
-            file = lane.config.runtime.weights / f"{records.name(lane.config)}.safetensors"
-            weights.write(file, lane.config, self.kept.pop(identifier))
+            weights.write(weights.path(lane.config), lane.config, self.kept.pop(identifier))
         self.records[identifier] = record = self._record(lane)
         records.write(lane.config, record)
+        self.mirror.lane_ended(lane)
 
     def _record(self, lane: Lane) -> Record:
         scores = _scores(lane)
-        chosen = select.rule(lane.config.selection)(scores) if scores else None
+        chosen = None if lane.status == "diverged" else select.rule(lane.config.selection)(scores)
         trained = sum(parameter.numel() for parameter in lane.parameters)
-        frozen = sum(parameter.numel() for parameter in self.backbone.parameters() if not parameter.requires_grad)
+        everything = [*self.backbone.parameters(), *lane.adapter.parameters()]
+        frozen = sum(parameter.numel() for parameter in everything if not parameter.requires_grad)
         seconds = sum(epoch.seconds for epoch in lane.history)
         return {
             "id": records.run_id(lane.config),

@@ -24,4 +24,4 @@ class SeededDropout(torch.nn.Module):
         if not self.training or self.rate == 0:
             return x
         kept = torch.empty(x.shape, device=x.device, dtype=x.dtype).bernoulli_(1 - self.rate, generator=self.random)
-        return x * kept / (1 - self.rate)
+        return (x * kept).div_(1 - self.rate)

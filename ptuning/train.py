@@ -86,11 +86,11 @@ class _Course:
         lane = self.lane
         mean = float(torch.stack(self.losses).mean())
         seconds = time.perf_counter() - self.since
-        if not math.isfinite(mean):
+        began = time.perf_counter()
+        dev = evaluate(self.backbone, lane) if math.isfinite(mean) else None
+        if dev is None:
             lane.status = "diverged"
             return
-        began = time.perf_counter()
-        dev = evaluate(self.backbone, lane)
         epoch = Epoch(lane.epoch, mean, dev, seconds, time.perf_counter() - began)
         lane.history.append(epoch)
         self.watcher.epoch_ended(lane, epoch)

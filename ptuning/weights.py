@@ -29,6 +29,11 @@ def trained_state(adapter: Adapter, backbone: Backbone) -> State:
     return {key: value.detach().to("cpu", copy=True).contiguous() for key, value in state.items()}
 
 
+def path(config: RunConfig) -> Path:
+    """Where a run's weights are kept."""
+    return config.runtime.weights / f"{records.name(config)}.safetensors"
+
+
 def write(file: Path, config: RunConfig, state: State) -> Path:
     """Write `state` atomically; the header holds the config."""
     file.parent.mkdir(parents=True, exist_ok=True)

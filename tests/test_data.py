@@ -223,7 +223,7 @@ def stored(name: str) -> datasets.Dataset:
 def test_a_hub_row_becomes_the_official_one(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 
-    def load_dataset(path: str, configuration: str, split: str) -> datasets.Dataset:
+    def load_dataset(path: str, configuration: str, split: str, revision: str | None) -> datasets.Dataset:
         asked.append((path, configuration, split))
         return stored(name)
 

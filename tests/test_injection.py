@@ -5,7 +5,7 @@ import itertools
 import pytest
 import torch
 from conftest import make_backbone
-from transformers import AutoModel, DebertaV2Config, GPT2Config, MPNetConfig
+from transformers import AlbertConfig, AutoModel, DebertaV2Config, GPT2Config, MPNetConfig, T5Config
 
 from ptuning import injection
 from ptuning.errors import InputError
@@ -92,6 +92,18 @@ def test_a_masked_prompt_equals_the_plain_backbone(name, attention):
     real = batch.attention_mask.bool()
     torch.testing.assert_close(masked[real], plain[real], atol=1e-6, rtol=1e-5)
     assert (hidden(backbone, batch, prompts) - plain)[real].abs().max() > 1e-2
+
+
+@pytest.mark.parametrize("attention", ["sdpa", "eager"])
+def test_a_hidden_prompt_is_hidden_also_where_nothing_is_padded(attention):
+    backbone = make_backbone("tiny_bert", attention)
+    batch = rows(backbone, Layout(0, LENGTH, "prefix", "keep"))
+    whole = type(batch)(*(field[:1] for field in vars(batch).values()))  # the longer row, unpadded
+    _, prompts = keys_and_values(backbone)
+    hide = torch.zeros(1, LENGTH, dtype=torch.bool)
+    hidden_prompts = [LayerPrompt(p.key[:1], p.value[:1], hide) for p in prompts]
+    masked = hidden(backbone, whole, hidden_prompts)
+    torch.testing.assert_close(masked, hidden(backbone, whole, none(backbone)), atol=1e-6, rtol=1e-5)
 
 
 def test_a_zero_prompt_is_not_a_masked_one():
@@ -184,6 +196,18 @@ def test_deep_prefix_and_infix_are_one_function_with_kept_positions_only():
 def test_a_family_that_the_interface_does_not_reach_is_refused(config):
     with pytest.raises(InputError, match="cannot take deep prompts"):
         injection.attention_layers(AutoModel.from_config(config), 2)
+
+
+def test_a_family_that_shares_its_attention_or_is_no_encoder_is_refused():
+    shape = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 16}
+    albert = AutoModel.from_config(
+        AlbertConfig(vocab_size=50, embedding_size=8, **shape), attn_implementation="prompted_sdpa"
+    )
+    with pytest.raises(InputError, match="shares one attention"):
+        injection.attention_layers(albert, 2)
+    t5 = AutoModel.from_config(T5Config(vocab_size=50, d_model=16, d_kv=8, num_layers=2, num_heads=2, d_ff=16))
+    with pytest.raises(InputError, match="is no plain encoder"):
+        injection.attention_layers(t5, 2)
 
 
 def test_a_causal_backbone_is_refused():

@@ -43,6 +43,10 @@ def test_commas_sweep_and_equal_runs_are_one():
         (["prompt.placement=middle"], r"prompt.placement='middle' is refused: input should be 'prefix' or 'infix'"),
         (["selection=best_test"], r"selection=best_test is unknown: choose one of best_dev, last"),
         (["data=local"], r"data.root is not set"),
+        (["backbone=hub", "backbone.id=org/some-model"], r"backbone.name is not set"),
+        (["backbone=hub", "backbone.id=org/m", "backbone.name=org/m"], r"backbone.name='org/m' is refused"),
+        (["task=glob(*)"], r"cannot be swept"),
+        (["seed=interval(1,2)"], r"cannot be swept"),
         (["runtime.device=tpu"], r"runtime.device=tpu is not on this machine"),
         (["task.options.template=1"], r"task.options.template is not a config key|template"),
         (["prompt.length=,"], r"is not an override"),
@@ -101,8 +105,9 @@ def test_every_tuned_file_names_an_existing_triple_and_changes_its_run():
         method, backbone, task = name.split("-")
         (run,) = launch.expand([f"method={method}", f"backbone={backbone}", f"task={task}"])
         tuned = OmegaConf.load(launch.CONF / "tuned" / f"{name}.yaml")
-        assert tuned.train, "a tuned file sets something"
-        assert all(getattr(run.train, key) == float(value) for key, value in tuned.train.items())
+        assert tuned, "a tuned file sets something"
+        assert all(getattr(run.train, key) == float(value) for key, value in tuned.get("train", {}).items())
+        assert all(run.task.options[key] == value for key, value in tuned.get("task", {}).get("options", {}).items())
         assert all(run.prompt[key] == value for key, value in tuned.get("prompt", {}).items())
 
 
@@ -110,6 +115,25 @@ def test_every_tuned_file_names_an_existing_triple_and_changes_its_run():
 def test_every_backbone_composes_with_every_method(backbone):
     runs = launch.expand([f"backbone={backbone}", f"method={','.join(methods.names())}"])
     assert {run.method for run in runs} == set(methods.names())
+
+
+def test_a_record_of_other_data_or_without_its_weights_is_no_answer(make_run, tmp_path):
+    row = '{"premise": "p", "hypothesis": "%s", "label": "%s", "idx": %d}\n'
+    local = {"data__source": "local", "data__root": str(tmp_path)}
+    folder = tmp_path / "superglue" / "RTE"
+    folder.mkdir(parents=True)
+    for name in ("train", "val"):
+        lines = [row % (f"h{i}", ("entailment", "not_entailment")[i % 2], i) for i in range(4)]
+        (folder / f"{name}.jsonl").write_text("".join(lines))
+    config = make_run(**local)
+    launch.launch(config)
+    assert launch.done(config)
+    with pytest.raises(InputError, match="its weights were not kept"):
+        launch.launch(make_run(**local, runtime__save=True))
+    (folder / "val.jsonl").write_text(row % ("new", "entailment", 0))
+    launch._fingerprint.cache_clear()
+    with pytest.raises(InputError, match="was made from other data"):
+        launch.launch(config)
 
 
 def test_a_finished_run_is_not_run_again_and_a_failed_one_is(make_run, monkeypatch):

@@ -34,6 +34,10 @@ def test_what_can_change_the_number_is(make_run, overrides):
     assert records.run_id(make_run(**overrides)) != records.run_id(make_run())
 
 
+def test_equal_settings_written_differently_are_one_run(make_run):
+    assert records.run_id(make_run(prompt__dropout=0)) == records.run_id(make_run(prompt__dropout=0.0))
+
+
 def test_a_local_backbones_path_is_not_in_the_id(make_run, tmp_path):
     one, other = tmp_path / "one", tmp_path / "other"
     one.mkdir()
@@ -72,6 +76,14 @@ def test_a_record_that_is_not_json_is_named(make_run):
             records.find(config)
         with pytest.raises(InputError, match=file.name):
             list(records.read_all(config.runtime.results))
+
+
+def test_without_git_a_run_still_leaves_its_record(make_run, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    records.provenance.cache_clear()
+    (record,) = run([make_run()])
+    records.provenance.cache_clear()
+    assert record["git"] == {"commit": None, "dirty": None}
 
 
 def test_a_failure_leaves_word_and_success_takes_it_back(make_run):

@@ -31,11 +31,21 @@ def test_half_precision_trains_close_to_single(make_run, method, precision):
     assert losses(half) != losses(single)
 
 
-def test_half_precision_is_the_frozen_backbones_only(make_run):
-    config = make_run(train__precision="bf16")
-    backbone = backbones.load(config.backbone, config.train)
-    assert backbone.dtype == torch.bfloat16
-    assert backbone.fingerprint == backbones.load(config.backbone, make_run().train).fingerprint
+@pytest.mark.parametrize("method", ["fine_tuning", "p_tuning_v2"])
+def test_half_precision_never_rounds_what_trains(make_run, monkeypatch, method):
+    """Frozen weights are held in bf16; fine-tuning starts from, and keeps, float32 weights."""
+    seen = []
+    monkeypatch.setattr("ptuning.run.train", lambda backbone, lanes, *_, **__: seen.append((backbone, lanes[0])))
+    config = make_run(method, train__precision="bf16")
+    with pytest.raises(KeyError):  # nothing was trained, so there is no record
+        run([config])
+    ((backbone, lane),) = seen
+    exact = backbones.load(config.backbone, config.train)
+    assert all(parameter.dtype == torch.float32 for parameter in lane.parameters)
+    if method == "fine_tuning":
+        assert all(torch.equal(a, b) for a, b in zip(backbone.parameters(), exact.parameters(), strict=True))
+    else:
+        assert backbone.dtype == torch.bfloat16
 
 
 @pytest.mark.parametrize("overrides", [{"runtime__attention": "eager"}, {"runtime__gradient_checkpointing": True}])

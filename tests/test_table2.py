@@ -7,6 +7,7 @@ import pytest
 
 from experiments import table2
 from ptuning import records, report
+from ptuning.errors import InputError
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -36,7 +37,7 @@ def sweep(make_run):
     runs = []
     for (method, task), seeds in outcomes.items():
         for seed, outcome in enumerate(seeds, start=1):
-            config = make_run(method, task, seed=seed, data__train_rows=None)
+            config = make_run(method, task, seed=seed, data__train_rows=None, data__dev_rows=None)
             runs.append(config)
             if outcome == "diverged":
                 records.write(config, fake_record(config, [], status="diverged"))
@@ -67,6 +68,12 @@ def test_the_selection_rule_is_applied_to_the_history(sweep):
     config = [run for run in sweep if (run.method, run.seed) == ("fine_tuning", 2)]
     assert report.cell(config, "best_dev").scores == (70,)
     assert report.cell(config, "last").scores == (60,)
+
+
+def test_a_sweep_of_anything_but_seeds_is_not_averaged(make_run):
+    runs = [make_run(prompt__length=length) for length in (4, 8)]
+    with pytest.raises(InputError, match="has seed 1 more than once"):
+        table2.our_cells(runs)
 
 
 def test_every_cell_names_its_records(sweep, tmp_path):

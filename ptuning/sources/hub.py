@@ -14,15 +14,15 @@ def rows(task: Task, data: DataConfig) -> dict[str, list[tuple[str, Row]]]:
 
     Raises InputError where they cannot be loaded, whatever the reason, and where a row has no label.
     """
-    return {split: _load(task, name) for split, name in SPLITS.items()}
+    return {split: _load(task, name, data.revision) for split, name in SPLITS.items()}
 
 
-def _load(task: Task, split: str) -> list[tuple[str, Row]]:
+def _load(task: Task, split: str, revision: str | None) -> list[tuple[str, Row]]:
     import datasets  # slow to import, and only this source needs it
 
     data_set, configuration = task.hub
     try:
-        loaded = datasets.load_dataset(data_set, configuration, split=split)
+        loaded = datasets.load_dataset(data_set, configuration, split=split, revision=revision)
     except Exception as error:  # the library has no common base class: offline, unknown name, broken download, …
         reason = " ".join(str(error).split()) or type(error).__name__
         raise InputError(
