@@ -85,7 +85,8 @@ def main() -> None:
         return
     try:
         runs = launch.expand([argument for argument in sys.argv[1:] if not argument.startswith("-")])
-        if len(runs) > 1 and all(launch.done(run) for run in runs):
+        already = [launch.done(run) for run in runs]
+        if len(runs) > 1 and all(already):
             print(f"all {len(runs)} runs are already there: nothing to train")
             return
     except InputError as error:
@@ -93,8 +94,9 @@ def main() -> None:
     _sweep.expect(len(runs))
     job()
     # Asked of the records, since a launcher may have run the jobs in other processes.
-    if failed := sum(not launch.done(run) for run in runs):
-        sys.exit(f"{failed} run(s) failed; see the .failed.json beside the records; they run again next time.")
+    if failed := sum(not records.path(run).exists() for run in runs):
+        summary = f"{failed} run(s) failed; see the .failed.json beside the records; they run again next time."
+        sys.exit(summary if len(runs) > 1 else 1)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from ptuning import launch, records
+
 ROOT = Path(__file__).parent.parent
 SMALL = [
     "backbone=tiny_bert", "data=miniature", "data.train_rows=8", "data.dev_rows=8", "train.epochs=1",
@@ -57,8 +59,17 @@ def test_a_failed_run_does_not_stop_the_others(tmp_path):
 
 
 def test_bad_input_is_one_sentence_and_a_status(tmp_path):
-    refused = call("experiments.run", *SMALL, "task=rtee", results=tmp_path)
-    assert refused.returncode != 0
-    assert refused.stderr.strip().startswith("error: task=rtee is unknown: choose one of boolq")
-    assert len(refused.stderr.strip().splitlines()) == 1
-    assert not (tmp_path / "runs").exists()
+    """What is wrong with the command, with a file it needs, and with a record that is in its way."""
+    (run,) = launch.expand([*SMALL, "task=cb", f"runtime.results={tmp_path}"])
+    (tmp_path / "runs").mkdir()
+    records.path(run).write_text("{")
+    for arguments, sentence in (
+        (["task=rtee"], "error: task=rtee is unknown: choose one of boolq"),
+        (["task=cb", "data=local", "data.root=/nowhere"], "data.root=/nowhere is not a folder"),
+        (["task=cb"], f"error: {records.path(run)} is not valid JSON"),
+    ):
+        small = SMALL if "data=local" not in arguments else [o for o in SMALL if o != "data=miniature"]
+        refused = call("experiments.run", *small, *arguments, results=tmp_path)
+        assert refused.returncode != 0
+        assert sentence in refused.stderr
+        assert len(refused.stderr.strip().splitlines()) == 1

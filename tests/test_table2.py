@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from experiments import table2
-from ptuning import records, report
+from ptuning import launch, records, report
 from ptuning.errors import InputError
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -93,3 +93,12 @@ def test_all_of_the_papers_numbers_are_there_with_their_confidence():
     assert len(rows) == 12
     assert all(all(cell[-1] in "ˢᵘᵈ" for cell in row[3:]) for row in rows)
     assert rows[0][:4] == ["paper: BERT-large 335M", "FT", "", "77.7ˢ"]
+
+
+def test_the_committed_table_is_what_the_committed_records_give(tmp_path):
+    """The table that the README shows, remade from results/runs; the data's folder is no part of a run's identity."""
+    root = Path(__file__).parent.parent
+    asked = ["experiment=table2", "profile=small", "data=local", "data.root=/anywhere", "seed=11"]
+    part = ["backbone=minilm_l6,minilm_l12", "task=cb,copa,rte,wic", f"runtime.results={root / 'results'}"]
+    text, _ = table2.make(launch.expand([*asked, *part]), tmp_path, "table2_small")
+    assert text == (root / "results/tables/table2_small.md").read_text()
