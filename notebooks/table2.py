@@ -10,6 +10,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pandas as pd
+from matplotlib.ticker import MaxNLocator
 
 results = next(
     folder / "results" for folder in [Path.cwd(), *Path.cwd().parents] if (folder / "results/runs").is_dir()
@@ -72,6 +73,7 @@ for axis, (task, backbone) in zip(axes.flat, groups, strict=False):
         axis.set_ylabel(f"dev {record['metric']} (%)")
     axis.set_title(f"{task}, {backbone}")
     axis.set_xlabel("epoch")
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.legend()
 for axis in axes.flat[len(groups) :]:
     axis.set_visible(False)
