@@ -136,12 +136,17 @@ def _fingerprint(task: str, source: str) -> str:
     return data.load(tasks.load(chosen.name, **chosen.options), DataConfig.model_validate_json(source)).fingerprint
 
 
-def done(config: RunConfig) -> bool:
-    """Whether there is a record that stands for the run. Raises InputError where there is one that cannot."""
+def finished(config: RunConfig) -> records.Record | None:
+    """The record that stands for the run, None where there is none. Raises InputError for one that cannot."""
     record = records.find(config)
     if record is not None:
         _can_stand(config, record)
-    return record is not None
+    return record
+
+
+def done(config: RunConfig) -> bool:
+    """Whether there is a record that stands for the run. Raises InputError as `finished` does."""
+    return finished(config) is not None
 
 
 def launch(config: RunConfig) -> records.Record:
@@ -149,7 +154,7 @@ def launch(config: RunConfig) -> records.Record:
 
     Raises InputError where the record that is there cannot stand for the run, and as `run` does.
     """
-    found = records.find(config) if done(config) else None
+    found = finished(config)
     if found is not None:
         return found
     try:
