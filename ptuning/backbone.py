@@ -6,8 +6,8 @@ from __future__ import annotations
 import hashlib
 import inspect
 import os
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from ptuning.config import BackboneConfig, TrainConfig
 from ptuning.errors import InputError
 from ptuning.injection import LayerPrompt
 from ptuning.layout import Batch
+from ptuning.stem import Stem
 
 PRECISION = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -54,6 +55,9 @@ class Backbone(nn.Module):
         self.fingerprint = fingerprint(model)
         for parameter in self.parameters():
             parameter.requires_grad_(False)
+        self._stack = _stack(model, self.attention)
+        self.divisible = self._stack is not None and self._enters_well()
+        self.stem: Stem | None = None
 
     @property
     def device(self) -> torch.device:
@@ -67,6 +71,20 @@ class Backbone(nn.Module):
         """Hold the frozen weights in `dtype`; prompts, heads and optimizers stay in float32."""
         self.to(dtype)
 
+    def keep_stem(self, memory: float, disk: float) -> None:
+        """Compute the layers below the first prompt once a text and keep what they give, at most `memory` bytes of it
+        on the device and `disk` bytes in files. For a frozen backbone without dropout, in its final precision."""
+
+        def compute(layer: int, batch: Batch) -> Tensor:
+            return self.below(layer, self.words(batch), batch.token_type_ids, batch)
+
+        like = torch.empty(1, self.hidden, dtype=self.dtype, device=self.device)
+        self.stem = Stem(compute, like, memory, disk) if self.divisible else None
+
+    @property
+    def pad(self) -> int:
+        return int(self.tokenizer.pad_token_id)
+
     def unfreeze(self, dtype: torch.dtype) -> None:
         """Let every parameter train, in float32, computing in `dtype` (fine-tuning)."""
         self.autocast = None if dtype == torch.float32 else dtype
@@ -78,10 +96,43 @@ class Backbone(nn.Module):
         return self.model.get_input_embeddings()(batch.input_ids)
 
     def forward(
-        self, embeds: Tensor, token_type_ids: Tensor, batch: Batch, prompts: Sequence[LayerPrompt | None]
+        self,
+        embeds: Tensor,
+        token_type_ids: Tensor,
+        batch: Batch,
+        prompts: Sequence[LayerPrompt | None],
+        start: int = 1,
     ) -> Tensor:
-        """Hidden states `[B, T, H]` of `embeds` `[B, T, E]`, each layer attending to its entry of `prompts` too."""
+        """Hidden states `[B, T, H]` of `embeds` `[B, T, E]`, each layer attending to its entry of `prompts` too.
+
+        With `start` above 1, `embeds` are the hidden states `[B, T, H]` that enter that layer (`below`), and the
+        layers under it do not run.
+        """
         injection.set_prompts(self.attention, prompts)
+        if start == 1:
+            return self._run(embeds, token_type_ids, batch)
+        with self._without(slice(start - 1, None)) as layers:
+            hook = layers[0].register_forward_pre_hook(_entering(embeds), with_kwargs=True)
+            try:
+                return self._run(self._placeholder(embeds), token_type_ids, batch)
+            finally:
+                hook.remove()
+
+    def below(self, layer: int, embeds: Tensor, token_type_ids: Tensor, batch: Batch) -> Tensor:
+        """The hidden states `[B, T, H]` that enter `layer` (2 or higher), without a prompt and without gradient."""
+        found: list[Tensor] = []
+        injection.set_prompts(self.attention, [None] * self.layers)
+        with torch.no_grad(), self._without(slice(layer - 1)) as layers:
+            hook = layers[-1].register_forward_hook(
+                lambda _module, _inputs, output: found.append(output[0] if isinstance(output, tuple) else output)
+            )
+            try:
+                self._run(embeds, token_type_ids, batch)
+            finally:
+                hook.remove()
+        return found[0]
+
+    def _run(self, embeds: Tensor, token_type_ids: Tensor, batch: Batch) -> Tensor:
         inputs = {
             "inputs_embeds": embeds,
             "attention_mask": batch.attention_mask,
@@ -92,6 +143,60 @@ class Backbone(nn.Module):
         computing = torch.autocast(self.device.type, self.autocast) if self.autocast else nullcontext()
         with computing:
             return self.model(**inputs).last_hidden_state
+
+    @contextmanager
+    def _without(self, kept: slice) -> Iterator[nn.ModuleList]:
+        """The model with only the layers in `kept`, for the time of the block."""
+        assert self._stack is not None
+        holder, name = self._stack
+        whole = holder._modules[name]
+        assert isinstance(whole, nn.ModuleList)
+        holder._modules[name] = part = nn.ModuleList(list(whole)[kept])
+        try:
+            yield part
+        finally:
+            holder._modules[name] = whole
+
+    def _placeholder(self, hidden: Tensor) -> Tensor:
+        """Something in the shape of embeddings, for an embedding module whose output nobody reads."""
+        return hidden if self.embedding == hidden.shape[-1] else hidden.new_zeros(*hidden.shape[:2], self.embedding)
+
+    def _enters_well(self) -> bool:
+        """Whether the two halves of the model give what the whole gives."""
+        if self.layers < 2:
+            return False
+        ids = torch.tensor([[5, 6, 7]], device=self.device)
+        positions = torch.arange(3, device=self.device)[None] + self.first_position
+        batch = Batch(ids, ids * 0, positions, ids * 0 + 1, ids * 0 - 1, ids[:, 0] * 0)
+        none = [None] * self.layers
+        with torch.no_grad():
+            words = self.words(batch)
+            whole = self(words, batch.token_type_ids, batch, none)
+            hidden = self.below(2, words, batch.token_type_ids, batch)
+            return torch.allclose(self(hidden, batch.token_type_ids, batch, none, start=2), whole, atol=1e-5)
+
+
+def _stack(model: nn.Module, attention: Sequence[nn.Module]) -> tuple[nn.Module, str] | None:
+    """Where the model keeps its layers: a module and the name of its list of them; None where it has no such list."""
+    paths = {id(module): path for path, module in model.named_modules()}
+    for name, holder in model.named_modules():
+        for child, layers in holder.named_children():
+            prefix = f"{name}.{child}." if name else f"{child}."
+            inside = isinstance(layers, nn.ModuleList) and len(layers) == len(attention)
+            if inside and all(paths[id(one)].startswith(f"{prefix}{i}.") for i, one in enumerate(attention)):
+                return holder, child
+    return None
+
+
+def _entering(hidden: Tensor) -> Callable[..., Any]:
+    """A hook that gives a layer `hidden` in the place of what comes to it."""
+
+    def enter(_module: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, Any]:
+        if inputs:
+            return (hidden, *inputs[1:]), named
+        return inputs, named | {"hidden_states": hidden}
+
+    return enter
 
 
 def load(config: BackboneConfig, train: TrainConfig, attention: str = "sdpa", device: str = "cpu") -> Backbone:

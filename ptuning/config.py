@@ -82,7 +82,12 @@ class RuntimeConfig(Schema):
     weights: Path
     attention: Literal["sdpa", "eager"]
     gradient_checkpointing: bool
-    eval_batch_size: int = Field(ge=1)
+    tokens_per_pass: int | Literal["auto"] = Field(
+        description="tokens in one pass through the backbone, padding included; auto: measured on the device where "
+        "runs share it"
+    )
+    stem_memory_gb: float = Field(ge=0, description="of the layers below the first prompt, kept on the device")
+    stem_disk_gb: float = Field(ge=0, description="of the same, kept in temporary files once that is full")
 
 
 class RunConfig(Schema):

@@ -7,9 +7,10 @@ import json
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
-from ptuning import sources
-from ptuning.config import DataConfig
+from ptuning import sources, tasks
+from ptuning.config import DataConfig, RunConfig, TaskConfig
 from ptuning.errors import InputError
 from ptuning.tasks.base import Example, Row, Task
 
@@ -34,6 +35,18 @@ def load(task: Task, data: DataConfig) -> TaskData:
         if not found:
             raise InputError(f"data.source={data.source}: {task.name} has no {split} examples, give it some.")
     return TaskData(examples["train"], examples["dev"], data.source, fingerprint(used))
+
+
+def of(config: RunConfig) -> tuple[Task, TaskData]:
+    """A run's task and data, read once by all runs that use them. Raises InputError as `load` does."""
+    return _read(config.task.model_dump_json(), config.data.model_dump_json())
+
+
+@lru_cache(maxsize=8)
+def _read(task: str, source: str) -> tuple[Task, TaskData]:
+    chosen = TaskConfig.model_validate_json(task)
+    found = tasks.load(chosen.name, **chosen.options)
+    return found, load(found, DataConfig.model_validate_json(source))
 
 
 def capped(rows: Sequence[tuple[str, Row]], cap: int | None) -> list[tuple[str, Row]]:

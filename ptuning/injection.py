@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -26,13 +26,26 @@ from ptuning.errors import InputError
 class LayerPrompt:
     """What one layer's attention sees beside its own keys and values, for one batch.
 
-    key, value: `[B, A, P, D]`; visible: `[B, P]` boolean, None where every row sees all P (rows of lanes with a
-    shorter prompt, or none in this layer, see fewer).
+    key, value: `[R, A, P, D]`, made once for each of R lanes; rows: `[B]`, the lane of each row of the batch (None:
+    one lane for all rows, or R = B and each row its own); visible: `[B, P]` boolean, None where every row sees all P
+    (rows of lanes with a shorter prompt, or none in this layer, see fewer); kept: `[2, B, A, P, D]` boolean, what
+    dropout leaves of each row's keys and values, None without dropout; masks: widened masks that the layers of one
+    forward pass share.
     """
 
     key: Tensor
     value: Tensor
+    rows: Tensor | None = None
     visible: Tensor | None = None
+    kept: Tensor | None = None
+    masks: dict[tuple[int, int], Tensor] = field(default_factory=dict, compare=False)
+
+    def spread(self, batch: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        """Keys and values `[B, A, P, D]`, one a row of the batch."""
+        pair = [one if self.rows is None else one.index_select(0, self.rows) for one in (self.key, self.value)]
+        if self.kept is not None:
+            pair = [one * kept for one, kept in zip(pair, self.kept, strict=True)]
+        return pair[0].to(dtype).expand(batch, -1, -1, -1), pair[1].to(dtype).expand(batch, -1, -1, -1)
 
 
 _watching: list[nn.Module] | None = None  # the attention modules seen so far, while `attention_layers` looks
@@ -47,29 +60,36 @@ def _prompted(stock: Callable[[nn.Module], Callable[..., Any]]) -> Callable[...,
         prompt: LayerPrompt | None = getattr(module, "layer_prompt", None)
         if prompt is not None:
             attention_mask = _widen(attention_mask, prompt, query)
-            key = torch.cat([prompt.key.to(key.dtype), key], dim=2)
-            value = torch.cat([prompt.value.to(value.dtype), value], dim=2)
+            keys, values = prompt.spread(len(query), key.dtype)
+            key, value = torch.cat([keys, key], dim=2), torch.cat([values, value], dim=2)
         return stock(module)(module, query, key, value, attention_mask, **rest)
 
     return attend
 
 
 def _widen(mask: Tensor | None, prompt: LayerPrompt, query: Tensor) -> Tensor | None:
-    """The mask `[B, 1, T, T]` (boolean, or additive) with the prompt's P columns before it: `[B, 1, T, P + T]`."""
+    """The mask `[B, 1, T, T]` (boolean, or additive) with the prompt's P columns before it: `[B, 1, T, P + T]`,
+    additive so that no layer has to convert it again."""
+    if mask is None and prompt.visible is None:
+        return None
+    known = (id(mask), id(prompt.visible))
+    if known not in prompt.masks:
+        prompt.masks[known] = _widened(mask, prompt.visible, prompt.key.shape[2], query)
+    return prompt.masks[known]
+
+
+def _widened(mask: Tensor | None, visible: Tensor | None, length: int, query: Tensor) -> Tensor:
     batch, _, tokens, _ = query.shape
-    length = prompt.key.shape[2]
+    shut = torch.finfo(query.dtype).min
     if mask is None:
-        if prompt.visible is None:
-            return None
-        mask = torch.ones(batch, 1, tokens, tokens, dtype=torch.bool, device=query.device)
-    visible = prompt.visible
-    if visible is None:
-        visible = torch.ones(batch, length, dtype=torch.bool, device=query.device)
-    columns = visible[:, None, None, :].expand(batch, 1, tokens, length)
-    if mask.dtype != torch.bool:
-        shut = torch.finfo(mask.dtype).min
-        columns = torch.zeros_like(columns, dtype=mask.dtype).masked_fill(~columns, shut)
-    return torch.cat([columns, mask.expand(batch, 1, tokens, -1)], dim=-1)
+        mask = query.new_zeros(batch, 1, 1, tokens)
+    elif mask.dtype == torch.bool:
+        mask = query.new_zeros(mask.shape).masked_fill_(~mask, shut)
+    columns = query.new_zeros(batch, length)
+    if visible is not None:
+        columns.masked_fill_(~visible, shut)
+    columns = columns[:, None, None, :].expand(batch, 1, mask.shape[2], length)
+    return torch.cat([columns, mask], dim=-1).expand(batch, 1, tokens, -1)
 
 
 def _eager(module: nn.Module) -> Callable[..., Any]:
@@ -81,8 +101,15 @@ def _additive_mask(*arguments: Any, **rest: Any) -> Tensor:
     return eager_mask(*arguments, **rest | {"allow_is_bidirectional_skip": False})
 
 
+def _boolean_mask(*arguments: Any, **rest: Any) -> Tensor | None:
+    """On an accelerator, asking whether anything is padded would make the host wait for the device in each step."""
+    if torch.device(rest.get("device", "cpu")).type != "cpu":
+        rest["allow_is_bidirectional_skip"] = False
+    return sdpa_mask(*arguments, **rest)
+
+
 AttentionInterface.register("prompted_sdpa", _prompted(lambda module: sdpa_attention_forward))
-AttentionMaskInterface.register("prompted_sdpa", sdpa_mask)
+AttentionMaskInterface.register("prompted_sdpa", _boolean_mask)
 AttentionInterface.register("prompted_eager", _prompted(_eager))
 AttentionMaskInterface.register("prompted_eager", _additive_mask)
 

@@ -21,24 +21,12 @@ from torch.nn import functional
 from ptuning import heads, methods, seeds
 from ptuning.backbone import PRECISION, Backbone
 from ptuning.config import RunConfig, TrainConfig, parse
-from ptuning.data import TaskData
-from ptuning.encode import Encoded, encode
+from ptuning.encode import Encoded, Material
 from ptuning.injection import LayerPrompt
-from ptuning.layout import Laid, collate, lay_out
-from ptuning.methods.base import DeepRows, Method
+from ptuning.layout import Batch, Layout, collate, table
+from ptuning.methods.base import DeepPrompt, Method
+from ptuning.stem import Key, Stem
 from ptuning.tasks.base import Task
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """An example ready for the backbone: its sequences with the lane's prompt in place, and its label."""
-
-    rows: tuple[Laid, ...]
-    label: int
-
-    @property
-    def width(self) -> int:
-        return max(len(row.input_ids) for row in self.rows)
 
 
 class Adapter(nn.Module):
@@ -52,15 +40,12 @@ class Adapter(nn.Module):
         noise = seeds.generator(config.seed, "dropout", backbone.device)
         self.method: Method = kind(prompt, backbone, seeds.generator(config.seed, "prompt"), noise)
         self.head = _head(config, task, backbone, noise)
+        self.noise = noise
         self.to(backbone.device)
-        self.first_position = backbone.first_position
 
-    def prepare(self, examples: Sequence[Encoded]) -> list[Prepared]:
-        layout, first = self.method.layout, self.first_position
-        return [
-            Prepared(tuple(lay_out(sequence, layout, first) for sequence in example.sequences), example.label)
-            for example in examples
-        ]
+    @property
+    def layout(self) -> Layout:
+        return self.method.layout
 
 
 def _head(config: RunConfig, task: Task, backbone: Backbone, noise: torch.Generator) -> heads.Classification:
@@ -74,55 +59,135 @@ def _head(config: RunConfig, task: Task, backbone: Backbone, noise: torch.Genera
     return head(backbone.hidden, len(task.labels), pooler, config.train.head_dropout, random, noise)
 
 
-def forward(backbone: Backbone, parts: Sequence[tuple[Adapter, Sequence[Prepared]]]) -> list[Tensor]:
+@dataclass(frozen=True)
+class Part:
+    """What one adapter answers in a batch: the examples `rows` of `examples`."""
+
+    adapter: Adapter
+    examples: Encoded
+    rows: np.ndarray
+
+    @property
+    def width(self) -> int:
+        """Tokens of the longest sequence, an inserted prompt included."""
+        return int(self.examples.longest[self.rows].max()) + self.adapter.layout.inserted
+
+    @property
+    def sequences(self) -> np.ndarray:
+        return self.examples.sequences(self.rows)
+
+    @property
+    def tokens(self) -> int:
+        """Tokens after padding."""
+        return self.width * len(self.rows) * self.examples.choices
+
+
+def forward(backbone: Backbone, parts: Sequence[Part]) -> list[Tensor]:
     """Logits `[B, labels]` of each part's examples, all parts in one pass through the backbone."""
-    width = max(example.width for _, examples in parts for example in examples)
-    batches, embeds, types, deep = [], [], [], []
-    for adapter, examples in parts:
-        rows = [row for example in examples for row in example.rows]
-        batch = collate(rows, width, backbone.tokenizer.pad_token_id, backbone.first_position, backbone.device)
-        embedded, token_types = adapter.method.embed(backbone, batch)
-        batches.append(batch)
-        embeds.append(embedded)
-        types.append(token_types)
-        deep.append(adapter.method.deep_prompts(len(rows)))
-    sizes = [len(batch.cls) for batch in batches]
-    together = type(batches[0])(
-        *(torch.cat(field) for field in zip(*(vars(b).values() for b in batches), strict=True))
-    )
-    prompts = layer_prompts(deep, sizes, backbone.layers)
-    hidden = backbone(torch.cat(embeds), torch.cat(types), together, prompts)
+    width = max(part.width for part in parts)
+    tables = [
+        table(part.examples, part.sequences, part.adapter.layout, width, backbone.pad, backbone.first_position)
+        for part in parts
+    ]
+    sizes = [one.shape[1] for one in tables]
+    batch = collate(tables, backbone.device)
+    prompts = layer_prompts([part.adapter.method.deep_prompt(n) for part, n in zip(parts, sizes, strict=True)], sizes)
+    start = min(part.adapter.method.first_layer for part in parts) if backbone.stem else 1
+    embeds, types = _entering(backbone, parts, sizes, batch, start)
+    hidden = backbone(embeds, types, batch, [prompts.get(layer) for layer in range(1, backbone.layers + 1)], start)
     return [
-        adapter.head(part, batch.cls)
-        for (adapter, _), part, batch in zip(parts, hidden.split(sizes), batches, strict=True)
+        part.adapter.head(states, cls)
+        for part, states, cls in zip(parts, hidden.split(sizes), batch.cls.split(sizes), strict=True)
     ]
 
 
-def layer_prompts(deep: Sequence[DeepRows], sizes: Sequence[int], layers: int) -> list[LayerPrompt | None]:
-    """The lanes' deep prompts put together, layer by layer: shorter and absent ones are padded and hidden."""
-    return [_join([rows.get(layer) for rows in deep], sizes) for layer in range(1, layers + 1)]
+def _entering(
+    backbone: Backbone, parts: Sequence[Part], sizes: Sequence[int], batch: Batch, start: int
+) -> tuple[Tensor, Tensor]:
+    """What enters layer `start`, `[B, T, H]`, or for layer 1 the embeddings `[B, T, E]`; and token types `[B, T]`."""
+    ends = np.cumsum(sizes)
+    rows = [batch.rows(slice(end - size, end)) for end, size in zip(ends, sizes, strict=True)]
+    if start > 1:
+        assert backbone.stem is not None
+        stem = [
+            backbone.stem.hidden(start, part.examples, part.sequences, part.adapter.layout, own)
+            for part, own in zip(parts, rows, strict=True)
+        ]
+        return torch.cat(stem), batch.token_type_ids
+    words = backbone.words(batch)
+    embedded = [
+        part.adapter.method.embed(backbone, own, part_words)
+        for part, own, part_words in zip(parts, rows, words.split(sizes), strict=True)
+    ]
+    return torch.cat([embeds for embeds, _ in embedded]), torch.cat([types for _, types in embedded])
 
 
-def _join(parts: Sequence[Tensor | None], sizes: Sequence[int]) -> LayerPrompt | None:
-    lengths = [0 if part is None else part.shape[-2] for part in parts]
-    longest = max(lengths)
-    present = next((part for part in parts if part is not None), None)
-    if present is None:
+def layer_prompts(deep: Sequence[DeepPrompt | None], sizes: Sequence[int]) -> dict[int, LayerPrompt]:
+    """The lanes' deep prompts put together, layer (1-based) by layer: shorter and absent ones are padded and hidden.
+
+    `sizes` are the rows of each lane in the batch.
+    """
+    there = [one for one in deep if one is not None]
+    if not there:
+        return {}
+    layers = sorted({layer for one in there for layer in one.layers})
+    longest = max(one.values.shape[-2] for one in there)
+    values = torch.stack([_padded(one, layers, longest, there[0].values) for one in deep])  # [R, layers, 2, A, P, D]
+    rows = None
+    if len(deep) > 1:
+        rows = torch.arange(len(deep)).repeat_interleave(torch.tensor(sizes)).to(values.device, non_blocking=True)
+    kept = _kept(deep, sizes, layers, longest)
+    visible = _visible(deep, sizes, layers, longest, values.device)
+    masks: dict[tuple[int, int], Tensor] = {}
+    return {
+        layer: LayerPrompt(
+            values[:, i, 0], values[:, i, 1], rows, visible[i], None if kept is None else kept[i], masks
+        )
+        for i, layer in enumerate(layers)
+    }
+
+
+def _padded(one: DeepPrompt | None, layers: Sequence[int], longest: int, like: Tensor) -> Tensor:
+    """A lane's values `[layers, 2, A, longest, D]`, with zeros where it has none."""
+    if one is None:
+        return like.new_zeros(len(layers), *like.shape[1:3], longest, like.shape[-1])
+    values = functional.pad(one.values, (0, 0, 0, longest - one.values.shape[-2]))
+    if one.layers == tuple(layers):
+        return values
+    own = dict(zip(one.layers, values, strict=True))
+    return torch.stack([own.get(layer, torch.zeros_like(values[0])) for layer in layers])
+
+
+def _kept(
+    deep: Sequence[DeepPrompt | None], sizes: Sequence[int], layers: Sequence[int], longest: int
+) -> Tensor | None:
+    """What dropout leaves, `[layers, 2, B, A, longest, D]`; None where no lane drops anything."""
+    like = next((one.kept for one in deep if one is not None and one.kept is not None), None)
+    if like is None:
         return None
-    if len(parts) == 1:
-        return LayerPrompt(present[0], present[1])
-    padded = [
-        present.new_zeros(2, size, present.shape[2], longest, present.shape[4])
-        if part is None
-        else functional.pad(part, (0, 0, 0, longest - length))
-        for part, size, length in zip(parts, sizes, lengths, strict=True)
+    if len(deep) == 1:
+        return like
+    whole = like.new_ones(len(layers), 2, sum(sizes), like.shape[3], longest, like.shape[5])
+    for one, size, end in zip(deep, sizes, np.cumsum(sizes), strict=True):
+        if one is not None and one.kept is not None:
+            mine = slice(None) if one.layers == tuple(layers) else [layers.index(layer) for layer in one.layers]
+            whole[mine, :, end - size : end, :, : one.kept.shape[-2]] = one.kept
+    return whole
+
+
+def _visible(
+    deep: Sequence[DeepPrompt | None], sizes: Sequence[int], layers: Sequence[int], longest: int, device: torch.device
+) -> list[Tensor | None]:
+    """For each layer which of the `longest` slots a row sees, `[B, longest]`; None where every row sees them all."""
+    reach = [
+        [one.values.shape[-2] if one is not None and layer in one.layers else 0 for one in deep] for layer in layers
     ]
-    key, value = torch.cat(padded, dim=1)
-    if min(lengths) == longest:
-        return LayerPrompt(key, value)
-    seen = torch.tensor(lengths).repeat_interleave(torch.tensor(sizes))
-    visible = torch.arange(longest) < seen[:, None]
-    return LayerPrompt(key, value, visible.to(key.device, non_blocking=True))
+    made: dict[tuple[int, ...], Tensor | None] = {}
+    for lengths in map(tuple, reach):
+        if lengths not in made:
+            seen = np.arange(longest) < np.repeat(lengths, sizes)[:, None]
+            made[lengths] = None if min(lengths) == longest else torch.from_numpy(seen).to(device, non_blocking=True)
+    return [made[tuple(lengths)] for lengths in reach]
 
 
 @dataclass
@@ -141,11 +206,8 @@ class Lane:
     """A run in training: its adapter, its examples, its optimizer, and how far it has come."""
 
     config: RunConfig
-    task: Task
-    data: TaskData
+    material: Material
     adapter: Adapter
-    train: list[Prepared]
-    dev: list[Prepared]
     optimizer: torch.optim.Optimizer
     schedule: torch.optim.lr_scheduler.LRScheduler
     scaler: torch.amp.GradScaler
@@ -154,28 +216,31 @@ class Lane:
     status: str = "running"
 
     @classmethod
-    def build(cls, config: RunConfig, task: Task, data: TaskData, backbone: Backbone) -> Lane:
+    def build(cls, config: RunConfig, material: Material, backbone: Backbone) -> Lane:
         """Raises InputError where the run's prompt does not fit the backbone."""
-        adapter = Adapter(config, task, backbone)
-        adapter.method.layout.check(config.task.max_length, backbone.positions)
+        adapter = Adapter(config, material.task, backbone)
+        adapter.layout.check(config.task.max_length, backbone.positions)
         if adapter.method.trains_backbone:
             backbone.unfreeze(PRECISION[config.train.precision])
         parameters = [p for module in _trained(adapter, backbone) for p in module.parameters() if p.requires_grad]
-        encoded = [
-            encode(split, backbone.tokenizer, config.task.max_length) for split in (data.train, data.dev)
-        ]  # fmt: skip
         optimizer = torch.optim.AdamW(
             parameters, lr=config.train.lr, weight_decay=config.train.weight_decay, fused=True
         )
         return cls(
-            config, task, data, adapter,
-            train=adapter.prepare(encoded[0]),
-            dev=adapter.prepare(encoded[1]),
-            optimizer=optimizer,
-            schedule=schedule(optimizer, config.train, math.ceil(len(encoded[0]) / config.train.batch_size)),
+            config, material, adapter, optimizer,
+            schedule=schedule(optimizer, config.train, math.ceil(len(material.train) / config.train.batch_size)),
             scaler=torch.amp.GradScaler(backbone.device.type, enabled=config.train.precision == "fp16"),
             parameters=parameters,
         )  # fmt: skip
+
+    @property
+    def task(self) -> Task:
+        return self.material.task
+
+    @property
+    def scores(self) -> list[float]:
+        """The dev scores so far, one an epoch."""
+        return [epoch.dev[self.task.metric] for epoch in self.history]
 
     @property
     def epoch(self) -> int:
@@ -184,14 +249,31 @@ class Lane:
 
     @property
     def steps_per_epoch(self) -> int:
-        return math.ceil(len(self.train) / self.config.train.batch_size)
+        return math.ceil(len(self.material.train) / self.config.train.batch_size)
 
-    def batches(self) -> Iterator[list[Prepared]]:
+    @property
+    def tokens_per_step(self) -> float:
+        """Tokens that this lane brings to a batch on average, padding apart."""
+        examples = self.material.train
+        rows = min(self.config.train.batch_size, len(examples)) * examples.choices
+        return rows * (float(examples.lengths.mean()) + self.adapter.layout.inserted)
+
+    @property
+    def stem_keys(self) -> list[Key]:
+        """What of the backbone's stem this lane reads."""
+        sets = (self.material.train, self.material.dev)
+        return [Stem.key(one, self.adapter.method.first_layer, self.adapter.layout) for one in sets]
+
+    def batches(self) -> Iterator[Part]:
         """The epoch's batches: shuffled by the run's seed, of similar length each."""
+        examples = self.material.train
         random = np.random.default_rng([self.config.seed, self.epoch])
-        lengths = [example.width for example in self.train]
-        for indices in bucketed(lengths, self.config.train.batch_size, random):
-            yield [self.train[index] for index in indices]
+        for rows in bucketed(examples.longest, self.config.train.batch_size, random):
+            yield Part(self.adapter, examples, rows)
+
+    @property
+    def dev(self) -> Part:
+        return Part(self.adapter, self.material.dev, np.arange(len(self.material.dev)))
 
     def step(self) -> None:
         """Update what this lane trains from the gradients that stand in it."""
@@ -208,16 +290,21 @@ def _trained(adapter: Adapter, backbone: Backbone) -> list[nn.Module]:
     return [adapter, backbone] if adapter.method.trains_backbone else [adapter]
 
 
-def bucketed(lengths: Sequence[int], batch_size: int, random: np.random.Generator) -> list[list[int]]:
+def bucketed(lengths: np.ndarray, batch_size: int, random: np.random.Generator) -> list[np.ndarray]:
     """Indices in batches of `batch_size`: shuffled, then sorted by length within pools of 16 batches, so that little
-    padding is needed, then the batches shuffled (the last, short one too)."""
+    padding is needed, then the batches put in an order that mixes short and long.
+
+    That order depends on the number of batches alone: `random` decides which examples meet, and lanes that go through
+    equally many batches side by side, whatever their seeds, have texts of about the same length at each step.
+    """
     order = random.permutation(len(lengths))
     pool = batch_size * 16
-    batches: list[list[int]] = []
+    batches: list[np.ndarray] = []
     for start in range(0, len(order), pool):
-        ranked = sorted(order[start : start + pool].tolist(), key=lengths.__getitem__)
+        drawn = order[start : start + pool]
+        ranked = drawn[np.argsort(lengths[drawn], kind="stable")]
         batches += [ranked[i : i + batch_size] for i in range(0, len(ranked), batch_size)]
-    return [batches[i] for i in random.permutation(len(batches))]
+    return [batches[i] for i in np.random.default_rng(len(batches)).permutation(len(batches))]
 
 
 def schedule(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import difflib
 import re
+import sys
 from collections.abc import Sequence
-from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import Any, cast
@@ -17,12 +17,13 @@ from hydra.errors import ConfigCompositionException, HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from ptuning import data, records, tasks, weights
-from ptuning.config import DataConfig, RunConfig, TaskConfig, parse
+from ptuning import data, records, weights
+from ptuning.config import RunConfig, parse
 from ptuning.errors import InputError
-from ptuning.run import check, run
+from ptuning.run import check
 
 CONF = Path(__file__).parent.parent / "conf"
+sys.path.append(str(Path(__file__).parent / "plugins"))  # where Hydra finds our launcher
 
 
 def read(config: DictConfig) -> RunConfig:
@@ -122,18 +123,10 @@ def _first_line(error: Exception) -> str:
 def _can_stand(config: RunConfig, record: records.Record) -> None:
     """A record of other local data, or without the weights that are asked for, is no answer. Raises InputError."""
     file = records.path(config)
-    if config.data.source == "local" and record["data"]["fingerprint"] != _fingerprint(
-        config.task.model_dump_json(), config.data.model_dump_json()
-    ):
+    if config.data.source == "local" and record["data"]["fingerprint"] != data.of(config)[1].fingerprint:
         raise InputError(f"{file} was made from other data than data.root={config.data.root}: move it, or the data.")
     if config.runtime.save and not weights.path(config).exists():
         raise InputError(f"{file} is there, but its weights were not kept: delete it to train and save them.")
-
-
-@cache  # the runs of a sweep share their data
-def _fingerprint(task: str, source: str) -> str:
-    chosen = TaskConfig.model_validate_json(task)
-    return data.load(tasks.load(chosen.name, **chosen.options), DataConfig.model_validate_json(source)).fingerprint
 
 
 def finished(config: RunConfig) -> records.Record | None:
@@ -147,18 +140,3 @@ def finished(config: RunConfig) -> records.Record | None:
 def done(config: RunConfig) -> bool:
     """Whether there is a record that stands for the run. Raises InputError as `finished` does."""
     return finished(config) is not None
-
-
-def launch(config: RunConfig) -> records.Record:
-    """The record of a run: the one that is there, or else a new one. A failure leaves a failure record.
-
-    Raises InputError where the record that is there cannot stand for the run, and as `run` does.
-    """
-    found = finished(config)
-    if found is not None:
-        return found
-    try:
-        return run([config])[0]
-    except Exception as error:
-        records.write_failure(config, error)
-        raise

@@ -8,21 +8,26 @@ from __future__ import annotations
 import resource
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from itertools import islice
 
 import torch
 
 from ptuning import backbone as backbones
-from ptuning import data, heads, methods, records, select, tasks, weights
+from ptuning import heads, methods, records, select, tasks, weights
 from ptuning.backbone import PRECISION, Backbone
+from ptuning.budget import Budget, measure
 from ptuning.config import RunConfig, parse
+from ptuning.encode import Materials
 from ptuning.errors import InputError
 from ptuning.lanes import Epoch, Lane
 from ptuning.mirror import Mirror
+from ptuning.outbox import Outbox
 from ptuning.records import Record
-from ptuning.tasks.base import Task
 from ptuning.train import train
+
+ALONE = 8192  # tokens in a pass of a run that shares its backbone with no other: only evaluation asks
 
 
 def check(config: RunConfig) -> None:
@@ -42,29 +47,80 @@ def check(config: RunConfig) -> None:
 def run(configs: Sequence[RunConfig]) -> list[Record]:
     """Train `configs` as lanes of one batch and write a record for each.
 
-    Raises InputError where their data, backbone or prompts are refused, or where they cannot share a batch.
+    Raises InputError where they cannot share a batch, and, when the others have ended, what went wrong with one.
     """
     for config in configs:
         check(config)
-    _can_share(configs)
-    records.provenance()  # whatever it needs is found missing now rather than after training
-    loaded = [(task, data.load(task, config.data)) for config in configs for task in [_task(config)]]
-    backbone = backbones.load(
-        configs[0].backbone, configs[0].train, configs[0].runtime.attention, str(device(configs[0]))
-    )
-    if not methods.load(configs[0].method).trains_backbone:
-        backbone.narrow(PRECISION[configs[0].train.precision])
-    if configs[0].runtime.gradient_checkpointing:
-        backbone.model.gradient_checkpointing_enable({"use_reentrant": False})
-    lanes = [Lane.build(config, *one, backbone) for config, one in zip(configs, loaded, strict=True)]
-    recorder = Recorder(backbone, len(lanes), Mirror(configs[0].runtime.wandb))
+    if len({shared(config) for config in configs}) > 1:
+        raise InputError("these runs cannot share a batch: they differ in backbone, precision or dropout.")
+    if len(configs) > 1 and trains_backbone(configs[0]):
+        raise InputError("a method that trains the backbone cannot share a batch with other runs: run it alone.")
+    keeper = Keeper()
     try:
-        for lane in lanes:
-            recorder.mirror.begin(lane)
-        train(backbone, lanes, recorder, progress=configs[0].runtime.progress)
+        work(iter(configs), keeper)
+    finally:
+        keeper.outbox.close()
+    for error in keeper.failures.values():
+        raise error
+    return [keeper.records[records.run_id(config)] for config in configs]
+
+
+def work(queue: Iterator[RunConfig], keeper: Keeper) -> None:
+    """Train what comes out of `queue`, runs that can share a batch, as lanes; `keeper` is told how each ends.
+
+    Raises InputError where the backbone cannot be had.
+    """
+    waiting = list(islice(queue, 2))
+    if not waiting:
+        return
+    records.provenance()  # whatever it needs is found missing now rather than after training
+    first = waiting[0]
+    backbone = ready(first)
+    recorder = Recorder(backbone, keeper, Mirror(first.runtime.wandb))
+    try:
+        lanes = _Lanes(waiting, queue, backbone, keeper)
+        train(backbone, lanes, recorder, _budget(first, len(waiting), backbone), first.runtime.progress)
     finally:
         recorder.mirror.abandon()
-    return [recorder.records[records.run_id(config)] for config in configs]
+
+
+def ready(config: RunConfig) -> Backbone:
+    """The backbone as the run needs it: on its device, in its precision. Raises InputError."""
+    backbone = backbones.load(config.backbone, config.train, config.runtime.attention, str(device(config)))
+    if config.runtime.gradient_checkpointing:
+        backbone.model.gradient_checkpointing_enable({"use_reentrant": False})
+    if not trains_backbone(config):
+        backbone.narrow(PRECISION[config.train.precision])
+        if config.train.backbone_dropout == 0:
+            backbone.keep_stem(config.runtime.stem_memory_gb * 1e9, config.runtime.stem_disk_gb * 1e9)
+    return backbone
+
+
+def _budget(config: RunConfig, runs: int, backbone: Backbone) -> Budget:
+    if config.runtime.tokens_per_pass != "auto":
+        return Budget(config.runtime.tokens_per_pass)
+    return measure(backbone) if runs > 1 else Budget(ALONE)
+
+
+class _Lanes:
+    """Lanes of the runs in a queue, built when they are asked for. It may have none now and one later."""
+
+    def __init__(
+        self, waiting: list[RunConfig], queue: Iterator[RunConfig], backbone: Backbone, keeper: Keeper
+    ) -> None:
+        self.waiting, self.queue, self.backbone, self.keeper = waiting, queue, backbone, keeper
+        self.materials = Materials(backbone.tokenizer)
+
+    def __iter__(self) -> Iterator[Lane]:
+        return self
+
+    def __next__(self) -> Lane:
+        while True:
+            config = self.waiting.pop(0) if self.waiting else next(self.queue)
+            try:
+                return Lane.build(config, self.materials.of(config), self.backbone)
+            except Exception as error:  # one run's bad data must not end the others
+                self.keeper.failed(config, error)
 
 
 def device(config: RunConfig) -> torch.device:
@@ -79,86 +135,110 @@ def device(config: RunConfig) -> torch.device:
     return torch.device(wanted)
 
 
-def _task(config: RunConfig) -> Task:
-    return tasks.load(config.task.name, **config.task.options)
+def shared(config: RunConfig) -> str:
+    """What runs must have in common to share a batch."""
+    return config.model_dump_json(
+        include={
+            "backbone": True,
+            "train": {"precision", "backbone_dropout"},
+            "runtime": {"device", "attention", "gradient_checkpointing", "results"},
+        }
+    )
 
 
-def _can_share(configs: Sequence[RunConfig]) -> None:
-    def shared(config: RunConfig) -> tuple[object, ...]:
-        return (config.backbone, config.train.precision, config.train.backbone_dropout)
+def trains_backbone(config: RunConfig) -> bool:
+    """Whether the run changes the backbone, and so cannot share it."""
+    return methods.load(config.method).trains_backbone
 
-    if len({shared(config) for config in configs}) > 1:
-        raise InputError(
-            "these runs cannot share a batch: backbone, train.precision and train.backbone_dropout differ."
-        )
-    if len(configs) > 1 and any(methods.load(config.method).trains_backbone for config in configs):
-        raise InputError("a method that trains the backbone cannot share a batch with other runs: run it alone.")
+
+class Keeper:
+    """Keeps what comes out of runs: records and failures, here and on disk. A sweep's own adds what it tells."""
+
+    def __init__(self) -> None:
+        self.records: dict[str, Record] = {}
+        self.failures: dict[str, Exception] = {}
+        self.outbox = Outbox()
+
+    def ended(self, config: RunConfig, record: Record, state: weights.State | None) -> None:
+        """A run is through; `state` is what it trained, where that is to be saved."""
+        self.records[records.run_id(config)] = record
+        self.outbox.put(config, record, state)
+
+    def failed(self, config: RunConfig, error: Exception) -> None:
+        """A run is given up."""
+        self.failures[records.run_id(config)] = error
 
 
 class Recorder:
-    """Writes each lane's record the moment the lane ends, so that nothing finished is lost."""
+    """Makes each lane's record the moment the lane ends, so that nothing finished is lost."""
 
-    def __init__(self, backbone: Backbone, lanes: int, mirror: Mirror) -> None:
-        self.backbone, self.lanes = backbone, lanes
-        self.records: dict[str, Record] = {}
+    def __init__(self, backbone: Backbone, keeper: Keeper, mirror: Mirror) -> None:
+        self.backbone, self.keeper, self.mirror = backbone, keeper, mirror
         self.kept: dict[str, weights.State] = {}
-        self.began = time.perf_counter()
-        self.mirror = mirror
+        self.lives: dict[str, _Life] = {}
         if backbone.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(backbone.device)
 
+    def lane_began(self, lane: Lane) -> None:
+        self.lives[records.run_id(lane.config)] = _Life()
+        for life in self.lives.values():
+            life.lanes = max(life.lanes, len(self.lives))
+        self.mirror.begin(lane)
+
     def epoch_ended(self, lane: Lane, epoch: Epoch) -> None:
         self.mirror.epoch_ended(lane, epoch)
-        scores = _scores(lane)
-        if lane.config.runtime.save and select.rule(lane.config.selection)(scores) == len(scores) - 1:
+        if lane.config.runtime.save and select.rule(lane.config.selection)(lane.scores) == len(lane.history) - 1:
             self.kept[records.run_id(lane.config)] = weights.trained_state(lane.adapter, self.backbone)
 
     def lane_ended(self, lane: Lane) -> None:
         identifier = records.run_id(lane.config)
-        if identifier in self.kept:
-            weights.write(weights.path(lane.config), lane.config, self.kept.pop(identifier))
-        self.records[identifier] = record = self._record(lane)
-        records.write(lane.config, record)
+        record = self._record(lane, self.lives.pop(identifier))
+        self.keeper.ended(lane.config, record, self.kept.pop(identifier, None))
         self.mirror.lane_ended(lane)
 
-    def _record(self, lane: Lane) -> Record:
-        scores = _scores(lane)
-        chosen = None if lane.status == "diverged" else select.rule(lane.config.selection)(scores)
+    def lane_failed(self, lane: Lane, error: Exception) -> None:
+        self.lives.pop(records.run_id(lane.config))
+        self.keeper.failed(lane.config, error)
+        self.mirror.lane_ended(lane)
+
+    def _record(self, lane: Lane, life: _Life) -> Record:
         trained = sum(parameter.numel() for parameter in lane.parameters)
         everything = [*self.backbone.parameters(), *lane.adapter.parameters()]
         frozen = sum(parameter.numel() for parameter in everything if not parameter.requires_grad)
         seconds = sum(epoch.seconds for epoch in lane.history)
-        return {
+        material = lane.material
+        record: Record = {
             "id": records.run_id(lane.config),
             "status": lane.status,
             "config": records.dump(lane.config),
             "metric": lane.task.metric,
-            "score": None if chosen is None else scores[chosen],
-            "selection": {
-                "rule": lane.config.selection,
-                "epoch": None if chosen is None else lane.history[chosen].epoch,
-            },
             "history": [asdict(epoch) for epoch in lane.history],
             "parameters": {"trained": trained, "total": trained + frozen, "share": trained / (trained + frozen)},
             "data": {
-                "source": lane.data.source,
-                "fingerprint": lane.data.fingerprint,
-                "train_examples": len(lane.train),
-                "dev_examples": len(lane.dev),
+                "source": material.data.source,
+                "fingerprint": material.data.fingerprint,
+                "train_examples": len(material.train),
+                "dev_examples": len(material.dev),
             },
             "backbone": {"fingerprint": self.backbone.fingerprint, "layers": self.backbone.layers},
             "speed": {
-                "examples_per_second": len(lane.train) * len(lane.history) / seconds if seconds else None,
-                "seconds": time.perf_counter() - self.began,
+                "examples_per_second": len(material.train) * len(lane.history) / seconds if seconds else None,
+                "seconds": time.perf_counter() - life.since,
                 "peak_memory_mb": _peak_memory(self.backbone.device) / 2**20,
-                "lanes": self.lanes,
+                "lanes": life.lanes,
                 "device": _device_name(self.backbone.device),
             },
         } | records.provenance()
+        epoch, score = records.chosen(record, lane.config.selection) or (None, None)
+        return record | {"score": score, "selection": {"rule": lane.config.selection, "epoch": epoch}}
 
 
-def _scores(lane: Lane) -> list[float]:
-    return [epoch.dev[lane.task.metric] for epoch in lane.history]
+@dataclass
+class _Life:
+    """A lane's time in the pack: since when, and with how many lanes at most, itself included."""
+
+    since: float = field(default_factory=time.perf_counter)
+    lanes: int = 1
 
 
 def _peak_memory(where: torch.device) -> float:

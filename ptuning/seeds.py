@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
 import torch
 
@@ -21,7 +22,16 @@ class SeededDropout(torch.nn.Module):
         self.rate, self.random = rate, random
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        kept = self.kept(x.shape, x.device)
+        return x if kept is None else self.scale(x * kept)
+
+    def kept(self, shape: Sequence[int], device: torch.device) -> torch.Tensor | None:
+        """Which elements stay, drawn anew (boolean, of `shape`); None where nothing is dropped."""
         if not self.training or self.rate == 0:
-            return x
-        kept = torch.empty(x.shape, device=x.device, dtype=x.dtype).bernoulli_(1 - self.rate, generator=self.random)
-        return (x * kept).div_(1 - self.rate)
+            return None
+        drawn = torch.empty(tuple(shape), device=device, dtype=torch.bool)
+        return drawn.bernoulli_(1 - self.rate, generator=self.random)
+
+    def scale(self, x: torch.Tensor) -> torch.Tensor:
+        """What stays is made larger, so that the mean is as without dropout."""
+        return x / (1 - self.rate)

@@ -1,10 +1,10 @@
-"""The one training loop: a list of lanes that share a backbone. A single run is a list of one."""
+"""The one training loop: lanes that share a backbone. A single run is one lane."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
 import torch
@@ -12,100 +12,191 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from ptuning.backbone import Backbone
+from ptuning.budget import Budget, halving, out_of_memory
+from ptuning.errors import InputError
 from ptuning.evaluate import evaluate
-from ptuning.lanes import Epoch, Lane, Prepared, forward
+from ptuning.lanes import Epoch, Lane, Part, forward
 from ptuning.select import improved_within
 
 
 class Watcher(Protocol):
     """Told of each lane's progress."""
 
+    def lane_began(self, lane: Lane) -> None: ...
+
     def epoch_ended(self, lane: Lane, epoch: Epoch) -> None: ...
 
     def lane_ended(self, lane: Lane) -> None: ...
 
+    def lane_failed(self, lane: Lane, error: Exception) -> None: ...
 
-def train(backbone: Backbone, lanes: Sequence[Lane], watcher: Watcher, progress: bool = True) -> None:
-    """Train all `lanes` to their end: all epochs done, stopped early, or diverged (`lane.status` says which)."""
-    torch.manual_seed(lanes[0].config.seed)  # the backbone's own dropout; everything else has the lane's streams
+
+def train(backbone: Backbone, lanes: Iterable[Lane], watcher: Watcher, budget: Budget, progress: bool = True) -> None:
+    """Train `lanes` to their end: all epochs done, stopped early, or diverged (`lane.status` says which), or failed.
+
+    As many are taken from `lanes` as fit the budget; when one ends, the next takes its place.
+    """
+    waiting = iter(lanes)
     backbone.train()
-    for lane in lanes:
-        lane.adapter.train()
-    total = sum(lane.steps_per_epoch * lane.config.train.epochs for lane in lanes)
-    with tqdm(total=total, unit="step", disable=not progress, dynamic_ncols=True) as bar:
-        courses = [_Course(backbone, lane, watcher) for lane in lanes]
-        while courses := [course for course in courses if course.lane.status == "running"]:
-            losses = step(backbone, [(course.lane, course.batch) for course in courses])
-            for course, loss in zip(courses, losses, strict=True):
-                course.advance(loss)
-            bar.update(len(courses))
-            bar.set_description_str(_line(courses), refresh=False)
-
-
-def step(backbone: Backbone, parts: Sequence[tuple[Lane, Sequence[Prepared]]]) -> list[Tensor]:
-    """One update of every lane on its own examples, in one pass through the backbone; the losses, detached."""
-    logits = forward(backbone, [(lane.adapter, examples) for lane, examples in parts])
-    losses = []
-    for (lane, examples), answer in zip(parts, logits, strict=True):
-        labels = torch.tensor([example.label for example in examples]).to(answer.device, non_blocking=True)
-        losses.append(lane.adapter.head.loss(answer, labels))
-    scaled = [lane.scaler.scale(loss) for (lane, _), loss in zip(parts, losses, strict=True)]
-    torch.stack(scaled).sum().backward()
-    for lane, _ in parts:
-        lane.step()
-    return [loss.detach() for loss in losses]
+    courses = _admitted(backbone, [], waiting, watcher, budget)
+    if not courses:
+        return
+    with tqdm(unit="step", total=_steps(courses), disable=not progress, dynamic_ncols=True) as bar:
+        while courses:
+            running = _advanced(backbone, courses, watcher, budget)
+            bar.update(len(running))
+            _end_epochs(backbone, [course for course in running if course.batch is None], watcher, budget)
+            left = [course for course in running if course.lane.status == "running"]
+            bar.set_description_str(_line(left or courses), refresh=False)
+            if len(left) < len(courses):  # there is room again
+                before, left = left, _admitted(backbone, left, waiting, watcher, budget)
+                bar.total = (bar.total or 0) + _steps(left) - _steps(before)
+            courses = left
 
 
 class _Course:
-    """A lane's way through its epochs: the next batch, and what is to be done when an epoch ends."""
+    """A lane's way through its epochs. `batch` is the next one, None when the epoch's batches are through."""
 
-    def __init__(self, backbone: Backbone, lane: Lane, watcher: Watcher) -> None:
-        self.backbone, self.lane, self.watcher = backbone, lane, watcher
-        self._begin()
+    def __init__(self, lane: Lane) -> None:
+        self.lane = lane
+        self.begin()
 
-    def _begin(self) -> None:
-        self.waiting: Iterator[list[Prepared]] = self.lane.batches()
-        self.batch = next(self.waiting)
+    def begin(self) -> None:
+        self.waiting: Iterator[Part] = self.lane.batches()
+        self.batch: Part | None = next(self.waiting)
         self.losses: list[Tensor] = []
         self.since = time.perf_counter()
 
-    def advance(self, loss: Tensor) -> None:
-        """Take note of a step's loss and move to the next batch, or end the epoch."""
+    def note(self, loss: Tensor) -> None:
+        """Take a step's loss and move to the next batch."""
         self.losses.append(loss)
-        following = next(self.waiting, None)
-        if following is not None:
-            self.batch = following
-            return
-        self._end_epoch()
-        if self.lane.status == "running":
-            self._begin()
-        else:
-            self.watcher.lane_ended(self.lane)
+        self.batch = next(self.waiting, None)
 
-    def _end_epoch(self) -> None:
-        lane = self.lane
-        mean = float(torch.stack(self.losses).mean())
-        seconds = time.perf_counter() - self.since
-        began = time.perf_counter()
-        dev = evaluate(self.backbone, lane) if math.isfinite(mean) else None
+    @property
+    def part(self) -> Part:
+        assert self.batch is not None
+        return self.batch
+
+
+def _admitted(
+    backbone: Backbone, courses: list[_Course], waiting: Iterator[Lane], watcher: Watcher, budget: Budget
+) -> list[_Course]:
+    """`courses` and as many new ones as there is room for; an ongoing lane's size stands for the next one's."""
+    while not courses or _tokens(courses) + courses[-1].lane.tokens_per_step <= budget.tokens:
+        lane = next(waiting, None)
+        if lane is None:
+            break
+        if not courses:
+            torch.manual_seed(lane.config.seed)  # the backbone's own dropout; all else has the lane's own streams
+        lane.adapter.train()
+        watcher.lane_began(lane)
+        courses = [*courses, _Course(lane)]
+    if backbone.stem is not None:
+        backbone.stem.hold(key for course in courses for key in course.lane.stem_keys)
+    return courses
+
+
+def _steps(courses: Sequence[_Course]) -> int:
+    """Steps that the lanes take from their beginning to their end, where they do not stop early."""
+    return sum(course.lane.steps_per_epoch * course.lane.config.train.epochs for course in courses)
+
+
+def _tokens(courses: Sequence[_Course]) -> float:
+    return sum(course.lane.tokens_per_step for course in courses)
+
+
+def _advanced(backbone: Backbone, courses: Sequence[_Course], watcher: Watcher, budget: Budget) -> list[_Course]:
+    """One step of every course, in as few passes as the budget allows; the courses that did not fail."""
+    parts = [course.part for course in courses]
+
+    def stepped(some: Sequence[_Course]) -> list[Tensor | Exception]:
+        return [*step(backbone, [(course.lane, course.part) for course in some])]
+
+    for group in budget.passes(parts):
+        members = [courses[index] for index in group]
+        tokens = max(course.part.width for course in members) * sum(len(c.part.sequences) for c in members)
+        for course, loss in zip(members, halving(budget, stepped, members, tokens), strict=True):
+            if isinstance(loss, Exception):
+                _fail(course.lane, loss, watcher)
+            else:
+                course.note(loss)
+    return [course for course in courses if course.lane.status == "running"]
+
+
+def step(backbone: Backbone, parts: Sequence[tuple[Lane, Part]]) -> list[Tensor]:
+    """One update of every lane on its own examples, in one pass through the backbone; the losses, detached.
+
+    After an error nothing has changed: no weight, no gradient, no random stream.
+    """
+    noise = [lane.adapter.noise.get_state() for lane, _ in parts]
+    try:
+        losses = _gradients(backbone, parts)
+    except Exception:
+        for (lane, _), state in zip(parts, noise, strict=True):
+            lane.adapter.noise.set_state(state)
+            lane.optimizer.zero_grad(set_to_none=True)
+        raise
+    for lane, _ in parts:
+        lane.step()
+    return losses
+
+
+def _gradients(backbone: Backbone, parts: Sequence[tuple[Lane, Part]]) -> list[Tensor]:
+    logits = forward(backbone, [part for _, part in parts])
+    losses = []
+    for (lane, part), answer in zip(parts, logits, strict=True):
+        labels = torch.from_numpy(part.examples.labels[part.rows]).to(answer.device, non_blocking=True)
+        losses.append(lane.adapter.head.loss(answer, labels))
+    scaled = [lane.scaler.scale(loss) for (lane, _), loss in zip(parts, losses, strict=True)]
+    torch.stack(scaled).sum().backward()
+    return [loss.detach() for loss in losses]
+
+
+def _end_epochs(backbone: Backbone, courses: Sequence[_Course], watcher: Watcher, budget: Budget) -> None:
+    """Evaluate the lanes whose epoch is over, together, and end them or let them begin the next."""
+    if not courses:
+        return
+    means = torch.stack([torch.stack(course.losses).mean() for course in courses]).tolist()
+    now = time.perf_counter()
+    sound = [course for course, mean in zip(courses, means, strict=True) if math.isfinite(mean)]
+    scores = evaluate(backbone, [course.lane for course in sound], budget)
+    found = dict(zip(map(id, sound), scores, strict=True))
+    seconds = (time.perf_counter() - now) / max(1, len(sound))
+    for course, mean in zip(courses, means, strict=True):
+        lane, dev = course.lane, found.get(id(course))
         if dev is None:
             lane.status = "diverged"
-            return
-        epoch = Epoch(lane.epoch, mean, dev, seconds, time.perf_counter() - began)
-        lane.history.append(epoch)
-        self.watcher.epoch_ended(lane, epoch)
-        scores = [entry.dev[lane.task.metric] for entry in lane.history]
-        patience = lane.config.train.patience
-        if patience is not None and not improved_within(scores, patience):
-            lane.status = "stopped_early"
-        elif len(lane.history) == lane.config.train.epochs:
-            lane.status = "finished"
+        else:
+            epoch = Epoch(lane.epoch, mean, dev, now - course.since, seconds)
+            lane.history.append(epoch)
+            watcher.epoch_ended(lane, epoch)
+            lane.status = _status(lane)
+        if lane.status == "running":
+            course.begin()
+        else:
+            watcher.lane_ended(lane)
+
+
+def _status(lane: Lane) -> str:
+    patience = lane.config.train.patience
+    if patience is not None and not improved_within(lane.scores, patience):
+        return "stopped_early"
+    return "finished" if len(lane.history) == lane.config.train.epochs else "running"
+
+
+def _fail(lane: Lane, error: Exception, watcher: Watcher) -> None:
+    lane.status = "failed"
+    if out_of_memory(error):
+        error = InputError(
+            f"train.batch_size={lane.config.train.batch_size} does not fit in memory even alone: make it smaller, "
+            "shorten task.max_length or prompt.length, or set runtime.gradient_checkpointing=true."
+        )
+    watcher.lane_failed(lane, error)
 
 
 def _line(courses: Sequence[_Course]) -> str:
     lane = courses[0].lane
-    name = f"{lane.task.name} {lane.config.method}"
     if len(courses) > 1:
-        name = f"{len(courses)} lanes"
-    done = lane.history[-1].dev[lane.task.metric] if lane.history else None
-    return f"{name} epoch {min(lane.epoch, lane.config.train.epochs)}" + ("" if done is None else f" dev {done:.1f}")
+        return f"{len(courses)} lanes"
+    done = f" dev {lane.scores[-1]:.1f}" if lane.history else ""
+    return f"{lane.task.name} {lane.config.method} epoch {min(lane.epoch, lane.config.train.epochs)}{done}"

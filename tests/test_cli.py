@@ -53,7 +53,7 @@ def test_a_failed_run_does_not_stop_the_others(tmp_path):
     assert done.returncode != 0
     assert "prompt.length=400" in done.stderr
     assert "Traceback" not in done.stderr
-    names = [file.name for file in (tmp_path / "runs").iterdir()]
+    names = [file.name for file in (tmp_path / "runs").glob("*.json")]
     assert sum(name.endswith(".failed.json") for name in names) == 1
     assert len(names) == 2
 

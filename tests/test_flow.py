@@ -6,9 +6,9 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 FLOW = [
     "errors", "files", "seeds", "config", "depth", "metrics", "packages", "onnx_weights", "packaged", "tiny",
-    "fields", "words", "tasks", "sources", "data", "layout", "encode", "injection", "backbone", "prompts",
-    "methods", "heads", "lanes", "select", "evaluate", "train", "records", "weights", "mirror", "run", "launch",
-    "report",
+    "fields", "words", "tasks", "sources", "data", "encode", "layout", "injection", "stem", "backbone", "prompts",
+    "methods", "heads", "lanes", "budget", "select", "evaluate", "train", "records", "weights", "mirror", "outbox",
+    "run", "launch", "claims", "sweep", "plugins", "report",
 ]  # fmt: skip
 
 

@@ -2,15 +2,17 @@
 
 import itertools
 
+import numpy as np
 import pytest
 import torch
 from conftest import make_backbone
+from test_layout import encoded
 from transformers import AlbertConfig, AutoModel, DebertaV2Config, GPT2Config, MPNetConfig, T5Config
 
 from ptuning import injection
 from ptuning.errors import InputError
 from ptuning.injection import LayerPrompt
-from ptuning.layout import Layout, TokenSequence, collate, lay_out
+from ptuning.layout import Layout, collate, table
 
 LENGTH = 3
 TEXTS = ["a premise of some length and more", "short"], ["its hypothesis", "why"]
@@ -22,10 +24,11 @@ def rows(backbone, layout):
     for i in range(2):
         ids = tokens["input_ids"][i]
         infix = max(j + 1 for j, s in enumerate(tokens.sequence_ids(i)) if s == 0)
-        sequences.append(TokenSequence(ids, tokens["token_type_ids"][i], infix))
-    laid = [lay_out(sequence, layout, backbone.first_position) for sequence in sequences]
-    width = max(len(row.input_ids) for row in laid)
-    return collate(laid, width, backbone.tokenizer.pad_token_id, backbone.first_position, backbone.device)
+        sequences.append((ids, tokens["token_type_ids"][i], infix))
+    examples = encoded(*sequences)
+    width = int(examples.lengths.max()) + layout.inserted
+    made = table(examples, np.arange(2), layout, width, backbone.pad, backbone.first_position)
+    return collate([made], backbone.device)
 
 
 def keys_and_values(backbone, layers=None, seed=0):
@@ -85,7 +88,7 @@ def test_a_masked_prompt_equals_the_plain_backbone(name, attention):
     batch = rows(backbone, Layout(0, LENGTH, "prefix", "keep"))
     _, prompts = keys_and_values(backbone)
     hide = torch.zeros(2, LENGTH, dtype=torch.bool)
-    masked = hidden(backbone, batch, [LayerPrompt(p.key, p.value, hide) for p in prompts])
+    masked = hidden(backbone, batch, [LayerPrompt(p.key, p.value, visible=hide) for p in prompts])
     inputs = {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask}
     injection.set_prompts(backbone.attention, none(backbone))
     plain = backbone.model(**inputs, token_type_ids=batch.token_type_ids).last_hidden_state
@@ -101,7 +104,7 @@ def test_a_hidden_prompt_is_hidden_also_where_nothing_is_padded(attention):
     whole = type(batch)(*(field[:1] for field in vars(batch).values()))  # the longer row, unpadded
     _, prompts = keys_and_values(backbone)
     hide = torch.zeros(1, LENGTH, dtype=torch.bool)
-    hidden_prompts = [LayerPrompt(p.key[:1], p.value[:1], hide) for p in prompts]
+    hidden_prompts = [LayerPrompt(p.key[:1], p.value[:1], visible=hide) for p in prompts]
     masked = hidden(backbone, whole, hidden_prompts)
     torch.testing.assert_close(masked, hidden(backbone, whole, none(backbone)), atol=1e-6, rtol=1e-5)
 

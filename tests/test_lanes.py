@@ -5,7 +5,8 @@ import pytest
 import torch
 from conftest import make_backbone
 
-from ptuning import data, tasks
+from ptuning.budget import Budget
+from ptuning.encode import Materials
 from ptuning.lanes import Epoch, Lane, bucketed, schedule
 from ptuning.run import run
 from ptuning.train import train
@@ -15,7 +16,10 @@ class Silent:
     """A watcher that keeps what it is told."""
 
     def __init__(self):
-        self.ended, self.epochs = [], []
+        self.ended, self.epochs, self.failures = [], [], []
+
+    def lane_began(self, lane: Lane) -> None:
+        pass
 
     def epoch_ended(self, lane: Lane, epoch: Epoch) -> None:
         self.epochs.append((lane.config.task.name, epoch.epoch))
@@ -23,19 +27,21 @@ class Silent:
     def lane_ended(self, lane: Lane) -> None:
         self.ended.append(lane.status)
 
+    def lane_failed(self, lane: Lane, error: Exception) -> None:
+        self.failures.append(str(error))
+
 
 def lanes_of(configs, backbone):
-    loaded = [tasks.load(config.task.name, **config.task.options) for config in configs]
-    return [
-        Lane.build(config, task, data.load(task, config.data), backbone)
-        for config, task in zip(configs, loaded, strict=True)
-    ]
+    materials = Materials(backbone.tokenizer)
+    return [Lane.build(config, materials.of(config), backbone) for config in configs]
 
 
-def trained(configs):
+def trained(configs, budget=None, stem=False):
     backbone, watcher = make_backbone(), Silent()
+    if stem:
+        backbone.keep_stem(1e8, 0)
     lanes = lanes_of(configs, backbone)
-    train(backbone, lanes, watcher, progress=False)
+    train(backbone, lanes, watcher, budget or Budget(4096), progress=False)
     return lanes, watcher
 
 
@@ -70,7 +76,7 @@ def test_a_diverging_lane_is_stopped_and_harms_nobody(make_run):
     lanes = lanes_of([good, bad], backbone)
     with torch.no_grad():
         lanes[1].adapter.method.producer.prompt.fill_(float("nan"))
-    train(backbone, lanes, watcher, progress=False)
+    train(backbone, lanes, watcher, Budget(4096), progress=False)
     assert [lane.status for lane in lanes] == ["finished", "diverged"]
     (alone,), _ = trained([good])
     assert [e.loss for e in lanes[0].history] == pytest.approx([e.loss for e in alone.history], rel=1e-4)
@@ -95,7 +101,7 @@ def test_a_diverged_run_is_recorded_as_such(make_run, monkeypatch):
 
 def test_early_stopping_waits_as_long_as_it_is_told(make_run, monkeypatch):
     scores = iter([50.0, 60.0, 55.0, 55.0, 99.0])
-    monkeypatch.setattr("ptuning.train.evaluate", lambda *_: {"accuracy": next(scores)})
+    monkeypatch.setattr("ptuning.train.evaluate", lambda *_: [{"accuracy": next(scores)}])
     (lane,), _ = trained([make_run(train__epochs=5, train__patience=2)])
     assert lane.status == "stopped_early"
     assert [e.dev["accuracy"] for e in lane.history] == [50.0, 60.0, 55.0, 55.0]
@@ -103,19 +109,27 @@ def test_early_stopping_waits_as_long_as_it_is_told(make_run, monkeypatch):
 
 def test_bucketed_batches_hold_every_example_once_and_little_padding():
     random = np.random.default_rng(0)
-    lengths = random.integers(5, 100, size=1000).tolist()
+    lengths = random.integers(5, 100, size=1000)
     batches = bucketed(lengths, 16, random)
     assert sorted(index for batch in batches for index in batch) == list(range(1000))
     assert max(len(batch) for batch in batches) == 16
     padded = sum(max(lengths[i] for i in batch) * len(batch) for batch in batches)
     assert padded < 1.15 * sum(lengths)
-    assert bucketed(lengths, 16, np.random.default_rng(1)) != bucketed(lengths, 16, np.random.default_rng(2))
+
+
+def test_lanes_of_other_seeds_have_batches_of_the_same_length_at_each_step():
+    lengths = np.random.default_rng(0).integers(5, 100, size=1000)
+    one, other = (bucketed(lengths, 16, np.random.default_rng(seed)) for seed in (1, 2))
+    assert any(set(a) != set(b) for a, b in zip(one, other, strict=True))
+    widths = [np.array([lengths[batch].max() for batch in batches]) for batches in (one, other)]
+    assert np.abs(widths[0] - widths[1]).mean() < 3
+    assert len(set(widths[0].tolist())) > 30
 
 
 def test_the_data_order_depends_on_seed_and_epoch_only(make_run):
     def order(config):
         (lane,) = lanes_of([config], make_backbone())
-        return [[example.rows[0].input_ids for example in batch] for batch in lane.batches()]
+        return [part.rows.tolist() for part in lane.batches()]
 
     assert order(make_run(seed=1)) == order(make_run(seed=1, train__lr=1e-3))
     assert order(make_run(seed=1)) != order(make_run(seed=2))

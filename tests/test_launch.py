@@ -3,7 +3,7 @@
 import pytest
 from omegaconf import OmegaConf
 
-from ptuning import launch, methods, records, tasks
+from ptuning import data, launch, methods, records, sweep, tasks
 from ptuning.errors import InputError
 
 TINY = ["backbone=tiny_bert", "data=miniature"]
@@ -126,29 +126,29 @@ def test_a_record_of_other_data_or_without_its_weights_is_no_answer(make_run, tm
         lines = [row % (f"h{i}", ("entailment", "not_entailment")[i % 2], i) for i in range(4)]
         (folder / f"{name}.jsonl").write_text("".join(lines))
     config = make_run(**local)
-    launch.launch(config)
+    sweep.launch(config)
     assert launch.done(config)
     with pytest.raises(InputError, match="its weights were not kept"):
-        launch.launch(make_run(**local, runtime__save=True))
+        sweep.launch(make_run(**local, runtime__save=True))
     (folder / "val.jsonl").write_text(row % ("new", "entailment", 0))
-    launch._fingerprint.cache_clear()
+    data._read.cache_clear()
     with pytest.raises(InputError, match="was made from other data"):
-        launch.launch(config)
+        sweep.launch(config)
 
 
 def test_a_finished_run_is_not_run_again_and_a_failed_one_is(make_run, monkeypatch):
     config = make_run()
-    first = launch.launch(config)
+    first = sweep.launch(config)
 
-    def fails(_configs):
+    def fails(_config):
         raise RuntimeError("should not run")
 
-    monkeypatch.setattr(launch, "run", fails)
-    assert launch.launch(config) == first
+    monkeypatch.setattr("ptuning.run.ready", fails)
+    assert sweep.launch(config) == first
     other = make_run(seed=2)
     with pytest.raises(RuntimeError):
-        launch.launch(other)
+        sweep.launch(other)
     assert records.failure_path(other).exists()
     monkeypatch.undo()
-    assert launch.launch(other)["status"] == "finished"
+    assert sweep.launch(other)["status"] == "finished"
     assert not records.failure_path(other).exists()

@@ -1,35 +1,63 @@
 """Where a prompt stands: tokens, types, positions and [CLS], written out by hand."""
 
+import numpy as np
 import pytest
 import torch
 
+from ptuning.encode import Encoded
 from ptuning.errors import InputError
-from ptuning.layout import Layout, TokenSequence, collate, lay_out
+from ptuning.layout import Layout, collate, table
 
-#                         [CLS] x   x   [SEP] y   [SEP]
-PAIR = TokenSequence([101, 11, 12, 102, 21, 102], [0, 0, 0, 0, 1, 1], infix=3)
+
+def encoded(*sequences, choices=1):
+    """Sequences given as (tokens, token types, infix)."""
+    tokens, types, infix = zip(*sequences, strict=True)
+    return Encoded(
+        tokens=np.concatenate(tokens),
+        types=np.concatenate(types),
+        starts=np.cumsum([0, *map(len, tokens)]),
+        infix=np.array(infix),
+        labels=np.zeros(len(sequences) // choices, dtype=int),
+        choices=choices,
+    )
+
+
+#        [CLS] x   x   [SEP] y   [SEP]
+PAIR = ([101, 11, 12, 102, 21, 102], [0, 0, 0, 0, 1, 1], 3)
+SHORT = ([101, 11, 102], [0, 0, 0], 2)
+
+
+def laid(layout, first_position=0, sequence=PAIR):
+    """The one row of a batch of one."""
+    width = len(sequence[0]) + layout.inserted
+    batch = collate([table(encoded(sequence), np.array([0]), layout, width, 9, first_position)], torch.device("cpu"))
+    return {name: field[0].tolist() for name, field in vars(batch).items()}
 
 
 def test_input_prompt_prefix_shifts_every_real_token():
-    laid = lay_out(PAIR, Layout(2, 2, "prefix", "shift"), first_position=0)
-    assert laid.input_ids == [0, 0, 101, 11, 12, 102, 21, 102]
-    assert laid.slots == [0, 1, -1, -1, -1, -1, -1, -1]
-    assert laid.position_ids == [0, 1, 2, 3, 4, 5, 6, 7]
-    assert laid.token_type_ids == [0, 0, 0, 0, 0, 0, 1, 1]
-    assert laid.cls == 2
+    row = laid(Layout(2, 2, "prefix", "shift"))
+    assert row["input_ids"] == [0, 0, 101, 11, 12, 102, 21, 102]
+    assert row["slots"] == [0, 1, -1, -1, -1, -1, -1, -1]
+    assert row["position_ids"] == [0, 1, 2, 3, 4, 5, 6, 7]
+    assert row["token_type_ids"] == [0, 0, 0, 0, 0, 0, 1, 1]
+    assert row["cls"] == 2
 
 
 def test_input_prompt_infix_stands_after_the_first_segments_last_token():
-    laid = lay_out(PAIR, Layout(2, 2, "infix", "shift"), first_position=0)
-    assert laid.input_ids == [101, 11, 12, 0, 0, 102, 21, 102]
-    assert laid.slots == [-1, -1, -1, 0, 1, -1, -1, -1]
-    assert laid.position_ids == [0, 1, 2, 3, 4, 5, 6, 7]
-    assert laid.cls == 0
+    row = laid(Layout(2, 2, "infix", "shift"))
+    assert row["input_ids"] == [101, 11, 12, 0, 0, 102, 21, 102]
+    assert row["slots"] == [-1, -1, -1, 0, 1, -1, -1, -1]
+    assert row["position_ids"] == [0, 1, 2, 3, 4, 5, 6, 7]
+    assert row["cls"] == 0
 
 
 def test_input_prompt_keep_leaves_real_positions_and_shares_its_own():
-    laid = lay_out(PAIR, Layout(2, 2, "infix", "keep"), first_position=2)
-    assert laid.position_ids == [2, 3, 4, 5, 5, 5, 6, 7]
+    assert laid(Layout(2, 2, "infix", "keep"), first_position=2)["position_ids"] == [2, 3, 4, 5, 5, 5, 6, 7]
+
+
+def test_an_infix_prompt_has_the_token_type_of_the_segment_it_ends():
+    late = ([101, 11, 102, 21, 102], [0, 0, 0, 1, 1], 4)
+    assert laid(Layout(2, 2, "infix"), sequence=late)["token_type_ids"] == [0, 0, 0, 1, 1, 1, 1]
 
 
 @pytest.mark.parametrize(
@@ -42,18 +70,29 @@ def test_input_prompt_keep_leaves_real_positions_and_shares_its_own():
     ],
 )
 def test_deep_prompt_inserts_nothing_and_moves_what_is_right_of_it(placement, positions, expected):
-    laid = lay_out(PAIR, Layout(0, 4, placement, positions), first_position=0)
-    assert laid.input_ids == PAIR.input_ids
-    assert laid.position_ids == expected
-    assert laid.cls == 0
+    row = laid(Layout(0, 4, placement, positions))
+    assert row["input_ids"] == PAIR[0]
+    assert row["position_ids"] == expected
+    assert row["cls"] == 0
 
 
-def test_collate_pads_on_the_right_and_masks_padding():
-    rows = [lay_out(PAIR, Layout(), 0), lay_out(TokenSequence([101, 11, 102], [0, 0, 0], 2), Layout(1, 1), 0)]
-    batch = collate(rows, 7, pad_id=9, first_position=0, device=torch.device("cpu"))
+def test_padding_is_on_the_right_and_masked():
+    tables = [
+        table(encoded(PAIR), np.array([0]), Layout(), 7, 9, 2),
+        table(encoded(PAIR, SHORT), np.array([1]), Layout(1, 1), 7, 9, 2),
+    ]
+    batch = collate(tables, torch.device("cpu"))
     assert batch.input_ids.tolist() == [[101, 11, 12, 102, 21, 102, 9], [0, 101, 11, 102, 9, 9, 9]]
     assert batch.attention_mask.sum(1).tolist() == [6, 4]
+    assert batch.position_ids[0].tolist() == [2, 3, 4, 5, 6, 7, 2]
     assert batch.cls.tolist() == [0, 1]
+
+
+def test_an_examples_sequences_follow_one_another():
+    examples = encoded(PAIR, SHORT, SHORT, PAIR, choices=2)
+    assert examples.sequences(np.array([1, 0])).tolist() == [2, 3, 0, 1]
+    assert examples.longest.tolist() == [6, 6]
+    assert examples.lengths.tolist() == [6, 3, 3, 6]
 
 
 def test_a_prompt_past_the_position_table_is_refused():

@@ -1,6 +1,7 @@
 """Only the prompt changed; folding keeps what was learned; heads and switches do what they say."""
 
 import copy
+import dataclasses
 
 import numpy as np
 import pytest
@@ -9,11 +10,23 @@ from conftest import PROMPTS, make_backbone
 from test_lanes import Silent, lanes_of
 
 from ptuning import methods, weights
+from ptuning.budget import Budget
 from ptuning.errors import InputError
 from ptuning.evaluate import predict
-from ptuning.lanes import Adapter, forward
+from ptuning.lanes import Adapter, Part, forward
 from ptuning.tasks.base import Task
 from ptuning.train import step, train
+
+
+def first(lane):
+    """The first dev example, to be answered without dropout."""
+    return Part(lane.adapter.eval(), lane.material.dev, np.array([0]))
+
+
+def texts(lane):
+    """Its real tokens and token types, `[1, T]`."""
+    end = lane.material.dev.starts[1]
+    return tuple(torch.from_numpy(a[:end]).long()[None] for a in (lane.material.dev.tokens, lane.material.dev.types))
 
 
 def test_methods_are_found_by_their_file_name():
@@ -45,11 +58,10 @@ def test_every_prompted_layer_moves_and_depth_holds_no_other(make_run):
     config = make_run(prompt__layers="3-4")
     backbone = make_backbone()
     (lane,) = lanes_of([config], backbone)
-    assert set(lane.adapter.method.deep_prompts(1)) == {3, 4}
-    before = {layer: rows.detach().clone() for layer, rows in lane.adapter.method.deep_prompts(1).items()}
+    assert lane.adapter.method.deep_prompt(1).layers == (3, 4)
+    before = lane.adapter.method.deep_prompt(1).values.detach().clone()
     step(backbone, [(lane, next(lane.batches()))])
-    for layer, rows in lane.adapter.method.deep_prompts(1).items():
-        assert (rows != before[layer]).any(dim=-1).all(), f"a vector of layer {layer} did not move"
+    assert (lane.adapter.method.deep_prompt(1).values != before).any(dim=-1).all(), "a vector did not move"
 
 
 def test_fine_tuning_moves_the_backbone(make_run):
@@ -69,8 +81,8 @@ def test_saved_weights_are_folded_and_predict_the_same(make_run, tmp_path, metho
     config = make_run(method, task, **overrides)
     backbone = make_backbone()
     (lane,) = lanes_of([config], backbone)
-    train(backbone, [lane], Silent(), progress=False)
-    expected = predict(backbone, lane.adapter, lane.dev, 4)
+    train(backbone, [lane], Silent(), Budget(4096), progress=False)
+    (expected,) = predict(backbone, [lane.dev], Budget(100))
 
     state = weights.trained_state(lane.adapter, backbone)
     if method != "fine_tuning":
@@ -78,7 +90,7 @@ def test_saved_weights_are_folded_and_predict_the_same(make_run, tmp_path, metho
     file = weights.write(tmp_path / "run.safetensors", config, state)
     fresh = make_backbone()
     loaded = weights.load(file, config, fresh)
-    got = predict(fresh, loaded, lane.dev, 16)
+    (got,) = predict(fresh, [dataclasses.replace(lane.dev, adapter=loaded)], Budget(4096))
     np.testing.assert_allclose(got, expected, atol=1e-5)
 
 
@@ -99,12 +111,8 @@ def test_input_prompt_equals_a_prompt_built_by_hand(make_run, name):
     config = make_run("prompt_tuning", backbone__id=name, backbone__name=name)
     backbone = make_backbone(name)
     (lane,) = lanes_of([config], backbone)
-    example = lane.dev[0]
-    (logits,) = forward(backbone, [(lane.adapter.eval(), [example])])
-
-    row = example.rows[0]
-    ids = torch.tensor([[i for i, slot in zip(row.input_ids, row.slots, strict=True) if slot < 0]])
-    types = torch.tensor([[t for t, slot in zip(row.token_type_ids, row.slots, strict=True) if slot < 0]])
+    (logits,) = forward(backbone, [first(lane)])
+    ids, types = texts(lane)
     words = backbone.model.embeddings.word_embeddings(ids)
     prompt = lane.adapter.method.producer.prompt[None]
     hidden = backbone.model(
@@ -120,15 +128,13 @@ def test_double_embedding_is_the_released_codes_input(make_run):
     backbone = make_backbone()
     (lane,) = lanes_of([make_run("prompt_tuning", prompt__double_embedding=True)], backbone)
     (plain,) = lanes_of([make_run("prompt_tuning")], backbone)
-    example = lane.dev[0]
-    (logits,) = forward(backbone, [(lane.adapter.eval(), [example])])
-    row = example.rows[0]
-    ids, types = torch.tensor([row.input_ids[3:]]), torch.tensor([row.token_type_ids[3:]])
+    (logits,) = forward(backbone, [first(lane)])
+    ids, types = texts(lane)
     raw = backbone.model.embeddings(input_ids=ids, token_type_ids=types)
     embeds = torch.cat([lane.adapter.method.producer.prompt[None], raw], 1)
     hidden = backbone.model(inputs_embeds=embeds, attention_mask=torch.ones(embeds.shape[:2])).last_hidden_state
     torch.testing.assert_close(logits, lane.adapter.head.linear(hidden[:, 3]), atol=1e-6, rtol=1e-5)
-    assert (logits - forward(backbone, [(plain.adapter.eval(), [example])])[0]).abs().max() > 1e-4
+    assert (logits - forward(backbone, [first(plain)])[0]).abs().max() > 1e-4
 
 
 @pytest.mark.parametrize("placement", ["prefix", "infix"])
@@ -142,8 +148,8 @@ def test_both_placements_train_on_every_task(make_run, method, task, placement):
     (loss,) = step(backbone, [(lane, next(lane.batches()))])
     assert torch.isfinite(loss)
     assert all(not torch.equal(value, before[name]) for name, value in lane.adapter.state_dict().items())
-    logits = predict(backbone, lane.adapter, lane.dev, 8)
-    assert logits.shape == (len(lane.data.dev), len(lane.task.labels))
+    (logits,) = predict(backbone, [lane.dev], Budget(4096))
+    assert logits.shape == (len(lane.dev.rows), len(lane.task.labels))
 
 
 def test_an_unknown_prompt_key_is_refused(make_run):

@@ -12,7 +12,7 @@ from ptuning.run import run
 @pytest.mark.parametrize(
     "overrides",
     [
-        {"runtime__attention": "eager"}, {"runtime__device": "auto"}, {"runtime__eval_batch_size": 3},
+        {"runtime__attention": "eager"}, {"runtime__device": "auto"}, {"runtime__tokens_per_pass": 3},
         {"runtime__wandb": "offline"}, {"runtime__save": True}, {"data__root": "/elsewhere"}, {"selection": "last"},
     ],
     ids=str,

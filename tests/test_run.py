@@ -35,7 +35,7 @@ def test_half_precision_trains_close_to_single(make_run, method, precision):
 def test_half_precision_never_rounds_what_trains(make_run, monkeypatch, method):
     """Frozen weights are held in bf16; fine-tuning starts from, and keeps, float32 weights."""
     seen = []
-    monkeypatch.setattr("ptuning.run.train", lambda backbone, lanes, *_, **__: seen.append((backbone, lanes[0])))
+    monkeypatch.setattr("ptuning.run.train", lambda backbone, lanes, *_, **__: seen.append((backbone, next(lanes))))
     config = make_run(method, train__precision="bf16")
     with pytest.raises(KeyError):  # nothing was trained, so there is no record
         run([config])
@@ -145,7 +145,7 @@ def test_wandb_failing_harms_no_run(make_run, monkeypatch):
 
 
 def test_layers_that_the_backbone_lacks_are_refused_before_training(make_run, monkeypatch):
-    monkeypatch.setattr("ptuning.run.train", lambda *_, **__: pytest.fail("trained"))
+    monkeypatch.setattr("ptuning.train.step", lambda *_: pytest.fail("trained"))
     with pytest.raises(InputError, match=r"prompt.layers=17-24 is refused: the backbone has layers 1-4"):
         run([make_run(prompt__layers="17-24")])
     with pytest.raises(InputError, match=r"prompt.length=100 .*the backbone has 160"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
@@ -13,7 +14,18 @@ from ptuning.layout import Batch, Layout
 if TYPE_CHECKING:
     from ptuning.backbone import Backbone
 
-DeepRows = dict[int, Tensor]  # layer (1-based) -> [2, B, A, P, D], keys then values
+
+@dataclass(frozen=True)
+class DeepPrompt:
+    """The keys and values that some layers' attention sees beside its own, made once for a lane.
+
+    layers: 1-based, ascending; values: `[layers, 2, A, P, D]`, keys then values; kept: `[layers, 2, B, A, P, D]`
+    boolean, what dropout leaves of them in each of the lane's B rows, None without dropout.
+    """
+
+    layers: tuple[int, ...]
+    values: Tensor
+    kept: Tensor | None = None
 
 
 class Method(nn.Module):
@@ -23,18 +35,19 @@ class Method(nn.Module):
     trains_backbone: ClassVar[bool] = False
 
     layout = Layout()
+    first_layer = 1  # the lowest layer whose input or attention the method changes
 
     def __init__(self, prompt: Any, backbone: Backbone, random: torch.Generator, noise: torch.Generator) -> None:
         """`prompt` is a checked `Prompt`; `random` draws the initial weights, `noise` the dropout."""
         super().__init__()
 
-    def embed(self, backbone: Backbone, batch: Batch) -> tuple[Tensor, Tensor]:
-        """What enters the backbone: embeddings `[B, T, E]` and token types `[B, T]`."""
-        return backbone.words(batch), batch.token_type_ids
+    def embed(self, backbone: Backbone, batch: Batch, words: Tensor) -> tuple[Tensor, Tensor]:
+        """What enters the backbone, embeddings `[B, T, E]` and token types `[B, T]`, from the word embeddings."""
+        return words, batch.token_type_ids
 
-    def deep_prompts(self, rows: int) -> DeepRows:
-        """The keys and values that each prompted layer's attention sees beside its own, for `rows` examples."""
-        return {}
+    def deep_prompt(self, rows: int) -> DeepPrompt | None:
+        """What the prompted layers' attention sees beside its own, for `rows` sequences."""
+        return None
 
     def folded(self) -> dict[str, Tensor]:
         """What is left of the trained prompt after training: it loads into the same method without

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ptuning import depth, prompts
 from ptuning.layout import Layout
-from ptuning.methods.base import DeepRows, Method
+from ptuning.methods.base import DeepPrompt, Method
 from ptuning.seeds import SeededDropout
 
 if TYPE_CHECKING:
@@ -29,16 +29,17 @@ class PTuningV2(Method):
         super().__init__(prompt, backbone, random, noise)
         self.layout = Layout(0, prompt.length, prompt.placement, prompt.positions)
         self.layers = depth.layers(prompt.layers, backbone.layers)
+        self.first_layer = self.layers[0]
         self.shape = (prompt.length, len(self.layers), 2, backbone.heads, backbone.head_size)
         width = len(self.layers) * 2 * backbone.heads * backbone.head_size
         self.producer = prompts.produce(prompt, width, backbone.hidden, random)
         self.dropout = SeededDropout(prompt.dropout, noise)
 
-    def deep_prompts(self, rows: int) -> DeepRows:
-        """Produced once a step, then shared by all `rows`: layer -> `[2, B, A, P, D]`."""
-        produced = self.producer().view(self.shape).permute(1, 2, 3, 0, 4)  # [L, 2, A, P, D]
-        shared = produced[:, :, None].expand(-1, -1, rows, -1, -1, -1)
-        return dict(zip(self.layers, self.dropout(shared), strict=True))
+    def deep_prompt(self, rows: int) -> DeepPrompt:
+        """Produced once a step and shared by all `rows`; only dropout tells the rows apart."""
+        produced = self.producer().view(self.shape).permute(1, 2, 3, 0, 4)  # [layers, 2, A, P, D]
+        kept = self.dropout.kept((*produced.shape[:2], rows, *produced.shape[2:]), produced.device)
+        return DeepPrompt(self.layers, produced if kept is None else self.dropout.scale(produced), kept)
 
     def folded(self) -> dict[str, Tensor]:
         return prompts.fold(self.producer)

@@ -33,9 +33,9 @@ class PromptTuning(Method):
         self.dropout = SeededDropout(prompt.dropout, noise)
         self.double_embedding = prompt.double_embedding
 
-    def embed(self, backbone: Backbone, batch: Batch) -> tuple[Tensor, Tensor]:
+    def embed(self, backbone: Backbone, batch: Batch, words: Tensor) -> tuple[Tensor, Tensor]:
         """Token embeddings with prompt row `slots` wherever that is not -1: `[B, T, E]`."""
-        tokens, types = backbone.words(batch), batch.token_type_ids
+        tokens, types = words, batch.token_type_ids
         if self.double_embedding:
             tokens, types = _embedded_once(backbone, batch), torch.zeros_like(types)
         prompt = self.producer().to(tokens.dtype).expand(len(tokens), -1, -1)  # [B, P, E]

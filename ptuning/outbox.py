@@ -1,0 +1,64 @@
+"""Where finished runs wait to be written, so that a full disk or a folder that turned read-only loses none."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from ptuning import records, weights
+from ptuning.config import RunConfig
+from ptuning.records import Record
+from ptuning.weights import State
+
+Item = tuple[RunConfig, Record, State | None]
+
+
+def to_stderr(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+class Outbox:
+    """Writes runs; what cannot be written is kept, tried again whenever another is, and at last put elsewhere."""
+
+    def __init__(self, tell: Callable[[str], None] = to_stderr) -> None:
+        self.tell = tell
+        self.waiting: list[Item] = []
+
+    def put(self, config: RunConfig, record: Record, state: State | None = None) -> None:
+        """Write a run's weights, then its record."""
+        waiting, self.waiting = [*self.waiting, (config, record, state)], []
+        for item in waiting:
+            self._try(item)
+
+    def _try(self, item: Item) -> None:
+        config, record, state = item
+        try:
+            if state is not None:
+                weights.write(weights.path(config), config, state)
+            records.write(config, record)
+        except OSError as error:
+            self.waiting.append(item)
+            self.tell(
+                f"{records.path(config)} cannot be written ({error.strerror or error}): the finished run is kept in "
+                "memory and tried again; make room, or make the folder writable."
+            )
+
+    def close(self) -> None:
+        """A last try, and then a folder of the system's for temporary files."""
+        waiting, self.waiting = self.waiting, []
+        for item in waiting:
+            self._try(item)
+        if self.waiting:
+            self._rescue(Path(tempfile.mkdtemp(prefix="ptuning-rescued-")))
+
+    def _rescue(self, folder: Path) -> None:
+        while self.waiting:
+            config, record, state = self.waiting.pop()
+            runtime = config.runtime.model_copy(update={"results": folder, "weights": folder / "weights"})
+            there = config.model_copy(update={"runtime": runtime})
+            if state is not None:
+                weights.write(weights.path(there), there, state)
+            file = records.write(there, record)
+            self.tell(f"{records.path(config)} could not be written: move {file} there, or the run is done again.")

@@ -1,0 +1,60 @@
+"""Hydra's launcher for our sweeps (`hydra/launcher=packed`): all jobs of a multirun go into one sweep.
+
+Hydra loads launchers only from a package of this name, which `ptuning.launch` puts on its path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from hydra.core.utils import JobReturn, JobStatus, setup_globals
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, open_dict
+
+from ptuning import launch, records
+from ptuning.config import RunConfig
+from ptuning.records import Record
+from ptuning.sweep import Progress, devices, sweep
+
+
+class PackedLauncher(Launcher):
+    """Trains a multirun's jobs in packs; `devices`: auto, or a list such as [cuda:0,cuda:1], a worker process each."""
+
+    def __init__(self, devices: Any) -> None:
+        self.devices = devices
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        self.context, self.config = hydra_context, config
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        """Each job's return value is its score, None for a failed or diverged run: a sweeper may optimize it."""
+        setup_globals()
+        composed = [self._compose(overrides) for overrides in job_overrides]
+        runs = [launch.read(config) for config in composed]
+        progress = Progress(len(runs))
+        outcomes: dict[str, Record | Exception] = {}
+
+        def tell(config: RunConfig, what: Record | Exception, new: bool) -> None:
+            outcomes[records.run_id(config)] = what
+            progress.tell(config, what, new)
+
+        unique = {records.run_id(run): run for run in runs}
+        sweep(list(unique.values()), devices(self.devices), tell, progress.say)
+        return [
+            _returned(overrides, config, outcomes[records.run_id(run)])
+            for overrides, config, run in zip(job_overrides, composed, runs, strict=True)
+        ]
+
+    def _compose(self, overrides: Sequence[str]) -> DictConfig:
+        config = self.context.config_loader.load_sweep_config(self.config, list(overrides))
+        with open_dict(config):
+            del config["hydra"]  # as for the jobs of Hydra's own launchers
+        return config
+
+
+def _returned(overrides: Sequence[str], config: DictConfig, what: Record | Exception) -> JobReturn:
+    result = JobReturn(overrides=overrides, cfg=config, task_name="run", status=JobStatus.COMPLETED)
+    result.return_value = None if isinstance(what, Exception) else what["score"]
+    return result
