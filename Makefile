@@ -11,7 +11,7 @@ installed := $(VENV)/.installed
 overrides := profile=$(PROFILE) $(if $(DATA),data=local 'data.root="$(DATA)"') $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test check reproduce-table2 tables status clean
+.PHONY: help setup test check reproduce-table2 benchmark tables status clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ check: $(installed) ## ruff and mypy
 reproduce-table2: $(installed) ## train what is missing and print Table 2 (SuperGLUE: FT, PT, PT-2)
 	@status=0; $(python) -m experiments.run -m experiment=table2 $(overrides) || status=$$?; \
 	$(python) -m experiments.table2 $(overrides) && exit $$status
+
+benchmark: $(installed) ## speed against the authors' recipe, PEFT and Trainer, on this machine (30 minutes on 2 cores)
+	$(python) -m experiments.benchmark $(ARGS)
 
 tables: $(installed) ## remake the tables from the records that are there
 	$(python) -m experiments.table2 $(overrides)

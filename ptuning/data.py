@@ -28,13 +28,20 @@ def load(task: Task, data: DataConfig) -> TaskData:
     rows = sources.rows(task, data)
     used = {split: capped(rows[split], cap) for split, cap in (("train", data.train_rows), ("dev", data.dev_rows))}
     examples = {
-        split: [example for where, row in chosen for example in task.examples(row, where)]
+        split: [example for where, row in chosen for example in _labelled(task, row, where)]
         for split, chosen in used.items()
     }
     for split, found in examples.items():
         if not found:
             raise InputError(f"data.source={data.source}: {task.name} has no {split} examples, give it some.")
     return TaskData(examples["train"], examples["dev"], data.source, fingerprint(used))
+
+
+def _labelled(task: Task, row: Row, where: str) -> list[Example]:
+    found = task.examples(row, where)
+    if any(example.label < 0 for example in found):
+        raise InputError(f"{where}: the row has no label, as in test sets: use a labelled split.")
+    return found
 
 
 def of(config: RunConfig) -> tuple[Task, TaskData]:

@@ -45,6 +45,15 @@ class Encoded:
         """Tokens of each example's longest sequence, `[N]`."""
         return self.lengths.reshape(-1, self.choices).max(axis=1)
 
+    def first(self, count: int) -> Encoded:
+        """The first `count` examples."""
+        sequences = count * self.choices
+        end = self.starts[sequences]
+        return Encoded(
+            self.tokens[:end], self.types[:end], self.starts[: sequences + 1], self.infix[:sequences],
+            self.labels[:count], self.choices,
+        )  # fmt: skip
+
     def sequences(self, rows: np.ndarray) -> np.ndarray:
         """The sequences of the examples `rows`."""
         return (rows[:, None] * self.choices + np.arange(self.choices)).ravel()

@@ -43,10 +43,10 @@ def records(row: Mapping[str, Any], key: str, where: str) -> list[Mapping[str, A
 
 
 def label(row: Mapping[str, Any], allowed: Sequence[str | bool | int], where: str) -> int:
-    """The position of the row's label in `allowed`. A row without one is refused: test sets have none."""
+    """The position of the row's label in `allowed`, -1 where the row has none, as in test sets."""
     value = row.get("label")
     if value is None:
-        raise InputError(f"{where}: the row has no label, as in test sets: use a labelled split.")
+        return -1
     # By type as well, because True == 1 in Python.
     if type(value) is not type(allowed[0]) or value not in allowed:
         shown = ", ".join(name if isinstance(name, str) else json.dumps(name) for name in allowed)

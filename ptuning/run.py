@@ -82,6 +82,7 @@ def work(queue: Iterator[RunConfig], keeper: Keeper) -> None:
         train(backbone, lanes, recorder, _budget(first, len(waiting), backbone), first.runtime.progress)
     finally:
         recorder.mirror.abandon()
+        backbone.stem = None  # it points back: without it the memory is free at once
 
 
 def ready(config: RunConfig) -> Backbone:

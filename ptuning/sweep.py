@@ -112,11 +112,10 @@ def devices(wanted: str | Sequence[str]) -> list[str]:
     return [f"cuda:{index}" for index in range(torch.cuda.device_count())] or ["cpu"]
 
 
-def _on(config: RunConfig, device: str) -> RunConfig:
-    """The run on `device`, unless it says itself where it wants to be."""
-    if config.runtime.device != "auto":
-        return config
-    return config.model_copy(update={"runtime": config.runtime.model_copy(update={"device": device})})
+def _on(config: RunConfig, device: str, **runtime: bool) -> RunConfig:
+    """The run on `device`, unless it says itself where it wants to be, and with other `runtime` keys as given."""
+    where = device if config.runtime.device == "auto" else config.runtime.device
+    return config.model_copy(update={"runtime": config.runtime.model_copy(update={"device": where, **runtime})})
 
 
 def groups(configs: Sequence[RunConfig]) -> list[list[RunConfig]]:
@@ -207,17 +206,17 @@ class Worker(Keeper):
         """Whether another process has finished the run, or failed at it, since this one began."""
         record, failure = finished(config), records.failure_path(config)
         if record is not None:
-            self._close(config, record)
+            self._close(config, record, new=False)
         elif failure.exists() and failure.stat().st_mtime > self.began:
-            self._close(config, InputError(f"another process failed at it, see {failure}."))
+            self._close(config, InputError(f"another process failed at it, see {failure}."), new=False)
         else:
             return False
         return True
 
-    def _close(self, config: RunConfig, what: Record | Exception) -> None:
+    def _close(self, config: RunConfig, what: Record | Exception, new: bool = True) -> None:
         del self.open[records.run_id(config)]
         self.claims.release(config)
-        self.tell(config, what, True)
+        self.tell(config, what, new)
 
 
 class _Queue:
@@ -274,7 +273,7 @@ class _Crew:
 
     def _start(self, device: str) -> None:
         here, there = self.context.Pipe(duplex=False)
-        runs = [_on(config, device) for config in self.open.values()]
+        runs = [_on(config, device, progress=False) for config in self.open.values()]
         process = self.context.Process(
             target=_member, args=(there, runs, len(self.devices), sorted(self.suspects)), name=device, daemon=True
         )

@@ -6,13 +6,13 @@ import json
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
 from ptuning import methods, prompts, records, tasks
 from ptuning.backbone import Backbone
-from ptuning.config import RunConfig
+from ptuning.config import RunConfig, RuntimeConfig
 from ptuning.errors import InputError
 from ptuning.files import write_atomic
 from ptuning.lanes import Adapter
@@ -29,33 +29,40 @@ def trained_state(adapter: Adapter, backbone: Backbone) -> State:
     return {key: value.detach().to("cpu", copy=True).contiguous() for key, value in state.items()}
 
 
-def path(config: RunConfig) -> Path:
+def path(run: RunConfig) -> Path:
     """Where a run's weights are kept."""
-    return config.runtime.weights / f"{records.name(config)}.safetensors"
+    return run.runtime.weights / f"{records.name(run)}.safetensors"
 
 
-def write(file: Path, config: RunConfig, state: State) -> Path:
+def write(file: Path, run: RunConfig, state: State) -> Path:
     """Write `state` atomically; the header holds the config."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(file, save(state, {"format": "pt", "config": json.dumps(records.dump(config))}))
+    write_atomic(file, save(state, {"format": "pt", "config": json.dumps(records.dump(run))}))
     return file
 
 
-def load(file: Path, config: RunConfig, backbone: Backbone) -> Adapter:
-    """The adapter that `write` kept, ready to predict; `config` says where and how to run, the file what.
+def config(file: Path, runtime: RuntimeConfig) -> RunConfig:
+    """The run that `write` kept, in the form in which its weights load. Raises InputError for any other file."""
+    if not file.is_file():
+        raise InputError(f"{file} does not exist: train with runtime.save=true to keep a run's weights.")
+    try:
+        with safe_open(file, "pt") as stored:
+            kept = json.loads((stored.metadata() or {})["config"])
+    except (SafetensorError, KeyError):
+        raise InputError(f"{file} holds no run's weights: give a file that runtime.save=true has written.") from None
+    return RunConfig.model_validate(kept | {"prompt": prompts.folded_config(kept["prompt"]), "runtime": runtime})
+
+
+def load(file: Path, run: RunConfig, backbone: Backbone) -> Adapter:
+    """The adapter that `write` kept, ready to predict; `run` says where and how to run, the file what.
 
     Raises InputError where the file is missing or was trained on another backbone.
     """
-    if not file.is_file():
-        raise InputError(f"{file} does not exist: train with runtime.save=true to keep a run's weights.")
+    folded = config(file, run.runtime)
+    if folded.backbone != run.backbone:
+        raise InputError(f"{file} was trained on backbone={folded.backbone.name}: load that backbone for it.")
     with safe_open(file, "pt") as stored:
-        kept = json.loads(stored.metadata()["config"])
         state = {key: stored.get_tensor(key) for key in stored.keys()}  # noqa: SIM118 (not a dict)
-    if kept["backbone"] != config.backbone.model_dump():
-        raise InputError(f"{file} was trained on backbone={kept['backbone']['name']}: load that backbone for it.")
-    folded = RunConfig.model_validate(
-        kept | {"prompt": prompts.folded_config(kept["prompt"]), "runtime": config.runtime}
-    )
     adapter = Adapter(folded, tasks.load(folded.task.name, **folded.task.options), backbone)
     adapter.method.load_folded(_part(state, "prompt.", backbone.device))
     adapter.head.load_state_dict(_part(state, "head.", backbone.device))

@@ -8,7 +8,7 @@ FLOW = [
     "errors", "files", "seeds", "config", "depth", "metrics", "packages", "onnx_weights", "packaged", "tiny",
     "fields", "words", "tasks", "sources", "data", "encode", "layout", "injection", "stem", "backbone", "prompts",
     "methods", "heads", "lanes", "budget", "select", "evaluate", "train", "records", "weights", "mirror", "outbox",
-    "run", "launch", "claims", "sweep", "plugins", "report",
+    "run", "inference", "launch", "claims", "sweep", "plugins", "report",
 ]  # fmt: skip
 
 

@@ -21,7 +21,8 @@ class Example:
     """One thing to answer.
 
     `segments` holds the (first, second) texts of each sequence that the backbone reads: one pair for classification,
-    one pair a choice for multiple choice. A second text of None makes a single-segment input. `group` is what the
+    one pair a choice for multiple choice. A second text of None makes a single-segment input. `label` is -1 where the
+    row has none: such an example can be answered, not learned from. `group` is what the
     metric groups answers by (a MultiRC question, a ReCoRD query); `answer` is what a group's metric needs besides.
     """
 

@@ -1,0 +1,69 @@
+"""Answer questions of several tasks in one go, with prompts that runs saved.
+
+    python -m experiments.run -m task=cb,rte runtime.save=true
+    python -m experiments.answer questions.jsonl --prompts outputs/weights/*.safetensors --out answers.jsonl
+
+A line of questions.jsonl is a row in its task's official format, labels not needed, with "task" (or "run", the name of
+a prompt's file): {"task": "rte", "premise": "...", "hypothesis": "..."}. A line of the answers holds the run and, for
+each thing asked in the row, the label and the probabilities. Any `runtime.*` override may follow.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+from pathlib import Path
+
+from ptuning import launch
+from ptuning.errors import InputError
+from ptuning.files import write_atomic
+from ptuning.inference import Answerer
+
+
+def questions(file: Path) -> list[tuple[str, dict[str, object]]]:
+    """The lines of a JSON Lines file with their places. Raises InputError."""
+    if not file.is_file():
+        raise InputError(f"{file} is not a file: give a JSON Lines file of questions.")
+    found = []
+    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
+        where = f"{file}:{number}"
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise InputError(f"{where}: not valid JSON ({error}): correct the line.") from None
+        if not isinstance(row, dict):
+            raise InputError(f"{where}: not a JSON object: correct the line.")
+        found.append((where, row))
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("questions", type=Path)
+    parser.add_argument("--prompts", type=Path, nargs="+", required=True, metavar="FILE.safetensors")
+    parser.add_argument("--out", type=Path, help="default: standard output")
+    given, overrides = parser.parse_known_args()
+    try:
+        runtime = launch.expand(overrides)[0].runtime
+        asked = questions(given.questions)
+        answers = Answerer(given.prompts, runtime).answer(asked)
+    except InputError as error:
+        sys.exit(f"error: {error}")
+    lines = "".join(
+        json.dumps({"question": where, "answers": [dataclasses.asdict(one) for one in found]}, ensure_ascii=False)
+        + "\n"
+        for (where, _), found in zip(asked, answers, strict=True)
+    )
+    if given.out is None:
+        sys.stdout.write(lines)
+    else:
+        write_atomic(given.out, lines)
+        print(f"{len(answers)} questions answered: {given.out}")
+
+
+if __name__ == "__main__":
+    main()

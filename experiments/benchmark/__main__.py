@@ -1,0 +1,283 @@
+"""Run the benchmark on this machine's best device: `python -m experiments.benchmark [--shape minilm_l6] [--task rte]`.
+
+All contestants do the same work in one process, A B C A B C, so that a disturbance hits them alike; ratios are taken
+within a round. Writes results/benchmarks/<shape>-<task>-<device>.{json,md,png,svg}.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+from threading import Event, Thread
+from typing import Any
+
+import psutil
+import torch
+import transformers
+from tqdm import tqdm
+
+from experiments.benchmark import inference, official, report, trainer
+from experiments.benchmark.ours import Ours
+from experiments.benchmark.work import SHAPES, Contestant, Work, texts
+from ptuning.files import write_atomic
+
+LANES = (1, 2, 4, 8, 16, 32)
+LENGTHS = (1, 8, 20, 64, 100)
+TASKS = 8  # of the mixed-task stream
+
+
+def benchmark(work: Work, rounds: int, packed: int) -> dict[str, Any]:
+    """All measurements of one work."""
+    ours, noisy = Ours.on(work), Ours.on(work, dropout=0.1)
+    third = ours.backbone.layers - ours.backbone.layers // 3 + 1
+    contestants: dict[str, tuple[Contestant, int]] = {
+        "official": (official.prepare(work), 1),
+        "peft": (trainer.peft(work, 0.1), 1),
+        "peft_no_dropout": (trainer.peft(work, 0.0), 1),
+        "fine_tuning": (trainer.fine_tuning(work), 1),
+        "ours": (ours.prepare(), 1),
+        "ours_dropout": (noisy.prepare(), 1),
+        "packed": (ours.prepare(lanes=packed), packed),
+        "top_third": (ours.prepare(layers=f"{third}-{ours.backbone.layers}"), 1),
+        "floor": (ours.floor(_best_floor(ours)), 1),
+    }
+    seconds, memory = _race(contestants, work, rounds)
+    rates = {
+        name: [runs * len(work.examples) / took for took in seconds[name]] for name, (_, runs) in contestants.items()
+    }
+    matrix = _matrix_rate(work)
+    return {
+        "work": {
+            "task": work.task, "shape": work.shape, "examples": len(work.examples), "tokens": work.tokens,
+            "batch_size": work.batch_size, "prompt_length": work.length, "max_length": 128, "rounds": rounds,
+            "packed_runs": packed, "top_third": f"{third}-{ours.backbone.layers}",
+            "tokens_per_pass": ours.budget.tokens,
+        },
+        "device": _device(work),
+        "ratios": {name: _spread(values) for name, values in _ratios(rates).items()},
+        "contestants": {
+            name: {
+                "examples_per_second": _spread(rates[name]),
+                "tokens_per_second": median(rates[name]) * work.tokens / len(work.examples),
+                "share_of_floor": median(a / b for a, b in zip(rates[name], rates["floor"], strict=True)),
+                "peak_memory_mb": memory[name] / 2**20,
+            }
+            for name in contestants
+        },
+        "matrix": {
+            "device_tflops": matrix,
+            "packed_share": median(rates["packed"]) * _flops(ours) / 1e12 / matrix,
+        },
+        "memory_per_lane_mb": ours.memory_per_lane() / 2**20,
+        "lanes": _lanes(work),
+        "lengths": _lengths(work),
+        "inference": {
+            name: _spread([len(work.examples) / took for took in times])
+            for name, times in inference.compare(ours, TASKS, rounds).items()
+        },
+    }  # fmt: skip
+
+
+def _race(
+    contestants: dict[str, tuple[Contestant, int]], work: Work, rounds: int
+) -> tuple[dict[str, list[float]], dict[str, float]]:
+    """Seconds of each contestant in each round, and the most memory it took beyond what was there before."""
+    seconds: dict[str, list[float]] = {name: [] for name in contestants}
+    memory: dict[str, float] = dict.fromkeys(contestants, 0.0)
+    contestants["top_third"][0]()()  # its first epoch, in which the lower layers' outputs are kept
+    warm = 1 if work.device.type == "cuda" else 0
+    with tqdm(total=(rounds + warm) * len(contestants), unit="epoch", desc=f"{work.shape} {work.task}") as bar:
+        for number in range(rounds + warm):
+            for name, (contestant, _) in contestants.items():
+                epoch = contestant()
+                with _peak(work.device) as peak:
+                    took = _timed(epoch, work.device)
+                if number >= warm:
+                    seconds[name].append(took)
+                    memory[name] = max(memory[name], peak[0])
+                bar.update()
+    return seconds, memory
+
+
+def _timed(act: Callable[[], None], device: torch.device) -> float:
+    _wait(device)
+    began = time.perf_counter()
+    act()
+    _wait(device)
+    return time.perf_counter() - began
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+@contextmanager
+def _peak(device: torch.device) -> Iterator[list[float]]:
+    """Bytes beyond what was there before: the GPU's allocations, or the process's resident size, looked at every 10
+    ms."""
+    found = [0.0]
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        before = torch.cuda.memory_allocated(device)
+        yield found
+        found[0] = float(torch.cuda.max_memory_allocated(device) - before)
+        return
+    process, done = psutil.Process(), Event()
+    resident = process.memory_info().rss
+
+    def watch() -> None:
+        while not done.wait(0.01):
+            found[0] = max(found[0], float(process.memory_info().rss - resident))
+
+    watcher = Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield found
+    finally:
+        done.set()
+        watcher.join()
+
+
+def _ratios(rates: dict[str, list[float]]) -> dict[str, list[float]]:
+    """Throughput ratios within each round; `floor_over_ours` is the floor's time over ours, 1 is the limit."""
+
+    def over(one: str, other: str) -> list[float]:
+        return [a / b for a, b in zip(rates[one], rates[other], strict=True)]
+
+    return {
+        "ours_over_official": over("ours", "official"),
+        "ours_over_peft": over("ours", "peft"),
+        "ours_over_peft_no_dropout": over("ours", "peft_no_dropout"),
+        "ours_over_fine_tuning": over("ours", "fine_tuning"),
+        "floor_over_ours": over("ours", "floor"),
+        "top_third_over_all": over("top_third", "ours"),
+        "packed_over_official": over("packed", "official"),
+        "packed_over_peft": over("packed", "peft"),
+        "packed_over_ours": over("packed", "ours"),
+        "dropout_off_over_on": over("ours", "ours_dropout"),
+    }
+
+
+def _spread(values: list[float]) -> dict[str, float]:
+    return {"median": median(values), "min": min(values), "max": max(values)}
+
+
+def _best_floor(ours: Ours) -> int:
+    """Tokens a pass at which the floor is lowest."""
+    sizes = [size for size in (512, 1024, 2048, 4096, 8192, 16384, 32768, 65536) if size <= 4 * ours.budget.tokens]
+    times = {size: _timed(ours.floor(size)(), ours.work.device) for size in sizes for _ in range(2)}
+    return min(times, key=times.__getitem__)
+
+
+def _matrix_rate(work: Work) -> float:
+    """The device's matrix rate in the backbone's precision, TFLOP/s: the best of ten large products."""
+    size = 8192 if work.device.type == "cuda" else 2048
+    one, other = (torch.randn(size, size, device=work.device, dtype=work.precision) for _ in range(2))
+    best = min(_timed(lambda: _multiply(one, other), work.device) for _ in range(10))
+    return 2 * size**3 / best / 1e12
+
+
+def _multiply(one: torch.Tensor, other: torch.Tensor) -> None:
+    torch.mm(one, other)
+
+
+def _flops(ours: Ours) -> float:
+    """Matrix operations that one example's forward and activation-only backward take, attention apart."""
+    weights = sum(p.numel() for p in ours.backbone.parameters() if p.dim() == 2 and p.shape[0] < 20000)
+    embeddings = sum(
+        p.numel() for n, p in ours.backbone.named_parameters() if "embeddings" in n and p.shape[0] < 20000
+    )
+    return 4.0 * (weights - embeddings) * ours.work.tokens / len(ours.work.examples)
+
+
+def _lanes(work: Work) -> list[dict[str, float]]:
+    """How throughput and memory grow with the number of runs that share the backbone: small batches and, where the
+    device has the power, the work's own."""
+    points = []
+    for size in (8,) if work.device.type == "cpu" else (8, work.batch_size):
+        small = Work(work.task, work.shape, texts(work.task, 4 * size), work.device, size, work.length)
+        ours = Ours.on(small)
+        for lanes in tqdm(LANES, desc=f"lanes of batch size {size}"):
+            contestant = ours.prepare(lanes)
+            if lanes == LANES[0] or work.device.type == "cuda":
+                contestant()()
+            with _peak(work.device) as peak:
+                took = median(_timed(contestant(), work.device) for _ in range(3))
+            points.append(
+                {
+                    "lanes": lanes,
+                    "batch_size": size,
+                    "examples_per_second": lanes * len(small.examples) / took,
+                    "peak_memory_mb": peak[0] / 2**20,
+                }
+            )
+    return points
+
+
+def _lengths(work: Work) -> list[dict[str, float]]:
+    """How throughput falls with the prompt's length."""
+    points = []
+    for length in tqdm(LENGTHS, desc="prompt lengths"):
+        longer = Work(
+            work.task, work.shape, texts(work.task, 4 * work.batch_size), work.device, work.batch_size, length
+        )
+        ours = Ours.on(longer)
+        contestant = ours.prepare()
+        contestant()()
+        took = median(_timed(contestant(), work.device) for _ in range(3))
+        points.append({"length": length, "examples_per_second": len(longer.examples) / took})
+    return points
+
+
+def _device(work: Work) -> dict[str, Any]:
+    cuda = work.device.type == "cuda"
+    return {
+        "kind": work.device.type,
+        "name": torch.cuda.get_device_name(work.device) if cuda else _processor(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "precision": {"ours": str(work.precision).removeprefix("torch."), "official": "float32"},
+        "torch": torch.__version__,
+        "transformers": transformers.__version__,
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def main() -> None:
+    cuda = torch.cuda.is_available()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--shape", nargs="+", choices=sorted(SHAPES),
+                        default=["bert_large", "roberta_large"] if cuda else ["minilm_l6"])  # fmt: skip
+    parser.add_argument("--task", nargs="+", choices=["rte", "boolq"], default=["rte", "boolq"])
+    parser.add_argument("--rounds", type=int, default=5 if cuda else 3)
+    parser.add_argument("--examples", type=int, default=256, help="of each epoch")
+    parser.add_argument("--packed", type=int, default=32 if cuda else 4, help="runs of the packed sweep")
+    parser.add_argument("--out", type=Path, default=Path("results/benchmarks"))
+    given = parser.parse_args()
+    device = torch.device("cuda" if cuda else "cpu")
+    given.out.mkdir(parents=True, exist_ok=True)
+    for shape in given.shape:
+        for task in given.task:
+            result = benchmark(Work(task, shape, texts(task, given.examples), device), given.rounds, given.packed)
+            file = given.out / f"{shape}-{task}-{device.type}.json"
+            write_atomic(file, json.dumps(result, indent=1) + "\n")
+            print(report.make(file))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,99 @@
+"""Ours: the engine that `experiments.run` uses, as lanes on one frozen backbone; and the floor beneath it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from experiments.benchmark.work import Contestant, Work, backbone, run_configs
+from ptuning import data
+from ptuning.backbone import Backbone
+from ptuning.budget import Budget, measure
+from ptuning.encode import Material
+from ptuning.lanes import Epoch, Lane
+from ptuning.layout import Batch, Layout, collate, table
+from ptuning.train import train
+
+STEM = 8e9  # bytes on the device
+
+
+class Nobody:
+    """Needs to be told nothing."""
+
+    def lane_began(self, lane: Lane) -> None: ...
+
+    def epoch_ended(self, lane: Lane, epoch: Epoch) -> None: ...
+
+    def lane_ended(self, lane: Lane) -> None: ...
+
+    def lane_failed(self, lane: Lane, error: Exception) -> None:
+        raise error
+
+
+@dataclass
+class Ours:
+    """A backbone of ours, and how much goes through it at once."""
+
+    work: Work
+    backbone: Backbone
+    budget: Budget
+
+    @classmethod
+    def on(cls, work: Work, dropout: float = 0.0) -> Ours:
+        made = backbone(work, dropout)
+        if dropout == 0:
+            made.keep_stem(STEM, 0)
+        return cls(work, made, measure(made))
+
+    def lanes(self, count: int, layers: str = "all") -> list[Lane]:
+        """Runs at their beginning. Their dev set is one example, so that all but training takes no time."""
+        configs = run_configs(self.work, layers, count)
+        task, loaded = data.of(configs[0])
+        one = data.TaskData(loaded.train, loaded.dev[:1], loaded.source, loaded.fingerprint)
+        material = Material(task, one, self.work.examples, self.work.examples.first(1))
+        return [Lane.build(config, material, self.backbone) for config in configs]
+
+    def prepare(self, lanes: int = 1, layers: str = "all") -> Contestant:
+        """`lanes` runs at once, with prompts in `layers`."""
+
+        def fresh() -> object:
+            built = self.lanes(lanes, layers)
+            return lambda: train(self.backbone, built, Nobody(), self.budget, progress=False)
+
+        return fresh  # type: ignore[return-value]
+
+    def floor(self, tokens: int) -> Contestant:
+        """Forward and activation-only backward of the bare backbone on the same texts, no prompt, no head, texts of
+        one length together, `tokens` at a time: no tuning of a frozen backbone through all its layers can be faster
+        here by more than what it leaves out of this."""
+        batches = list(self._sorted(tokens))
+        none = [None] * self.backbone.layers
+
+        def epoch() -> None:
+            self.backbone.train()
+            for batch in batches:
+                embeds = self.backbone.words(batch).detach().requires_grad_()
+                self.backbone(embeds, batch.token_type_ids, batch, none).float().sum().backward()
+
+        return lambda: epoch
+
+    def _sorted(self, tokens: int) -> Iterator[Batch]:
+        examples = self.work.examples
+        order = np.argsort(examples.lengths, kind="stable")
+        start = 0
+        while start < len(order):
+            end = start + 1
+            while end < len(order) and (end + 1 - start) * examples.lengths[order[end]] <= tokens:
+                end += 1
+            rows = order[start:end]
+            made = table(examples, rows, Layout(), int(examples.lengths[rows].max()), self.backbone.pad,
+                         self.backbone.first_position)  # fmt: skip
+            yield collate([made], self.backbone.device)
+            start = end
+
+    def memory_per_lane(self) -> int:
+        """Bytes that one more run keeps on the device between steps: weights, gradients, AdamW's two moments."""
+        (lane,) = self.lanes(1)
+        return sum(parameter.nbytes * 4 for parameter in lane.parameters)

@@ -1,0 +1,110 @@
+"""Mixed-task inference: one frozen backbone answers questions of many tasks, each through its own trained prompt.
+
+What is loaded are the folded weights that runs saved (`runtime.save=true`). A batch holds questions of several tasks
+and methods; each goes to its prompt and head, and the answers come back in the order of the questions (P-Tuning v2,
+section 1: "one model for all tasks", which the paper claims and its code does not do).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ptuning import weights
+from ptuning.budget import Budget
+from ptuning.config import RunConfig, RuntimeConfig
+from ptuning.encode import encode
+from ptuning.errors import InputError
+from ptuning.evaluate import predict
+from ptuning.lanes import Adapter, Part
+from ptuning.run import ALONE, ready, trains_backbone
+from ptuning.tasks.base import Example
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The likeliest of a task's labels for one example, and the probability of each. A task's row holds one example,
+    or several (the answers to a MultiRC question, the entities of a ReCoRD passage), told apart by `text`."""
+
+    run: str
+    label: str
+    probabilities: dict[str, float]
+    text: str
+
+
+class Answerer:
+    """A frozen backbone with the prompts and heads of several runs, known by their files' names."""
+
+    def __init__(self, files: Sequence[Path], runtime: RuntimeConfig) -> None:
+        """Raises InputError for a file that is no saved run, that trained the backbone, or that is of another one."""
+        configs = {file.stem: weights.config(file, runtime) for file in files}
+        if not configs:
+            raise InputError("no saved prompts were given: train with runtime.save=true and name the files.")
+        first = next(iter(configs))
+        for name, config in configs.items():
+            if trains_backbone(config):
+                raise InputError(
+                    f"{name} was made by {config.method}, which changes the backbone: it cannot share one."
+                )
+            if _foundation(config) != _foundation(configs[first]):
+                raise InputError(
+                    f"{name} and {first} were trained on another backbone or precision: serve them apart."
+                )
+        self.backbone = ready(configs[first])
+        self.runs: dict[str, Adapter] = {
+            file.stem: weights.load(file, configs[file.stem], self.backbone) for file in files
+        }
+        tokens = runtime.tokens_per_pass
+        self.budget = Budget(ALONE if tokens == "auto" else tokens)
+
+    def answer(self, questions: Sequence[tuple[str, Mapping[str, Any]]]) -> list[list[Answer]]:
+        """The answers to each question, given as (where it stands, official row with its `run` or `task`), labels not
+        needed. Raises InputError for a question that no prompt, or more than one, is for, and for a malformed row."""
+        asked: dict[str, list[int]] = {}
+        examples: list[list[Example]] = []
+        for index, (where, row) in enumerate(questions):
+            run = self._run(row, where)
+            asked.setdefault(run, []).append(index)
+            examples.append(self.runs[run].task.examples(row, where))
+        parts = [self._part(run, [example for index in mine for example in examples[index]])
+                 for run, mine in asked.items()]  # fmt: skip
+        answers: list[list[Answer]] = [[] for _ in questions]
+        for (run, mine), logits in zip(asked.items(), predict(self.backbone, parts, self.budget), strict=True):
+            rows = iter(logits)
+            for index in mine:
+                answers[index] = [self._answer(run, example, next(rows)) for example in examples[index]]
+        return answers
+
+    def _run(self, row: Mapping[str, Any], where: str) -> str:
+        """The run that answers a row: the one it names, or the only one of the task that it names."""
+        serving = [name for name, adapter in self.runs.items() if adapter.task.name == row.get("task")]
+        if row.get("run") in self.runs:
+            return str(row["run"])
+        if "run" in row:
+            raise InputError(f"{where}: run={row['run']} is not loaded: choose one of {', '.join(self.runs)}.")
+        if len(serving) != 1:
+            raise InputError(
+                f"{where}: task={row.get('task')} is served by {len(serving)} of the loaded runs: "
+                f'give "run", one of {", ".join(self.runs)}.'
+            )
+        return serving[0]
+
+    def _part(self, run: str, examples: Sequence[Example]) -> Part:
+        adapter = self.runs[run]
+        encoded = encode(examples, self.backbone.tokenizer, adapter.config.task.max_length)
+        return Part(adapter, encoded, np.arange(len(encoded)))
+
+    def _answer(self, run: str, example: Example, logits: np.ndarray) -> Answer:
+        labels = self.runs[run].task.labels
+        shares = np.exp(logits - logits.max())
+        shares = shares / shares.sum()
+        text = example.segments[-1][1] or example.segments[-1][0]
+        return Answer(run, labels[int(logits.argmax())], dict(zip(labels, map(float, shares), strict=True)), text)
+
+
+def _foundation(config: RunConfig) -> tuple[object, ...]:
+    return config.backbone, config.train.precision
