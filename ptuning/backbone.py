@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from transformers.utils import logging
 from ptuning import injection, tiny
 from ptuning.config import BackboneConfig, TrainConfig
 from ptuning.errors import InputError
-from ptuning.injection import LayerPrompt
+from ptuning.injection import Asking, LayerPrompt, projections
 from ptuning.layout import Batch
 from ptuning.stem import Stem
 
@@ -55,9 +55,16 @@ class Backbone(nn.Module):
         self.fingerprint = fingerprint(model)
         for parameter in self.parameters():
             parameter.requires_grad_(False)
-        self._stack = _stack(model, self.attention)
-        self.divisible = self._stack is not None and self._enters_well()
         self.stem: Stem | None = None
+        self._stack = _stack(model, self.attention)
+        self._layers = [] if self._stack is None else list(getattr(*self._stack))
+        self._entry: tuple[nn.Module, Tensor] | None = None  # a layer, and what enters it in the place of its input
+        self._asked: Tensor | None = None  # where the only tokens are, `[B]`, that the last layer works out
+        if self._stack is not None:
+            for layer in self._layers:
+                layer.register_forward_pre_hook(self._enter, with_kwargs=True)
+        self.divisible = self._stack is not None and self.layers > 1 and self._same(start=2)
+        self.narrowable = self._stack is not None and bool(projections(self.attention[-1])) and self._same(narrow=True)
 
     @property
     def device(self) -> torch.device:
@@ -102,25 +109,30 @@ class Backbone(nn.Module):
         batch: Batch,
         prompts: Sequence[LayerPrompt | None],
         start: int = 1,
+        only: Tensor | None = None,
     ) -> Tensor:
         """Hidden states `[B, T, H]` of `embeds` `[B, T, E]`, each layer attending to its entry of `prompts` too.
 
         With `start` above 1, `embeds` are the hidden states `[B, T, H]` that enter that layer (`below`), and the
-        layers under it do not run.
+        layers under it do not run. With `only` `[B]`, the last layer works out the hidden state of that one token of
+        each row and no other, `[B, 1, H]`, if the family lets it (`narrowable`).
         """
         injection.set_prompts(self.attention, prompts)
-        if start == 1:
-            return self._run(embeds, token_type_ids, batch)
-        with self._without(slice(start - 1, None)) as layers:
-            hook = layers[0].register_forward_pre_hook(_entering(embeds), with_kwargs=True)
-            try:
+        self._asked = only if self.narrowable else None
+        self._entry = (self._layers[start - 1], embeds) if start > 1 else None
+        try:
+            if start == 1:
+                return self._run(embeds, token_type_ids, batch)
+            with self._without(slice(start - 1, None)):
                 return self._run(self._placeholder(embeds), token_type_ids, batch)
-            finally:
-                hook.remove()
+        finally:
+            if not any(getattr(layer, "gradient_checkpointing", False) for layer in self._layers):
+                self._asked = self._entry = None  # else the layers run again in the backward pass
 
     def below(self, layer: int, embeds: Tensor, token_type_ids: Tensor, batch: Batch) -> Tensor:
         """The hidden states `[B, T, H]` that enter `layer` (2 or higher), without a prompt and without gradient."""
         found: list[Tensor] = []
+        self._asked = self._entry = None
         injection.set_prompts(self.attention, [None] * self.layers)
         with torch.no_grad(), self._without(slice(layer - 1)) as layers:
             hook = layers[-1].register_forward_hook(
@@ -150,8 +162,7 @@ class Backbone(nn.Module):
         assert self._stack is not None
         holder, name = self._stack
         whole = holder._modules[name]
-        assert isinstance(whole, nn.ModuleList)
-        holder._modules[name] = part = nn.ModuleList(list(whole)[kept])
+        holder._modules[name] = part = nn.ModuleList(self._layers[kept])
         try:
             yield part
         finally:
@@ -161,19 +172,35 @@ class Backbone(nn.Module):
         """Something in the shape of embeddings, for an embedding module whose output nobody reads."""
         return hidden if self.embedding == hidden.shape[-1] else hidden.new_zeros(*hidden.shape[:2], self.embedding)
 
-    def _enters_well(self) -> bool:
-        """Whether the two halves of the model give what the whole gives."""
-        if self.layers < 2:
-            return False
-        ids = torch.tensor([[5, 6, 7]], device=self.device)
-        positions = torch.arange(3, device=self.device)[None] + self.first_position
-        batch = Batch(ids, ids * 0, positions, ids * 0 + 1, ids * 0 - 1, ids[:, 0] * 0)
+    def _enter(self, layer: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, Any]:
+        """Before a layer: put the stem's output in its input's place, and leave the last layer the token that asks."""
+        hidden = inputs[0] if inputs else named["hidden_states"]
+        if self._entry is not None and layer is self._entry[0]:
+            hidden = self._entry[1]
+        if layer is self._layers[-1] and isinstance(hidden, Tensor):
+            self.attention[-1].asking = None  # type: ignore[assignment]
+            if self._asked is not None:
+                self.attention[-1].asking = Asking(hidden, self._asked)  # type: ignore[assignment]
+                hidden = hidden[torch.arange(len(hidden), device=hidden.device), self._asked][:, None]
+        return ((hidden, *inputs[1:]), named) if inputs else (inputs, named | {"hidden_states": hidden})
+
+    def _same(self, start: int = 1, narrow: bool = False) -> bool:
+        """Whether the model, entered at layer `start` or with one token asking, gives what the whole gives."""
+        ids = torch.tensor([[5, 6, 7], [8, 9, 5]], device=self.device)
+        positions = torch.arange(3, device=self.device).expand(2, -1) + self.first_position
+        seen = torch.tensor([[1, 1, 1], [1, 1, 0]], device=self.device)
+        batch = Batch(ids, ids * 0, positions, seen, ids * 0 - 1, ids[:, 0] * 0)
         none = [None] * self.layers
+        at = torch.tensor([1, 0], device=self.device)
+        self.narrowable = narrow
         with torch.no_grad():
-            words = self.words(batch)
+            enters = words = self.words(batch)
             whole = self(words, batch.token_type_ids, batch, none)
-            hidden = self.below(2, words, batch.token_type_ids, batch)
-            return torch.allclose(self(hidden, batch.token_type_ids, batch, none, start=2), whole, atol=1e-5)
+            if start > 1:
+                enters = self.below(start, words, batch.token_type_ids, batch)
+            got = self(enters, batch.token_type_ids, batch, none, start, at if narrow else None)
+            expected = whole[torch.arange(2), at][:, None] if narrow else whole[seen.bool()]
+            return torch.allclose(got if narrow else got[seen.bool()], expected, atol=1e-5)
 
 
 def _stack(model: nn.Module, attention: Sequence[nn.Module]) -> tuple[nn.Module, str] | None:
@@ -186,17 +213,6 @@ def _stack(model: nn.Module, attention: Sequence[nn.Module]) -> tuple[nn.Module,
             if inside and all(paths[id(one)].startswith(f"{prefix}{i}.") for i, one in enumerate(attention)):
                 return holder, child
     return None
-
-
-def _entering(hidden: Tensor) -> Callable[..., Any]:
-    """A hook that gives a layer `hidden` in the place of what comes to it."""
-
-    def enter(_module: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, Any]:
-        if inputs:
-            return (hidden, *inputs[1:]), named
-        return inputs, named | {"hidden_states": hidden}
-
-    return enter
 
 
 def load(config: BackboneConfig, train: TrainConfig, attention: str = "sdpa", device: str = "cpu") -> Backbone:

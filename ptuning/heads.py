@@ -27,6 +27,8 @@ class Pooler(nn.Module):
 class Classification(nn.Module):
     """Pooler (or none), dropout, one linear layer on [CLS]; cross-entropy over the labels."""
 
+    reads_cls_alone = True  # so that the last layer need not work out the other tokens
+
     def __init__(
         self, hidden: int, labels: int, pooler: nn.Module, dropout: float, random: torch.Generator,
         noise: torch.Generator,

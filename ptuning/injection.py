@@ -48,6 +48,36 @@ class LayerPrompt:
         return pair[0].to(dtype).expand(batch, -1, -1, -1), pair[1].to(dtype).expand(batch, -1, -1, -1)
 
 
+@dataclass(frozen=True)
+class Asking:
+    """Tokens that ask while all are looked at: the whole of a layer's input `[B, T, H]`, and the one token of each row
+    that asks, `at` `[B]`. The layer itself is given only that token, `[B, 1, H]`."""
+
+    hidden: Tensor
+    at: Tensor
+
+    def keys_and_values(self, attention: nn.Module, query: Tensor) -> tuple[Tensor, Tensor]:
+        """Those of all tokens, `[B, A, T, D]`."""
+        batch, heads, _, size = query.shape
+        key, value = (project(self.hidden) for project in projections(attention))
+        return key.view(batch, -1, heads, size).transpose(1, 2), value.view(batch, -1, heads, size).transpose(1, 2)
+
+    def mask(self, mask: Tensor | None) -> Tensor | None:
+        """The rows of the mask `[B, 1, T, T]` for the tokens that ask, `[B, 1, 1, T]`."""
+        if mask is None:
+            return None
+        return mask[torch.arange(len(mask), device=mask.device), :, self.at][:, :, None]
+
+
+def projections(attention: nn.Module) -> list[nn.Linear]:
+    """What makes keys and values of hidden states; none where the family does it in another way."""
+    for names in (("key", "value"), ("k_lin", "v_lin"), ("k_proj", "v_proj")):
+        found = [getattr(attention, name, None) for name in names]
+        if all(isinstance(one, nn.Linear) for one in found):
+            return found  # type: ignore[return-value]
+    return []
+
+
 _watching: list[nn.Module] | None = None  # the attention modules seen so far, while `attention_layers` looks
 
 
@@ -57,6 +87,10 @@ def _prompted(stock: Callable[[nn.Module], Callable[..., Any]]) -> Callable[...,
     ) -> Any:
         if _watching is not None:
             _watching.append(module)
+        asking: Asking | None = getattr(module, "asking", None)
+        if asking is not None:
+            key, value = asking.keys_and_values(module, query)
+            attention_mask = asking.mask(attention_mask)
         prompt: LayerPrompt | None = getattr(module, "layer_prompt", None)
         if prompt is not None:
             attention_mask = _widen(attention_mask, prompt, query)

@@ -94,10 +94,13 @@ def forward(backbone: Backbone, parts: Sequence[Part]) -> list[Tensor]:
     prompts = layer_prompts([part.adapter.method.deep_prompt(n) for part, n in zip(parts, sizes, strict=True)], sizes)
     start = min(part.adapter.method.first_layer for part in parts) if backbone.stem else 1
     embeds, types = _entering(backbone, parts, sizes, batch, start)
-    hidden = backbone(embeds, types, batch, [prompts.get(layer) for layer in range(1, backbone.layers + 1)], start)
+    every = [prompts.get(layer) for layer in range(1, backbone.layers + 1)]
+    only = batch.cls if backbone.narrowable and all(part.adapter.head.reads_cls_alone for part in parts) else None
+    hidden = backbone(embeds, types, batch, every, start, only)
+    cls = batch.cls if only is None else torch.zeros_like(only)
     return [
-        part.adapter.head(states, cls)
-        for part, states, cls in zip(parts, hidden.split(sizes), batch.cls.split(sizes), strict=True)
+        part.adapter.head(states, at)
+        for part, states, at in zip(parts, hidden.split(sizes), cls.split(sizes), strict=True)
     ]
 
 

@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 import torch
 from conftest import make_backbone
-from test_lanes import trained
+from test_lanes import Silent, lanes_of, trained
 from test_layout import encoded
 
+from ptuning.budget import Budget
+from ptuning.injection import LayerPrompt
 from ptuning.layout import Layout, collate, table
 from ptuning.stem import Stem
-from ptuning.tiny import build
+from ptuning.train import train
 
 TOP = {"prompt__layers": "3-4", "prompt__dropout": 0.2}
 
@@ -51,7 +53,7 @@ def test_each_text_goes_through_the_lower_layers_once(make_run, monkeypatch):
     configs = [make_run(seed=seed, train__epochs=3, **TOP) for seed in (1, 2)]
     seen.clear()
     lanes, _ = trained(configs, stem=True)
-    probe = 1  # a backbone tries once, when it is made, whether it can be divided
+    probe = 2  # texts with which a backbone tries, when it is made, whether it can be divided
     assert sum(seen) - probe == len(lanes[0].material.train) + len(lanes[0].material.dev)
 
 
@@ -134,10 +136,46 @@ def test_a_full_disk_only_costs_time(monkeypatch):
     assert one.calls == 2
 
 
-def test_a_family_whose_halves_differ_is_not_divided():
-    model, _ = build("tiny_bert")
+def test_a_backbone_that_cannot_be_divided_keeps_no_stem():
     backbone = make_backbone()
-    del model
     backbone.divisible = False
     backbone.keep_stem(1e6, 0)
     assert backbone.stem is None
+
+
+@pytest.mark.parametrize("attention", ["sdpa", "eager"])
+@pytest.mark.parametrize("name", ["tiny_bert", "tiny_roberta"])
+def test_one_token_asking_in_the_last_layer_is_exact(name, attention):
+    """Hidden states and gradients of the prompts, also where some rows do not see all of a prompt."""
+    backbone = make_backbone(name, attention)
+    assert backbone.narrowable
+    texts = encoded(([1, 7, 8, 2], [0, 0, 0, 0], 3), ([1, 9, 2], [0, 0, 0], 2))
+    made = table(texts, np.arange(2), Layout(), 4, backbone.pad, backbone.first_position)
+    batch = collate([made], backbone.device)
+    at, gradients, found = torch.tensor([2, 0]), [], []
+    for only in (None, at):
+        drawn = torch.randn(backbone.layers, 2, 2, backbone.heads, 3, backbone.head_size,
+                            generator=torch.Generator().manual_seed(1)).requires_grad_()  # fmt: skip
+        visible = torch.tensor([[True, True, True], [True, False, False]])
+        prompts = [LayerPrompt(layer[0], layer[1], visible=visible) for layer in drawn]
+        hidden = backbone(backbone.words(batch), batch.token_type_ids, batch, prompts, only=only)
+        assert hidden.shape[1] == (4 if only is None else 1)
+        found.append(hidden[torch.arange(2), at] if only is None else hidden[:, 0])
+        found[-1].pow(2).sum().backward()
+        gradients.append(drawn.grad)
+    torch.testing.assert_close(found[0], found[1], atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(gradients[0], gradients[1], atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("layers", ["all", "3-4", 4])
+def test_checkpointing_stem_and_lone_token_go_together(make_run, layers):
+    """Checkpointed layers run again in the backward pass, when the stem's output must still stand before them."""
+    config = make_run(prompt__layers=layers, train__head_dropout=0.0)
+    (plain,), _ = trained([config])
+    backbone, watcher = make_backbone(), Silent()
+    backbone.keep_stem(1e8, 0)
+    backbone.model.gradient_checkpointing_enable({"use_reentrant": False})
+    (lane,) = lanes_of([config], backbone)
+    train(backbone, [lane], watcher, Budget(4096), progress=False)
+    for one, other in zip(lane.parameters, plain.parameters, strict=True):
+        torch.testing.assert_close(one, other, atol=2e-4, rtol=1e-3)
