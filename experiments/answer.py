@@ -27,7 +27,7 @@ def questions(file: Path) -> list[tuple[str, dict[str, object]]]:
     if not file.is_file():
         raise InputError(f"{file} is not a file: give a JSON Lines file of questions.")
     found = []
-    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(_lines(file), start=1):
         where = f"{file}:{number}"
         if not line.strip():
             continue
@@ -41,16 +41,28 @@ def questions(file: Path) -> list[tuple[str, dict[str, object]]]:
     return found
 
 
+def _lines(file: Path) -> list[str]:
+    try:
+        return file.read_text(encoding="utf-8").split("\n")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{file} is not UTF-8 ({error}): save it as UTF-8.") from None
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("questions", type=Path)
     parser.add_argument("--prompts", type=Path, nargs="+", required=True, metavar="FILE.safetensors")
     parser.add_argument("--out", type=Path, help="default: standard output")
-    given, overrides = parser.parse_known_args()
+    parser.add_argument("overrides", nargs="*", help="such as runtime.device=cuda", metavar="runtime.KEY=VALUE")
+    given = parser.parse_intermixed_args()
+    files = [file for file in given.prompts if "=" not in file.name]
+    overrides = [*given.overrides, *(str(file) for file in given.prompts if "=" in file.name)]
     try:
+        if given.out is not None and not given.out.parent.is_dir():
+            raise InputError(f"--out: {given.out.parent} is not a folder: make it first.")
         runtime = launch.expand(overrides)[0].runtime
         asked = questions(given.questions)
-        answers = Answerer(given.prompts, runtime).answer(asked)
+        answers = Answerer(files, runtime).answer(asked)
     except InputError as error:
         sys.exit(f"error: {error}")
     lines = "".join(

@@ -28,6 +28,10 @@ def rows(runs: Sequence[RunConfig]) -> list[list[str]]:
     lines = []
     for task in dict.fromkeys(run.task.name for run in runs):
         rates = sorted({run.train.backbone_dropout for run in runs if run.task.name == task})
+        if len(rates) != 2:
+            raise InputError(
+                f"train.backbone_dropout={rates} is refused: the table compares two rates, 0 and another."
+            )
         cells, scores, times = [], [], []
         for rate in rates:
             group = [run for run in runs if run.task.name == task and run.train.backbone_dropout == rate]
@@ -56,7 +60,7 @@ def difference(off: dict[int, float], on: dict[int, float]) -> str:
 
 
 def _epoch(runs: Sequence[RunConfig]) -> str:
-    """Median seconds of a training epoch, as recorded."""
+    """Median seconds of a training epoch, a lane's share of the pack's."""
     found = [record for run in runs if (record := records.find(run)) is not None]
     seconds = [epoch["seconds"] / record["speed"]["lanes"] for record in found for epoch in record["history"]]
     return f"{statistics.median(seconds):.1f}" if seconds else "--"

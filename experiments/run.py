@@ -16,10 +16,11 @@ import hydra
 from omegaconf import DictConfig
 
 from ptuning import launch, records
+from ptuning.claims import Claims
 from ptuning.config import RunConfig
 from ptuning.errors import InputError
 from ptuning.records import Record
-from ptuning.sweep import Progress, sweep
+from ptuning.sweep import Progress, end_on_sigterm, sweep
 
 _progress = Progress(1)
 
@@ -33,7 +34,10 @@ def job(composed: DictConfig) -> float | None:
         _progress.tell(config, what, new)
         scores.append(None if isinstance(what, Exception) else what["score"])
 
-    sweep([launch.read(composed)], ["auto"], tell, _progress.say)
+    try:
+        sweep([launch.read(composed)], ["auto"], tell, _progress.say)
+    except InputError as error:
+        sys.exit(f"error: {error}")
     return scores[0]
 
 
@@ -51,6 +55,11 @@ def main() -> None:
     except InputError as error:
         sys.exit(f"error: {error}")
     _progress.total = len(runs)
+    end_on_sigterm()
+    try:
+        Claims.check(runs[0])
+    except InputError as error:
+        sys.exit(f"error: {error}")
     job()
     # Asked of the records, since a launcher may have run the jobs in other processes.
     if failed := sum(not records.path(run).exists() for run in runs):

@@ -129,6 +129,12 @@ class Backbone(nn.Module):
             if not any(getattr(layer, "gradient_checkpointing", False) for layer in self._layers):
                 self._asked = self._entry = None  # else the layers run again in the backward pass
 
+    def forget(self) -> None:
+        """Let go of the last pass's prompts and activations, which stand ready for a backward pass until the next."""
+        self._asked = self._entry = None
+        injection.set_prompts(self.attention, [None] * self.layers)
+        self.attention[-1].asking = None  # type: ignore[assignment]
+
     def below(self, layer: int, embeds: Tensor, token_type_ids: Tensor, batch: Batch) -> Tensor:
         """The hidden states `[B, T, H]` that enter `layer` (2 or higher), without a prompt and without gradient."""
         found: list[Tensor] = []
@@ -186,6 +192,14 @@ class Backbone(nn.Module):
 
     def _same(self, start: int = 1, narrow: bool = False) -> bool:
         """Whether the model, entered at layer `start` or with one token asking, gives what the whole gives."""
+        try:
+            return self._agrees(start, narrow)
+        except (RuntimeError, TypeError, IndexError):  # the family's layers take or give something else
+            return False
+        finally:
+            self.forget()
+
+    def _agrees(self, start: int, narrow: bool) -> bool:
         ids = torch.tensor([[5, 6, 7], [8, 9, 5]], device=self.device)
         positions = torch.arange(3, device=self.device).expand(2, -1) + self.first_position
         seen = torch.tensor([[1, 1, 1], [1, 1, 0]], device=self.device)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -83,6 +84,7 @@ def halving(
     except Exception as error:
         if isinstance(error, torch.AcceleratorError) and not out_of_memory(error):
             raise  # the device is of no use to this process any more
+        error.add_note("".join(traceback.format_exception(error)))
         failure = error.with_traceback(None)  # which would keep the failed pass's tensors alive
     if out_of_memory(failure):
         budget.shrink(tokens)
@@ -101,12 +103,14 @@ def _give_back_memory() -> None:
 
 
 def out_of_memory(error: BaseException) -> bool:
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+    texts = ("can't allocate memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED")
+    return isinstance(error, torch.OutOfMemoryError) or any(text in str(error) for text in texts)
 
 
 def measure(backbone: Backbone) -> Budget:
     """The budget for training prompts on `backbone` where it is: the fewest tokens at which passes are about as fast
     a token as they get, within the memory that is free now. Takes seconds."""
+    backbone.train()  # with dropout and checkpointing, as it will be used
     if backbone.device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(backbone.device)
     _timed(backbone, WIDTH * 2)  # whatever happens once only
@@ -114,17 +118,17 @@ def measure(backbone: Backbone) -> Budget:
     seconds: dict[int, float] = {}
     tokens = WIDTH * 8
     while tokens <= LARGEST:
-        before = _free(backbone.device)
         try:
             seconds[tokens] = min(_timed(backbone, tokens) for _ in range(2))
         except Exception as error:
             if not out_of_memory(error):
                 raise
             break
-        needed = 2 * _peak(backbone, tokens, before)
+        needed = 2 * _peak(backbone, tokens)
         if needed > room or _levelled_off(seconds, tokens):
             break
         tokens *= 2
+    backbone.forget()
     if not seconds:
         return Budget(WIDTH)
     rates = {tokens: tokens / time for tokens, time in seconds.items()}
@@ -151,7 +155,7 @@ def _free(device: torch.device) -> float:
     return float(psutil.virtual_memory().available)
 
 
-def _peak(backbone: Backbone, tokens: int, before: float) -> float:
+def _peak(backbone: Backbone, tokens: int) -> float:
     """Bytes that a pass of `tokens` takes at its peak."""
     if backbone.device.type == "cuda":
         return float(torch.cuda.max_memory_allocated(backbone.device) - torch.cuda.memory_allocated(backbone.device))
@@ -162,8 +166,11 @@ def _saved(backbone: Backbone, tokens: int) -> int:
     """Bytes that autograd keeps for a pass of `tokens`."""
     kept: dict[int, int] = {}
 
+    weights = {parameter.untyped_storage().data_ptr() for parameter in backbone.parameters()}
+
     def note(tensor: Tensor) -> Tensor:
-        kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        if tensor.untyped_storage().data_ptr() not in weights:
+            kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):

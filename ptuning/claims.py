@@ -5,6 +5,7 @@ Worker processes, launches side by side, and the tasks of a cluster's job array 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -19,6 +20,13 @@ class Claims:
 
     def __init__(self) -> None:
         self.held: dict[Path, FileLock] = {}
+
+    @classmethod
+    def check(cls, config: RunConfig) -> None:
+        """Raise InputError where claims, and so records, cannot be written."""
+        claims = cls()
+        if claims.take(config):
+            claims.release(config)
 
     def take(self, config: RunConfig) -> bool:
         """Claim a run; False where another process has it. Raises InputError where no claim can be made."""
@@ -44,7 +52,8 @@ class Claims:
         """Give a run back, or up because it has ended."""
         lock = self.held.pop(_file(config), None)
         if lock is not None:
-            _file(config).unlink(missing_ok=True)  # whoever waits for it looks for the record before it starts
+            with suppress(OSError):  # in a folder that has become read-only the file stays, unlocked
+                _file(config).unlink(missing_ok=True)  # whoever waits for it looks for the record before it starts
             lock.release()
 
     def release_all(self) -> None:

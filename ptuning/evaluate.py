@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -12,30 +13,35 @@ from ptuning.budget import Budget, halving
 from ptuning.lanes import Lane, Part, forward
 
 
-def predict(backbone: Backbone, parts: Sequence[Part], budget: Budget) -> list[np.ndarray]:
+def predict(backbone: Backbone, parts: Sequence[Part], budget: Budget) -> list[np.ndarray | Exception]:
     """Logits `[N, labels]` of each part, in the order of its rows; one frozen backbone answers them all together,
-    texts of similar length at a time, whatever their task and method.
-
-    Raises torch.OutOfMemoryError where a single example does not fit.
+    texts of similar length at a time, whatever their task and method. Where one of a part's examples does not fit in
+    memory even alone, the part's result is the exception.
     """
     modules = [backbone, *dict.fromkeys(part.adapter for part in parts)]
     training = [module.training for module in modules]
     for module in modules:
         module.eval()
-    answers = [
-        np.zeros((len(part.rows), len(part.adapter.task.labels)), dtype=np.float32) for part in parts
-    ]  # fmt: skip
-    with torch.inference_mode():
-        for chunk in _chunks(parts, budget):
-            tokens = len(chunk) * int(_widths(parts, chunk).max())
-            found = halving(budget, lambda places: _answer(backbone, parts, places), chunk, tokens)
-            for (part, place), logits in zip(chunk, found, strict=True):
-                if isinstance(logits, Exception):
-                    raise logits
+    try:
+        return _answered(backbone, parts, budget)
+    finally:
+        for module, was in zip(modules, training, strict=True):
+            module.train(was)
+
+
+@torch.inference_mode()
+def _answered(backbone: Backbone, parts: Sequence[Part], budget: Budget) -> list[np.ndarray | Exception]:
+    answers = [np.zeros((len(part.rows), len(part.adapter.task.labels)), dtype=np.float32) for part in parts]
+    failures: dict[int, Exception] = {}
+    for chunk in _chunks(parts, budget):
+        tokens = len(chunk) * int(_widths(parts, chunk).max())
+        found = halving(budget, partial(_answer, backbone, parts), chunk, tokens)
+        for (part, place), logits in zip(chunk, found, strict=True):
+            if isinstance(logits, Exception):
+                failures[part] = logits
+            else:
                 answers[part][place] = logits
-    for module, was in zip(modules, training, strict=True):
-        module.train(was)
-    return answers
+    return [failures.get(index, answer) for index, answer in enumerate(answers)]
 
 
 Place = tuple[int, int]  # a part, and a place among its rows
@@ -84,9 +90,19 @@ def _answer(backbone: Backbone, parts: Sequence[Part], places: Sequence[Place]) 
     return answers
 
 
-def evaluate(backbone: Backbone, lanes: Sequence[Lane], budget: Budget) -> list[dict[str, float] | None]:
-    """The official metrics of each lane on its development set, in percent; None where its answers are not finite."""
-    return [
-        lane.task.score(lane.material.data.dev, logits) if np.isfinite(logits).all() else None
-        for lane, logits in zip(lanes, predict(backbone, [lane.dev for lane in lanes], budget), strict=True)
-    ]
+def evaluate(backbone: Backbone, lanes: Sequence[Lane], budget: Budget) -> list[dict[str, float] | Exception | None]:
+    """The official metrics of each lane on its development set, in percent; None where its answers are not finite, an
+    exception where they could not be had."""
+    answers = predict(backbone, [lane.dev for lane in lanes], budget)
+    return [_score(lane, logits) for lane, logits in zip(lanes, answers, strict=True)]
+
+
+def _score(lane: Lane, logits: np.ndarray | Exception) -> dict[str, float] | Exception | None:
+    if isinstance(logits, Exception):
+        return logits
+    if not np.isfinite(logits).all():
+        return None
+    try:
+        return lane.task.score(lane.material.data.dev, logits)
+    except Exception as error:  # one task's metric must not end the other lanes
+        return error

@@ -54,7 +54,12 @@ class Answerer:
                 raise InputError(
                     f"{name} and {first} were trained on another backbone or precision: serve them apart."
                 )
+        if len(configs) < len(files):
+            raise InputError(
+                "two of the files have the same name: give one of them another, it is how runs are known."
+            )
         self.backbone = ready(configs[first])
+        self.backbone.stem = None  # questions do not come again
         self.runs: dict[str, Adapter] = {
             file.stem: weights.load(file, configs[file.stem], self.backbone) for file in files
         }
@@ -70,10 +75,14 @@ class Answerer:
             run = self._run(row, where)
             asked.setdefault(run, []).append(index)
             examples.append(self.runs[run].task.examples(row, where))
+            if not examples[-1]:
+                raise InputError(f"{where}: the row asks nothing: correct the line or remove it.")
         parts = [self._part(run, [example for index in mine for example in examples[index]])
                  for run, mine in asked.items()]  # fmt: skip
         answers: list[list[Answer]] = [[] for _ in questions]
         for (run, mine), logits in zip(asked.items(), predict(self.backbone, parts, self.budget), strict=True):
+            if isinstance(logits, Exception):
+                raise logits
             rows = iter(logits)
             for index in mine:
                 answers[index] = [self._answer(run, example, next(rows)) for example in examples[index]]

@@ -38,7 +38,7 @@ class LayerPrompt:
     rows: Tensor | None = None
     visible: Tensor | None = None
     kept: Tensor | None = None
-    masks: dict[tuple[int, int], Tensor] = field(default_factory=dict, compare=False)
+    masks: dict[tuple[int, int, int], tuple[Tensor | None, Tensor]] = field(default_factory=dict, compare=False)
 
     def spread(self, batch: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         """Keys and values `[B, A, P, D]`, one a row of the batch."""
@@ -93,7 +93,7 @@ def _prompted(stock: Callable[[nn.Module], Callable[..., Any]]) -> Callable[...,
             attention_mask = asking.mask(attention_mask)
         prompt: LayerPrompt | None = getattr(module, "layer_prompt", None)
         if prompt is not None:
-            attention_mask = _widen(attention_mask, prompt, query)
+            attention_mask = _widen(attention_mask, prompt, query, key.shape[2])
             keys, values = prompt.spread(len(query), key.dtype)
             key, value = torch.cat([keys, key], dim=2), torch.cat([values, value], dim=2)
         return stock(module)(module, query, key, value, attention_mask, **rest)
@@ -101,19 +101,20 @@ def _prompted(stock: Callable[[nn.Module], Callable[..., Any]]) -> Callable[...,
     return attend
 
 
-def _widen(mask: Tensor | None, prompt: LayerPrompt, query: Tensor) -> Tensor | None:
-    """The mask `[B, 1, T, T]` (boolean, or additive) with the prompt's P columns before it: `[B, 1, T, P + T]`,
-    additive so that no layer has to convert it again."""
+def _widen(mask: Tensor | None, prompt: LayerPrompt, query: Tensor, tokens: int) -> Tensor | None:
+    """The mask `[B, 1, Q, T]` (boolean, or additive) of Q queries and T tokens with the prompt's P columns before it:
+    `[B, 1, Q, P + T]`, additive so that no layer has to convert it again."""
     if mask is None and prompt.visible is None:
         return None
-    known = (id(mask), id(prompt.visible))
+    known = (id(mask), id(prompt.visible), query.shape[2])
     if known not in prompt.masks:
-        prompt.masks[known] = _widened(mask, prompt.visible, prompt.key.shape[2], query)
-    return prompt.masks[known]
+        # The mask is kept beside what was made of it, so that its id is not given to another one.
+        prompt.masks[known] = mask, _widened(mask, prompt.visible, prompt.key.shape[2], query, tokens)
+    return prompt.masks[known][1]
 
 
-def _widened(mask: Tensor | None, visible: Tensor | None, length: int, query: Tensor) -> Tensor:
-    batch, _, tokens, _ = query.shape
+def _widened(mask: Tensor | None, visible: Tensor | None, length: int, query: Tensor, tokens: int) -> Tensor:
+    batch, _, asking, _ = query.shape
     shut = torch.finfo(query.dtype).min
     if mask is None:
         mask = query.new_zeros(batch, 1, 1, tokens)
@@ -123,7 +124,7 @@ def _widened(mask: Tensor | None, visible: Tensor | None, length: int, query: Te
     if visible is not None:
         columns.masked_fill_(~visible, shut)
     columns = columns[:, None, None, :].expand(batch, 1, mask.shape[2], length)
-    return torch.cat([columns, mask], dim=-1).expand(batch, 1, tokens, -1)
+    return torch.cat([columns, mask], dim=-1).expand(batch, 1, asking, -1)
 
 
 def _eager(module: nn.Module) -> Callable[..., Any]:

@@ -141,7 +141,7 @@ def layer_prompts(deep: Sequence[DeepPrompt | None], sizes: Sequence[int]) -> di
         rows = torch.arange(len(deep)).repeat_interleave(torch.tensor(sizes)).to(values.device, non_blocking=True)
     kept = _kept(deep, sizes, layers, longest)
     visible = _visible(deep, sizes, layers, longest, values.device)
-    masks: dict[tuple[int, int], Tensor] = {}
+    masks: dict[tuple[int, int, int], tuple[Tensor | None, Tensor]] = {}
     return {
         layer: LayerPrompt(
             values[:, i, 0], values[:, i, 1], rows, visible[i], None if kept is None else kept[i], masks
@@ -195,7 +195,8 @@ def _visible(
 
 @dataclass
 class Epoch:
-    """One line of a run's history. Scores in percent; seconds of wall time, evaluation apart."""
+    """One line of a run's history. Scores in percent; seconds of wall time, its own evaluation apart, and all that the
+    lanes beside it did in that time included."""
 
     epoch: int
     loss: float

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import sys
 import tempfile
 from collections.abc import Callable
@@ -45,20 +47,30 @@ class Outbox:
                 "memory and tried again; make room, or make the folder writable."
             )
 
+    def holds(self, config: RunConfig) -> bool:
+        """Whether the run still waits to be written."""
+        return any(records.run_id(waiting) == records.run_id(config) for waiting, _, _ in self.waiting)
+
     def close(self) -> None:
-        """A last try, and then a folder of the system's for temporary files."""
+        """A last try, and then another folder."""
         waiting, self.waiting = self.waiting, []
         for item in waiting:
             self._try(item)
-        if self.waiting:
-            self._rescue(Path(tempfile.mkdtemp(prefix="ptuning-rescued-")))
+        waiting, self.waiting = self.waiting, []
+        for config, record, state in waiting:
+            self._rescue(config, record, state)
 
-    def _rescue(self, folder: Path) -> None:
-        while self.waiting:
-            config, record, state = self.waiting.pop()
+    def _rescue(self, config: RunConfig, record: Record, state: State | None) -> None:
+        for parent in (Path(tempfile.gettempdir()), Path.home(), Path.cwd(), Path("/dev/shm")):
+            folder = parent / f"ptuning-rescued-{os.getpid()}"
             runtime = config.runtime.model_copy(update={"results": folder, "weights": folder / "weights"})
             there = config.model_copy(update={"runtime": runtime})
-            if state is not None:
-                weights.write(weights.path(there), there, state)
-            file = records.write(there, record)
+            try:
+                file = records.write(there, record)
+                if state is not None:
+                    weights.write(weights.path(there), there, state)
+            except OSError:
+                continue
             self.tell(f"{records.path(config)} could not be written: move {file} there, or the run is done again.")
+            return
+        self.tell(f"{records.path(config)} could not be written anywhere: its content follows.\n{json.dumps(record)}")

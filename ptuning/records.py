@@ -26,7 +26,9 @@ from ptuning.files import write_atomic
 
 Record = dict[str, Any]
 
-PROTOCOL = 1  # raised when a change of this code can move every number
+# Raised when a change of this code can move what a run's number is expected to be. One that only draws anew, such as
+# another order of batches under the same seed, shows in the commit that each record names.
+PROTOCOL = 1
 _FAILED = ".failed.json"
 
 

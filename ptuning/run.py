@@ -41,7 +41,7 @@ def check(config: RunConfig) -> None:
         raise InputError(f"method={config.method} has no prompt: remove the prompt.* keys.")
     select.rule(config.selection)
     if config.runtime.device != "auto":
-        device(config)
+        device(config.runtime.device)
 
 
 def run(configs: Sequence[RunConfig]) -> list[Record]:
@@ -76,18 +76,21 @@ def work(queue: Iterator[RunConfig], keeper: Keeper) -> None:
     records.provenance()  # whatever it needs is found missing now rather than after training
     first = waiting[0]
     backbone = ready(first)
+    budget = _budget(first, len(waiting), backbone)
     recorder = Recorder(backbone, keeper, Mirror(first.runtime.wandb))
     try:
-        lanes = _Lanes(waiting, queue, backbone, keeper)
-        train(backbone, lanes, recorder, _budget(first, len(waiting), backbone), first.runtime.progress)
+        train(backbone, _Lanes(waiting, queue, backbone, keeper), recorder, budget, first.runtime.progress)
     finally:
         recorder.mirror.abandon()
-        backbone.stem = None  # it points back: without it the memory is free at once
+        backbone.forget()
+        backbone.stem = None
 
 
 def ready(config: RunConfig) -> Backbone:
     """The backbone as the run needs it: on its device, in its precision. Raises InputError."""
-    backbone = backbones.load(config.backbone, config.train, config.runtime.attention, str(device(config)))
+    backbone = backbones.load(
+        config.backbone, config.train, config.runtime.attention, str(device(config.runtime.device))
+    )
     if config.runtime.gradient_checkpointing:
         backbone.model.gradient_checkpointing_enable({"use_reentrant": False})
     if not trains_backbone(config):
@@ -120,13 +123,14 @@ class _Lanes:
             config = self.waiting.pop(0) if self.waiting else next(self.queue)
             try:
                 return Lane.build(config, self.materials.of(config), self.backbone)
+            except torch.AcceleratorError:
+                raise  # the device is of no use any more
             except Exception as error:  # one run's bad data must not end the others
                 self.keeper.failed(config, error)
 
 
-def device(config: RunConfig) -> torch.device:
+def device(wanted: str) -> torch.device:
     """Raises InputError for a device that this machine does not have."""
-    wanted = config.runtime.device
     if wanted == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     here = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
@@ -199,6 +203,7 @@ class Recorder:
 
     def lane_failed(self, lane: Lane, error: Exception) -> None:
         self.lives.pop(records.run_id(lane.config))
+        self.kept.pop(records.run_id(lane.config), None)
         self.keeper.failed(lane.config, error)
         self.mirror.lane_ended(lane)
 

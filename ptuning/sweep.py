@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import math
 import multiprocessing
+import signal
 import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -27,9 +29,10 @@ from ptuning.errors import InputError
 from ptuning.launch import finished
 from ptuning.outbox import to_stderr
 from ptuning.records import Record
-from ptuning.run import Keeper, shared, trains_backbone, work
+from ptuning.run import Keeper, device, shared, trains_backbone, work
 
 POLL = 2.0  # seconds between looks at runs that another process trains
+GRACE = 60.0  # seconds that workers have to end when the sweep is stopped
 
 Tell = Callable[[RunConfig, Record | Exception, bool], None]  # a run, how it ended, and whether that is new
 Say = Callable[[str], None]
@@ -106,9 +109,12 @@ def sweep(configs: Sequence[RunConfig], devices: Sequence[str], tell: Tell, say:
 
 
 def devices(wanted: str | Sequence[str]) -> list[str]:
-    """The devices to work on, one worker process each: `auto` is every GPU here, or the CPU."""
+    """The devices to work on, one worker process each: `auto` is every GPU here, or the CPU. Raises InputError."""
     if wanted != "auto":
-        return [wanted] if isinstance(wanted, str) else list(wanted)
+        chosen = [wanted] if isinstance(wanted, str) else list(wanted)
+        for one in chosen:
+            device(one)
+        return chosen
     return [f"cuda:{index}" for index in range(torch.cuda.device_count())] or ["cpu"]
 
 
@@ -200,22 +206,25 @@ class Worker(Keeper):
             records.write_failure(config, error)
         except OSError as problem:
             self.say(f"{records.failure_path(config)} cannot be written ({problem.strerror or problem})")
-        self._close(config, error)
+        self._close(config, error.with_traceback(None))  # whose frames would keep the backbone in memory
 
     def ended_elsewhere(self, config: RunConfig) -> bool:
         """Whether another process has finished the run, or failed at it, since this one began."""
-        record, failure = finished(config), records.failure_path(config)
+        record = finished(config)
         if record is not None:
             self._close(config, record, new=False)
-        elif failure.exists() and failure.stat().st_mtime > self.began:
-            self._close(config, InputError(f"another process failed at it, see {failure}."), new=False)
-        else:
-            return False
-        return True
+            return True
+        failure = records.failure_path(config)
+        with suppress(FileNotFoundError):
+            if failure.stat().st_mtime > self.began:
+                self._close(config, InputError(f"another process failed at it, see {failure}."), new=False)
+                return True
+        return False
 
     def _close(self, config: RunConfig, what: Record | Exception, new: bool = True) -> None:
         del self.open[records.run_id(config)]
-        self.claims.release(config)
+        if not self.outbox.holds(config):  # else nobody shall train it while its record waits to be written
+            self.claims.release(config)
         self.tell(config, what, new)
 
 
@@ -235,12 +244,21 @@ class _Queue:
         mine = self.taken()
         if len(mine) < math.ceil(len(waiting) / worker.workers):
             for config in waiting:
-                if config in mine or worker.ended_elsewhere(config) or not worker.claims.take(config):
-                    continue
-                if not worker.ended_elsewhere(config):  # between the look and the claim
+                if config not in mine and self._got(config):
                     worker.claimed(config)
                     return config
         raise StopIteration
+
+    def _got(self, config: RunConfig) -> bool:
+        """Claim a run that has not ended, here or elsewhere; one that cannot be claimed or read fails."""
+        worker = self.worker
+        try:
+            if worker.ended_elsewhere(config) or not worker.claims.take(config):
+                return False
+            return not worker.ended_elsewhere(config)  # between the look and the claim
+        except InputError as error:
+            worker.failed(config, error)
+            return False
 
     def taken(self) -> list[RunConfig]:
         """The group's runs that this worker has and that have not ended."""
@@ -258,8 +276,8 @@ class _Crew:
         self.members: dict[Connection, _Member] = {}
 
     def work(self) -> None:
-        for device in self.devices if self.open else ():
-            self._start(device)
+        for one in self.devices if self.open else ():
+            self._start(one)
         try:
             while self.members:
                 for ready in wait(list(self.members)):
@@ -268,6 +286,8 @@ class _Crew:
         finally:
             for member in self.members.values():
                 member.process.terminate()
+            for member in self.members.values():
+                member.process.join(GRACE)  # it puts away what it has finished and could not write
         for config in list(self.open.values()):
             self._close(config, InputError("no worker was left to train it: see above what ended them."))
 
@@ -285,7 +305,7 @@ class _Crew:
         member = self.members[connection]
         try:
             kind, what, more = connection.recv()
-        except EOFError:
+        except (EOFError, OSError):  # it ended, or was killed in the middle of a word
             member.process.join()
             del self.members[connection]
             if member.process.exitcode:
@@ -297,7 +317,7 @@ class _Crew:
             member.holds.add(what)
         elif what in self.open:
             member.holds.discard(what)
-            self._close(self.open[what], more)
+            self._close(self.open[what], *more)
 
     def _bury(self, member: _Member) -> None:
         """Runs that a dead worker held go back to the others; one that was alone when it died is given up."""
@@ -309,7 +329,8 @@ class _Crew:
         if len(held) == 1 and held <= self.suspects:
             config = self.open[held.pop()]
             error = RuntimeError(f"the worker that trained it alone died with exit status {code}")
-            records.write_failure(config, error)
+            with suppress(OSError):
+                records.write_failure(config, error)
             self._close(config, error)
         elif not held:
             return  # it died before it had a run: it would die again
@@ -317,9 +338,9 @@ class _Crew:
         if self.open:
             self._start(member.device)
 
-    def _close(self, config: RunConfig, what: Record | Exception) -> None:
+    def _close(self, config: RunConfig, what: Record | Exception, new: bool = True) -> None:
         if self.open.pop(records.run_id(config), None) is not None:
-            self.tell(config, what, True)
+            self.tell(config, what, new)
 
 
 @dataclass
@@ -329,14 +350,28 @@ class _Member:
     holds: set[str] = field(default_factory=set)  # ids of the runs it has claimed and not ended
 
 
+def end_on_sigterm() -> None:
+    """Let SIGTERM (a preempted job, a stopped sweep) end this process as Ctrl-C does, so that what is finished is
+    written. For the main thread."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+
+
+def _plain(what: Record | Exception) -> Record | Exception:
+    """What can be sent to another process: not every exception can be put together again there."""
+    if isinstance(what, Exception) and not isinstance(what, InputError):
+        return RuntimeError("".join(traceback.format_exception(what)))
+    return what
+
+
 def _member(report: Connection, configs: list[RunConfig], workers: int, alone: list[str]) -> None:
     """What a worker process does."""
+    end_on_sigterm()
     if configs[0].runtime.device == "cpu":
         torch.set_num_threads(max(1, torch.get_num_threads() // workers))
     worker = Worker(
         configs,
         workers,
-        tell=lambda config, what, _new: report.send(("ended", records.run_id(config), what)),
+        tell=lambda config, what, new: report.send(("ended", records.run_id(config), (_plain(what), new))),
         say=lambda line: report.send(("says", line, None)),
         claimed=lambda config: report.send(("claims", records.run_id(config), None)),
         alone=alone,

@@ -110,7 +110,7 @@ def _advanced(backbone: Backbone, courses: Sequence[_Course], watcher: Watcher, 
     parts = [course.part for course in courses]
 
     def stepped(some: Sequence[_Course]) -> list[Tensor | Exception]:
-        return [*step(backbone, [(course.lane, course.part) for course in some])]
+        return step(backbone, [(course.lane, course.part) for course in some])
 
     for group in budget.passes(parts):
         members = [courses[index] for index in group]
@@ -123,10 +123,11 @@ def _advanced(backbone: Backbone, courses: Sequence[_Course], watcher: Watcher, 
     return [course for course in courses if course.lane.status == "running"]
 
 
-def step(backbone: Backbone, parts: Sequence[tuple[Lane, Part]]) -> list[Tensor]:
-    """One update of every lane on its own examples, in one pass through the backbone; the losses, detached.
+def step(backbone: Backbone, parts: Sequence[tuple[Lane, Part]]) -> list[Tensor | Exception]:
+    """One update of every lane on its own examples, in one pass through the backbone; the losses, detached, and an
+    exception in the place of a lane's loss where its own update failed.
 
-    After an error nothing has changed: no weight, no gradient, no random stream.
+    After an error that is raised nothing has changed: no weight, no gradient, no random stream of a lane's.
     """
     noise = [lane.adapter.noise.get_state() for lane, _ in parts]
     try:
@@ -135,10 +136,20 @@ def step(backbone: Backbone, parts: Sequence[tuple[Lane, Part]]) -> list[Tensor]
         for (lane, _), state in zip(parts, noise, strict=True):
             lane.adapter.noise.set_state(state)
             lane.optimizer.zero_grad(set_to_none=True)
+        backbone.forget()
         raise
-    for lane, _ in parts:
+    return [_updated(lane, loss) for (lane, _), loss in zip(parts, losses, strict=True)]
+
+
+def _updated(lane: Lane, loss: Tensor) -> Tensor | Exception:
+    try:
         lane.step()
-    return losses
+    except Exception as error:  # half an update cannot be tried again
+        if isinstance(error, torch.AcceleratorError) and not out_of_memory(error):
+            raise
+        lane.optimizer.zero_grad(set_to_none=True)
+        return error.with_traceback(None)
+    return loss
 
 
 def _gradients(backbone: Backbone, parts: Sequence[tuple[Lane, Part]]) -> list[Tensor]:
@@ -164,6 +175,9 @@ def _end_epochs(backbone: Backbone, courses: Sequence[_Course], watcher: Watcher
     seconds = (time.perf_counter() - now) / max(1, len(sound))
     for course, mean in zip(courses, means, strict=True):
         lane, dev = course.lane, found.get(id(course))
+        if isinstance(dev, Exception):
+            _fail(lane, dev, watcher)
+            continue
         if dev is None:
             lane.status = "diverged"
         else:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ptuning import methods, prompts, records, tasks
 from ptuning.backbone import Backbone
-from ptuning.config import RunConfig, RuntimeConfig
+from ptuning.config import RunConfig, RuntimeConfig, parse
 from ptuning.errors import InputError
 from ptuning.files import write_atomic
 from ptuning.lanes import Adapter
@@ -50,7 +50,7 @@ def config(file: Path, runtime: RuntimeConfig) -> RunConfig:
             kept = json.loads((stored.metadata() or {})["config"])
     except (SafetensorError, KeyError):
         raise InputError(f"{file} holds no run's weights: give a file that runtime.save=true has written.") from None
-    return RunConfig.model_validate(kept | {"prompt": prompts.folded_config(kept["prompt"]), "runtime": runtime})
+    return parse(RunConfig, kept | {"prompt": prompts.folded_config(kept["prompt"]), "runtime": runtime}, str(file))
 
 
 def load(file: Path, run: RunConfig, backbone: Backbone) -> Adapter:

@@ -109,6 +109,37 @@ def test_a_run_too_large_even_alone_fails_and_the_others_go_on(make_run, monkeyp
     assert said.startswith("train.batch_size=12 does not fit in memory even alone: make it smaller")
 
 
+def test_an_update_that_fails_ends_its_lane_alone_and_is_not_tried_again(make_run, monkeypatch):
+    """Memory can run out in the optimizer too, when some of a pass's lanes have been updated."""
+    configs = [make_run(seed=seed) for seed in range(3)]
+    backbone, watcher = make_backbone(), Silent()
+    lanes = lanes_of(configs, backbone)
+
+    def full(*_, **__):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(lanes[1].optimizer, "step", full)
+    training.train(backbone, lanes, watcher, Budget(4096), progress=False)
+    assert [lane.status for lane in lanes] == ["finished", "failed", "finished"]
+    monkeypatch.undo()
+    for config, lane in zip(configs, lanes, strict=True):
+        if lane.status == "finished":
+            (alone,), _ = trained([config])
+            assert [e.loss for e in lane.history] == pytest.approx([e.loss for e in alone.history], rel=2e-4)
+
+
+def test_an_evaluation_that_fails_ends_its_lane_alone(make_run, monkeypatch):
+    configs = [make_run(), make_run(task="cb")]
+
+    def fails(*_):
+        raise ZeroDivisionError("no such metric")
+
+    monkeypatch.setattr("ptuning.tasks.cb.CB.score", fails)
+    lanes, watcher = trained(configs)
+    assert [lane.status for lane in lanes] == ["finished", "failed"]
+    assert watcher.failures == ["no such metric"]
+
+
 def test_lanes_that_end_are_replaced_from_the_queue_within_the_budget(make_run):
     backbone = make_backbone()
     configs = [make_run(seed=seed, train__epochs=1 + seed % 3) for seed in range(7)]

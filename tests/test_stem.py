@@ -143,21 +143,22 @@ def test_a_backbone_that_cannot_be_divided_keeps_no_stem():
     assert backbone.stem is None
 
 
+@pytest.mark.parametrize("short", [3, 4], ids=["padded", "unpadded"])
 @pytest.mark.parametrize("attention", ["sdpa", "eager"])
 @pytest.mark.parametrize("name", ["tiny_bert", "tiny_roberta"])
-def test_one_token_asking_in_the_last_layer_is_exact(name, attention):
+def test_one_token_asking_in_the_last_layer_is_exact(name, attention, short):
     """Hidden states and gradients of the prompts, also where some rows do not see all of a prompt."""
     backbone = make_backbone(name, attention)
     assert backbone.narrowable
-    texts = encoded(([1, 7, 8, 2], [0, 0, 0, 0], 3), ([1, 9, 2], [0, 0, 0], 2))
+    texts = encoded(([1, 7, 8, 2], [0, 0, 0, 0], 3), ([1, 9, 4, 2][:short], [0] * short, 2))
     made = table(texts, np.arange(2), Layout(), 4, backbone.pad, backbone.first_position)
     batch = collate([made], backbone.device)
     at, gradients, found = torch.tensor([2, 0]), [], []
     for only in (None, at):
         drawn = torch.randn(backbone.layers, 2, 2, backbone.heads, 3, backbone.head_size,
                             generator=torch.Generator().manual_seed(1)).requires_grad_()  # fmt: skip
-        visible = torch.tensor([[True, True, True], [True, False, False]])
-        prompts = [LayerPrompt(layer[0], layer[1], visible=visible) for layer in drawn]
+        visible, masks = torch.tensor([[True, True, True], [True, False, False]]), {}
+        prompts = [LayerPrompt(layer[0], layer[1], visible=visible, masks=masks) for layer in drawn]
         hidden = backbone(backbone.words(batch), batch.token_type_ids, batch, prompts, only=only)
         assert hidden.shape[1] == (4 if only is None else 1)
         found.append(hidden[torch.arange(2), at] if only is None else hidden[:, 0])

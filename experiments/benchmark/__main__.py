@@ -190,12 +190,15 @@ def _multiply(one: torch.Tensor, other: torch.Tensor) -> None:
 
 
 def _flops(ours: Ours) -> float:
-    """Matrix operations that one example's forward and activation-only backward take, attention apart."""
+    """Operations in the matrix products with weights that one example's forward and activation-only backward take; in
+    the last layer only keys and values of all tokens."""
     weights = sum(p.numel() for p in ours.backbone.parameters() if p.dim() == 2 and p.shape[0] < 20000)
     embeddings = sum(
         p.numel() for n, p in ours.backbone.named_parameters() if "embeddings" in n and p.shape[0] < 20000
     )
-    return 4.0 * (weights - embeddings) * ours.work.tokens / len(ours.work.examples)
+    inside = weights - embeddings
+    last = inside / ours.backbone.layers - 2 * ours.backbone.hidden**2
+    return 4.0 * (inside - last) * ours.work.tokens / len(ours.work.examples)
 
 
 def _lanes(work: Work) -> list[dict[str, float]]:

@@ -66,8 +66,8 @@ class Ours:
 
     def floor(self, tokens: int) -> Contestant:
         """Forward and activation-only backward of the bare backbone on the same texts, no prompt, no head, texts of
-        one length together, `tokens` at a time: no tuning of a frozen backbone through all its layers can be faster
-        here by more than what it leaves out of this."""
+        one length together, `tokens` at a time. Tuning can be faster than this only by what it leaves out of it, as
+        ours leaves out all tokens but [CLS] in the last layer."""
         batches = list(self._sorted(tokens))
         none = [None] * self.backbone.layers
 

@@ -5,6 +5,7 @@ Hydra loads launchers only from a package of this name, which `ptuning.launch` p
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from omegaconf import DictConfig, open_dict
 
 from ptuning import launch, records
 from ptuning.config import RunConfig
+from ptuning.errors import InputError
 from ptuning.records import Record
 from ptuning.sweep import Progress, devices, sweep
 
@@ -41,7 +43,10 @@ class PackedLauncher(Launcher):
             progress.tell(config, what, new)
 
         unique = {records.run_id(run): run for run in runs}
-        sweep(list(unique.values()), devices(self.devices), tell, progress.say)
+        try:
+            sweep(list(unique.values()), devices(self.devices), tell, progress.say)
+        except InputError as error:
+            sys.exit(f"error: {error}")
         return [
             _returned(overrides, config, outcomes[records.run_id(run)])
             for overrides, config, run in zip(job_overrides, composed, runs, strict=True)
