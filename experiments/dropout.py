@@ -1,4 +1,4 @@
-"""What switching the frozen backbone's dropout off does to accuracy and speed, paired over seeds.
+"""What switching the frozen backbone's dropout off does to accuracy, paired over seeds.
 
     python -m experiments.run -m experiment=dropout      # train what is missing
     python -m experiments.dropout                        # records -> results/tables/dropout.md
@@ -24,7 +24,7 @@ RULE = "best_dev"
 
 
 def rows(runs: Sequence[RunConfig]) -> list[list[str]]:
-    """One line a task: the scores with and without, their difference, and the time of an epoch."""
+    """One line a task: the scores with and without, and their difference."""
     lines = []
     for task in dict.fromkeys(run.task.name for run in runs):
         rates = sorted({run.train.backbone_dropout for run in runs if run.task.name == task})
@@ -32,13 +32,12 @@ def rows(runs: Sequence[RunConfig]) -> list[list[str]]:
             raise InputError(
                 f"train.backbone_dropout={rates} is refused: the table compares two rates, 0 and another."
             )
-        cells, scores, times = [], [], []
+        cells, scores = [], []
         for rate in rates:
             group = [run for run in runs if run.task.name == task and run.train.backbone_dropout == rate]
             cells.append(report.cell(group, RULE))
             scores.append(_scores(group))
-            times.append(_epoch(group))
-        lines.append([task, *(cell.text for cell in cells), difference(scores[0], scores[1]), *times])
+        lines.append([task, *(cell.text for cell in cells), difference(scores[0], scores[1])])
     return lines
 
 
@@ -59,13 +58,6 @@ def difference(off: dict[int, float], on: dict[int, float]) -> str:
     return f"{mean:+.1f} [{mean - half:+.1f}, {mean + half:+.1f}]"
 
 
-def _epoch(runs: Sequence[RunConfig]) -> str:
-    """Median seconds of a training epoch, a lane's share of the pack's."""
-    found = [record for run in runs if (record := records.find(run)) is not None]
-    seconds = [epoch["seconds"] / record["speed"]["lanes"] for record in found for epoch in record["history"]]
-    return f"{statistics.median(seconds):.1f}" if seconds else "--"
-
-
 def main() -> None:
     overrides = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
     try:
@@ -73,7 +65,7 @@ def main() -> None:
         made = rows(runs)
     except InputError as error:
         sys.exit(f"error: {error}")
-    columns = ["Task", "dropout 0", "dropout 0.1", "difference [95 %]", "s/epoch, 0", "s/epoch, 0.1"]
+    columns = ["Task", "dropout 0", "dropout 0.1", "difference [95 %]"]
     seeds = len({run.seed for run in runs})
     notes = [
         f"P-Tuning v2 on {runs[0].backbone.name}, accuracy on the dev set in percent, mean ± sample standard "

@@ -15,8 +15,10 @@ from matplotlib.ticker import MaxNLocator
 results = next(
     folder / "results" for folder in [Path.cwd(), *Path.cwd().parents] if (folder / "results/runs").is_dir()
 )
-records = [json.loads(file.read_text()) for file in sorted((results / "runs").glob("*.json"))]
-records = [record for record in records if record["status"] != "failed" and record["data"]["source"] != "miniature"]
+cells = json.loads((results / "tables/table2_small.records.json").read_text())["cells"]
+records = [
+    json.loads((results / "runs" / name).read_text()) for name in sorted(n for c in cells for n in c["records"])
+]
 
 # %% [markdown]
 # ## The runs

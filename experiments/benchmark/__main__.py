@@ -172,8 +172,11 @@ def _spread(values: list[float]) -> dict[str, float]:
 
 def _best_floor(ours: Ours) -> int:
     """Tokens a pass at which the floor is lowest."""
-    sizes = [size for size in (512, 1024, 2048, 4096, 8192, 16384, 32768, 65536) if size <= 4 * ours.budget.tokens]
-    times = {size: _timed(ours.floor(size)(), ours.work.device) for size in sizes for _ in range(2)}
+    sizes = [512, 1024, 2048, 4096, 8192, 16384, 32768, 65536]
+    if ours.work.device.type == "cpu":
+        sizes = sizes[:4]
+    floors = {size: ours.floor(size)() for size in sizes}
+    times = {size: min(_timed(epoch, ours.work.device) for _ in range(3)) for size, epoch in floors.items()}
     return min(times, key=times.__getitem__)
 
 
