@@ -112,17 +112,20 @@ def plot(result: dict[str, Any]) -> Any:
     _bars(left, result)
     for size, style, color in ((8, "--", ORANGE), (work["batch_size"], "-", BLUE)):
         points = [point for point in result["lanes"] if point["batch_size"] == size]
+        if not points:
+            continue
         middle.plot([p["lanes"] for p in points], [p["examples_per_second"] for p in points], style, color=color,
                     marker="o" if size == 8 else "s", label=f"batch {size} a run")  # fmt: skip
     middle.set_xscale("log", base=2)
     middle.set_xticks([1, 2, 4, 8, 16, 32], ["1", "2", "4", "8", "16", "32"])
-    middle.set(
-        title="Runs that share the backbone", xlabel="runs (lanes)", ylabel="examples/s, all runs", ylim=(0, None)
-    )
+    middle.set(title="Runs that share the backbone", xlabel="runs (lanes)", ylabel="examples/s, all runs")
     middle.legend(frameon=False)
     right.plot([p["length"] for p in result["lengths"]], [p["examples_per_second"] for p in result["lengths"]],
                color=BLUE, marker="s")  # fmt: skip
-    right.set(title="Prompt length, one run", xlabel="virtual tokens a layer", ylabel="examples/s", ylim=(0, None))
+    right.set(title="Prompt length, one run", xlabel="virtual tokens a layer", ylabel="examples/s")
+    for axes in (middle, right):
+        axes.margins(y=0.15)
+        axes.set_ylim(bottom=0)
     figure.suptitle(
         f"{work['shape']}, {work['task'].upper()} lengths, batch {work['batch_size']}, {result['device']['name']}",
         fontsize=10,
@@ -141,9 +144,9 @@ def _bars(axes: Any, result: dict[str, Any]) -> None:
     hatches = ["" if key in ours else ".." if key == "floor" else "//" for key in keys]
     bars = axes.barh([NAMES[key] for key in keys], medians, xerr=spread, color=colors, edgecolor="white",
                      error_kw={"lw": 1})  # fmt: skip
-    for bar, hatch, value in zip(bars, hatches, medians, strict=True):
+    for bar, hatch, value in zip(bars, hatches, rates, strict=True):
         bar.set_hatch(hatch)
-        axes.annotate(f" {value:.3g}", (value, bar.get_y() + bar.get_height() / 2), va="center",
+        axes.annotate(f"{value['median']:.3g}", (value["max"], bar.get_y() + bar.get_height() / 2), va="center",
                       xytext=(6, 0), textcoords="offset points")  # fmt: skip
     axes.set(title="Training throughput", xlabel="examples/s (median; bar: min to max)")
     axes.margins(x=0.15)
