@@ -20,32 +20,7 @@ from ptuning import launch
 from ptuning.errors import InputError
 from ptuning.files import write_atomic
 from ptuning.inference import Answerer
-
-
-def questions(file: Path) -> list[tuple[str, dict[str, object]]]:
-    """The lines of a JSON Lines file with their places. Raises InputError."""
-    if not file.is_file():
-        raise InputError(f"{file} is not a file: give a JSON Lines file of questions.")
-    found = []
-    for number, line in enumerate(_lines(file), start=1):
-        where = f"{file}:{number}"
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise InputError(f"{where}: not valid JSON ({error}): correct the line.") from None
-        if not isinstance(row, dict):
-            raise InputError(f"{where}: not a JSON object: correct the line.")
-        found.append((where, row))
-    return found
-
-
-def _lines(file: Path) -> list[str]:
-    try:
-        return file.read_text(encoding="utf-8").split("\n")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{file} is not UTF-8 ({error}): save it as UTF-8.") from None
+from ptuning.sources.local import json_lines
 
 
 def main() -> None:
@@ -61,7 +36,9 @@ def main() -> None:
         if given.out is not None and not given.out.parent.is_dir():
             raise InputError(f"--out: {given.out.parent} is not a folder: make it first.")
         runtime = launch.expand(overrides)[0].runtime
-        asked = questions(given.questions)
+        if not given.questions.is_file():
+            raise InputError(f"{given.questions} is not a file: give a JSON Lines file of questions.")
+        asked = json_lines(given.questions)
         answers = Answerer(files, runtime).answer(asked)
     except InputError as error:
         sys.exit(f"error: {error}")

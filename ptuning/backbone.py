@@ -60,9 +60,8 @@ class Backbone(nn.Module):
         self._layers = [] if self._stack is None else list(getattr(*self._stack))
         self._entry: tuple[nn.Module, Tensor] | None = None  # a layer, and what enters it in the place of its input
         self._asked: Tensor | None = None  # where the only tokens are, `[B]`, that the last layer works out
-        if self._stack is not None:
-            for layer in self._layers:
-                layer.register_forward_pre_hook(self._enter, with_kwargs=True)
+        for layer in self._layers:
+            layer.register_forward_pre_hook(self._enter, with_kwargs=True)
         self.divisible = self._stack is not None and self.layers > 1 and self._same(start=2)
         self.narrowable = self._stack is not None and bool(projections(self.attention[-1])) and self._same(narrow=True)
 

@@ -7,6 +7,7 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 import psutil
@@ -82,8 +83,8 @@ def halving(
     try:
         return work(items)
     except Exception as error:
-        if isinstance(error, torch.AcceleratorError) and not out_of_memory(error):
-            raise  # the device is of no use to this process any more
+        if device_lost(error):
+            raise
         error.add_note("".join(traceback.format_exception(error)))
         failure = error.with_traceback(None)  # which would keep the failed pass's tensors alive
     if out_of_memory(failure):
@@ -107,19 +108,24 @@ def out_of_memory(error: BaseException) -> bool:
     return isinstance(error, torch.OutOfMemoryError) or any(text in str(error) for text in texts)
 
 
+def device_lost(error: BaseException) -> bool:
+    """Whether the device is of no use to this process any more."""
+    return isinstance(error, torch.AcceleratorError) and not out_of_memory(error)
+
+
 def measure(backbone: Backbone) -> Budget:
     """The budget for training prompts on `backbone` where it is: the fewest tokens at which passes are about as fast
     a token as they get, within the memory that is free now. Takes seconds."""
     backbone.train()  # with dropout and checkpointing, as it will be used
     if backbone.device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(backbone.device)
-    _timed(backbone, WIDTH * 2)  # whatever happens once only
+    timed(lambda: _pass(backbone, WIDTH * 2), backbone.device)  # whatever happens once only
     room = MEMORY * _free(backbone.device)
     seconds: dict[int, float] = {}
     tokens = WIDTH * 8
     while tokens <= LARGEST:
         try:
-            seconds[tokens] = min(_timed(backbone, tokens) for _ in range(2))
+            seconds[tokens] = min(timed(partial(_pass, backbone, tokens), backbone.device) for _ in range(2))
         except Exception as error:
             if not out_of_memory(error):
                 raise
@@ -165,7 +171,6 @@ def _peak(backbone: Backbone, tokens: int) -> float:
 def _saved(backbone: Backbone, tokens: int) -> int:
     """Bytes that autograd keeps for a pass of `tokens`."""
     kept: dict[int, int] = {}
-
     weights = {parameter.untyped_storage().data_ptr() for parameter in backbone.parameters()}
 
     def note(tensor: Tensor) -> Tensor:
@@ -178,11 +183,12 @@ def _saved(backbone: Backbone, tokens: int) -> int:
     return sum(kept.values())
 
 
-def _timed(backbone: Backbone, tokens: int) -> float:
-    _wait(backbone.device)
+def timed(act: Callable[[], None], device: torch.device) -> float:
+    """Seconds that `act` takes, the device's part of it included."""
+    _wait(device)
     began = time.perf_counter()
-    _pass(backbone, tokens)
-    _wait(backbone.device)
+    act()
+    _wait(device)
     return time.perf_counter() - began
 
 

@@ -76,11 +76,6 @@ class Part:
     def sequences(self) -> np.ndarray:
         return self.examples.sequences(self.rows)
 
-    @property
-    def tokens(self) -> int:
-        """Tokens after padding."""
-        return self.width * len(self.rows) * self.examples.choices
-
 
 def forward(backbone: Backbone, parts: Sequence[Part]) -> list[Tensor]:
     """Logits `[B, labels]` of each part's examples, all parts in one pass through the backbone."""

@@ -153,7 +153,7 @@ class Worker(Keeper):
         `alone` get a batch to themselves."""
         super().__init__()
         self.outbox.tell = say
-        self.configs, self.workers, self.tell, self.say, self.alone = list(configs), workers, tell, say, set(alone)
+        self.workers, self.tell, self.say, self.alone = workers, tell, say, set(alone)
         self.claimed, self.claims = claimed, Claims()
         self.began = time.time()
         self.open = {records.run_id(config): config for config in configs}

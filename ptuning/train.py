@@ -12,7 +12,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from ptuning.backbone import Backbone
-from ptuning.budget import Budget, halving, out_of_memory
+from ptuning.budget import Budget, device_lost, halving, out_of_memory
 from ptuning.errors import InputError
 from ptuning.evaluate import evaluate
 from ptuning.lanes import Epoch, Lane, Part, forward
@@ -145,7 +145,7 @@ def _updated(lane: Lane, loss: Tensor) -> Tensor | Exception:
     try:
         lane.step()
     except Exception as error:  # half an update cannot be tried again
-        if isinstance(error, torch.AcceleratorError) and not out_of_memory(error):
+        if device_lost(error):
             raise
         lane.optimizer.zero_grad(set_to_none=True)
         return error.with_traceback(None)

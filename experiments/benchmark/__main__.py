@@ -10,8 +10,7 @@ import argparse
 import json
 import os
 import platform
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
@@ -26,6 +25,7 @@ from tqdm import tqdm
 from experiments.benchmark import inference, official, report, trainer
 from experiments.benchmark.ours import Ours
 from experiments.benchmark.work import SHAPES, Contestant, Work, texts
+from ptuning.budget import timed
 from ptuning.files import write_atomic
 
 LANES = (1, 2, 4, 8, 16, 32)
@@ -98,25 +98,12 @@ def _race(
             for name, (contestant, _) in contestants.items():
                 epoch = contestant()
                 with _peak(work.device) as peak:
-                    took = _timed(epoch, work.device)
+                    took = timed(epoch, work.device)
                 if number >= warm:
                     seconds[name].append(took)
                     memory[name] = max(memory[name], peak[0])
                 bar.update()
     return seconds, memory
-
-
-def _timed(act: Callable[[], None], device: torch.device) -> float:
-    _wait(device)
-    began = time.perf_counter()
-    act()
-    _wait(device)
-    return time.perf_counter() - began
-
-
-def _wait(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
 
 
 @contextmanager
@@ -176,7 +163,7 @@ def _best_floor(ours: Ours) -> int:
     if ours.work.device.type == "cpu":
         sizes = sizes[:4]
     floors = {size: ours.floor(size)() for size in sizes}
-    times = {size: min(_timed(epoch, ours.work.device) for _ in range(3)) for size, epoch in floors.items()}
+    times = {size: min(timed(epoch, ours.work.device) for _ in range(3)) for size, epoch in floors.items()}
     return min(times, key=times.__getitem__)
 
 
@@ -184,7 +171,7 @@ def _matrix_rate(work: Work) -> float:
     """The device's matrix rate in the backbone's precision, TFLOP/s: the best of ten large products."""
     size = 8192 if work.device.type == "cuda" else 2048
     one, other = (torch.randn(size, size, device=work.device, dtype=work.precision) for _ in range(2))
-    best = min(_timed(lambda: _multiply(one, other), work.device) for _ in range(10))
+    best = min(timed(lambda: _multiply(one, other), work.device) for _ in range(10))
     return 2 * size**3 / best / 1e12
 
 
@@ -216,7 +203,7 @@ def _lanes(work: Work) -> list[dict[str, float]]:
             if lanes == LANES[0] or work.device.type == "cuda":
                 contestant()()
             with _peak(work.device) as peak:
-                took = median(_timed(contestant(), work.device) for _ in range(3))
+                took = median(timed(contestant(), work.device) for _ in range(3))
             points.append(
                 {
                     "lanes": lanes,
@@ -238,7 +225,7 @@ def _lengths(work: Work) -> list[dict[str, float]]:
         ours = Ours.on(longer)
         contestant = ours.prepare()
         contestant()()
-        took = median(_timed(contestant(), work.device) for _ in range(3))
+        took = median(timed(contestant(), work.device) for _ in range(3))
         points.append({"length": length, "examples_per_second": len(longer.examples) / took})
     return points
 

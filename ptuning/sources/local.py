@@ -34,14 +34,20 @@ def _read(path: Path, task: Task) -> list[tuple[str, Row]]:
             f"{path} does not exist: put the official {task.folder} file (JSON Lines) there, or correct data.root or"
             " data.files."
         )
+    found = json_lines(path)
+    if not found:
+        raise InputError(f"{path} is empty: put the official {task.folder} file (JSON Lines) there.")
+    return found
+
+
+def json_lines(path: Path) -> list[tuple[str, Row]]:
+    """The objects in a file, one a line, each with its place. Raises InputError for a malformed line."""
     found: list[tuple[str, Row]] = []
     with path.open("rb") as lines:
         for number, line in enumerate(lines, 1):
             if line.strip():
                 where = f"{path}:{number}"
                 found.append((where, _parse(line, where)))
-    if not found:
-        raise InputError(f"{path} is empty: put the official {task.folder} file (JSON Lines) there.")
     return found
 
 
