@@ -11,7 +11,6 @@ each thing asked in the row, the label and the probabilities. Any `runtime.*` ov
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
 import sys
 from pathlib import Path
@@ -19,8 +18,8 @@ from pathlib import Path
 from ptuning import launch
 from ptuning.errors import InputError
 from ptuning.files import write_atomic
+from ptuning.formats import json_lines
 from ptuning.inference import Answerer
-from ptuning.sources.local import json_lines
 
 
 def main() -> None:
@@ -43,8 +42,7 @@ def main() -> None:
     except InputError as error:
         sys.exit(f"error: {error}")
     lines = "".join(
-        json.dumps({"question": where, "answers": [dataclasses.asdict(one) for one in found]}, ensure_ascii=False)
-        + "\n"
+        json.dumps({"question": where, "answers": found}, ensure_ascii=False) + "\n"
         for (where, _), found in zip(asked, answers, strict=True)
     )
     if given.out is None:

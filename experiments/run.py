@@ -47,7 +47,7 @@ def main() -> None:
         job()
         return
     try:
-        runs = launch.expand([argument for argument in sys.argv[1:] if not argument.startswith("-")])
+        runs = launch.lineage(launch.expand([argument for argument in sys.argv[1:] if not argument.startswith("-")]))
         already = [launch.done(run) for run in runs]
         if len(runs) > 1 and all(already):
             print(f"all {len(runs)} runs are already there: nothing to train")

@@ -16,10 +16,10 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel
 from transformers.utils import logging
 
-from ptuning import injection, tiny
+from ptuning import families, injection, tiny
 from ptuning.config import BackboneConfig, TrainConfig
 from ptuning.errors import InputError
-from ptuning.injection import Asking, LayerPrompt, projections
+from ptuning.injection import Asking, LayerPrompt
 from ptuning.layout import Batch
 from ptuning.stem import Stem
 
@@ -42,6 +42,7 @@ class Backbone(nn.Module):
         self.hidden: int = config.hidden_size
         self.head_size: int = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
         self.embedding: int = model.get_input_embeddings().embedding_dim
+        families.adapt(model)
         self.attention = injection.attention_layers(model, self.layers)
         self._accepted = set(inspect.signature(model.forward).parameters)
         if not {"position_ids", "inputs_embeds"} <= self._accepted:
@@ -63,7 +64,7 @@ class Backbone(nn.Module):
         for layer in self._layers:
             layer.register_forward_pre_hook(self._enter, with_kwargs=True)
         self.divisible = self._stack is not None and self.layers > 1 and self._same(start=2)
-        self.narrowable = self._stack is not None and bool(projections(self.attention[-1])) and self._same(narrow=True)
+        self.narrowable = self._stack is not None and self._same(narrow=True)
 
     @property
     def device(self) -> torch.device:
@@ -193,7 +194,7 @@ class Backbone(nn.Module):
         """Whether the model, entered at layer `start` or with one token asking, gives what the whole gives."""
         try:
             return self._agrees(start, narrow)
-        except (RuntimeError, TypeError, IndexError):  # the family's layers take or give something else
+        except (RuntimeError, TypeError, IndexError, ValueError):  # the family's layers take or give something else
             return False
         finally:
             self.forget()
@@ -289,7 +290,7 @@ def _pretrained(config: BackboneConfig, dropout: float, attention: str) -> tuple
         model, report = AutoModel.from_pretrained(
             source,
             config=settings,
-            attn_implementation=attention,
+            attn_implementation=families.implementation(settings, attention),
             dtype=torch.float32,
             revision=config.revision,
             output_loading_info=True,

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, NoReturn, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from ptuning.errors import InputError
 
@@ -40,7 +40,18 @@ class TaskConfig(Schema):
     name: str
     max_length: int = Field(ge=8, description="real tokens of a sequence, special tokens included, prompt excluded")
     bundled: Literal["package", "miniature"]
+    mixture: str | None = Field(default=None, description="the mixture that method=mpt_2 trains on before")
     options: dict[str, Any] = {}
+
+
+class MixtureConfig(Schema):
+    """Sets that one prompt learns from (multi-task P-Tuning v2): a head a set, batches of one set at a time."""
+
+    name: str
+    tasks: dict[str, TaskConfig] = Field(min_length=1)
+    bundled: Literal["package", "miniature"]
+    cap: int | None = Field(ge=1, description="a set counts as at most so many examples when shares are drawn")
+    temperature: float = Field(ge=1, description="1: in proportion to the sets' sizes; larger: more alike")
 
 
 class DataConfig(Schema):
@@ -50,6 +61,7 @@ class DataConfig(Schema):
     revision: str | None = Field(default=None, description="branch, tag or commit on the hub; null: the newest")
     train_rows: int | None = Field(default=None, ge=1)
     dev_rows: int | None = Field(default=None, ge=1)
+    test_rows: int | None = Field(default=None, ge=1)
 
 
 class TrainConfig(Schema):
@@ -90,11 +102,20 @@ class RuntimeConfig(Schema):
     stem_disk_gb: float = Field(ge=0, description="of the same, kept in temporary files once that is full")
 
 
+class ParentConfig(Schema):
+    """The stage before a run: another run, on other sets, whose prompt after its last epoch this one starts from."""
+
+    task: TaskConfig | MixtureConfig
+    train: dict[str, Any] = Field(default={}, description="`train` keys in which that stage differs from the run")
+
+    _task = field_validator("task", mode="before")(lambda value: _task_or_mixture(value, "parent.task"))
+
+
 class RunConfig(Schema):
     """One (backbone, method, task, hyperparameters, seed): it ends in one record."""
 
     backbone: BackboneConfig
-    task: TaskConfig
+    task: TaskConfig | MixtureConfig
     data: DataConfig
     method: str
     prompt: dict[str, Any] | None
@@ -102,6 +123,39 @@ class RunConfig(Schema):
     seed: int = Field(ge=0)
     selection: str
     runtime: RuntimeConfig
+    parent: ParentConfig | None = None
+
+    _task = field_validator("task", mode="before")(lambda value: _task_or_mixture(value, "task"))
+
+    @property
+    def single(self) -> TaskConfig:
+        """The task of a run that is not on a mixture."""
+        assert isinstance(self.task, TaskConfig)
+        return self.task
+
+    @property
+    def members(self) -> dict[str, RunConfig]:
+        """The run by its task's name, or one for each set of its mixture, by the set's."""
+        if isinstance(self.task, TaskConfig):
+            return {self.task.name: self}
+        return {name: self.model_copy(update={"task": task}) for name, task in self.task.tasks.items()}
+
+    @property
+    def parent_run(self) -> RunConfig | None:
+        """The run of the stage before, which keeps what it trains. Raises InputError for a wrong `parent.train`."""
+        if self.parent is None:
+            return None
+        train = parse(TrainConfig, self.train.model_dump() | self.parent.train, "parent.train")
+        runtime = self.runtime.model_copy(update={"save": True})
+        changed = {"task": self.parent.task, "train": train, "runtime": runtime, "parent": None, "selection": "last"}
+        return self.model_copy(update=changed)
+
+
+def _task_or_mixture(value: Any, prefix: str) -> Any:
+    """Told apart by what they have, so that an error is about the one that is meant."""
+    if not isinstance(value, Mapping):
+        return value
+    return parse(MixtureConfig, value, prefix) if "tasks" in value else parse(TaskConfig, value, prefix)
 
 
 S = TypeVar("S", bound=Schema)

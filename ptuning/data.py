@@ -6,27 +6,29 @@ import hashlib
 import json
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any
 
 from ptuning import sources, tasks
 from ptuning.config import DataConfig, RunConfig, TaskConfig
 from ptuning.errors import InputError
-from ptuning.tasks.base import Example, Row, Task
+from ptuning.tasks.base import AnyTask, Row
 
 
 @dataclass(frozen=True)
 class TaskData:
-    train: list[Example]
-    dev: list[Example]
+    train: list[Any]
+    dev: list[Any]
     source: str
     fingerprint: str  # SHA-256 over the rows used
+    tests: dict[str, list[Any]] = field(default_factory=dict)
 
 
-def load(task: Task, data: DataConfig) -> TaskData:
+def load(task: AnyTask, data: DataConfig) -> TaskData:
     """Raises InputError where the source does, for a malformed row, and for a split without examples."""
-    rows = sources.rows(task, data)
-    used = {split: capped(rows[split], cap) for split, cap in (("train", data.train_rows), ("dev", data.dev_rows))}
+    caps = {"train": data.train_rows, "dev": data.dev_rows}
+    used = {split: capped(rows, caps.get(split, data.test_rows)) for split, rows in sources.rows(task, data).items()}
     examples = {
         split: [example for where, row in chosen for example in _labelled(task, row, where)]
         for split, chosen in used.items()
@@ -34,23 +36,35 @@ def load(task: Task, data: DataConfig) -> TaskData:
     for split, found in examples.items():
         if not found:
             raise InputError(f"data.source={data.source}: {task.name} has no {split} examples, give it some.")
-    return TaskData(examples["train"], examples["dev"], data.source, fingerprint(used))
+    return TaskData(examples.pop("train"), examples.pop("dev"), data.source, fingerprint(used), examples)
 
 
-def _labelled(task: Task, row: Row, where: str) -> list[Example]:
+def _labelled(task: AnyTask, row: Row, where: str) -> list[Any]:
     found = task.examples(row, where)
-    if any(example.label < 0 for example in found):
+    if not all(example.labelled for example in found):
         raise InputError(f"{where}: the row has no label, as in test sets: use a labelled split.")
     return found
 
 
-def of(config: RunConfig) -> tuple[Task, TaskData]:
+def of(config: RunConfig) -> tuple[AnyTask, TaskData]:
     """A run's task and data, read once by all runs that use them. Raises InputError as `load` does."""
     return _read(config.task.model_dump_json(), config.data.model_dump_json())
 
 
+def fingerprint_of(config: RunConfig) -> str:
+    """Of all the data of a run, those of every set of a mixture. Raises InputError as `load` does."""
+    return together([of(member)[1].fingerprint for member in config.members.values()])
+
+
+def together(fingerprints: Sequence[str]) -> str:
+    """One fingerprint of several sets."""
+    if len(fingerprints) == 1:
+        return fingerprints[0]
+    return hashlib.sha256("".join(fingerprints).encode()).hexdigest()
+
+
 @lru_cache(maxsize=8)
-def _read(task: str, source: str) -> tuple[Task, TaskData]:
+def _read(task: str, source: str) -> tuple[AnyTask, TaskData]:
     chosen = TaskConfig.model_validate_json(task)
     found = tasks.load(chosen.name, **chosen.options)
     return found, load(found, DataConfig.model_validate_json(source))
@@ -69,6 +83,10 @@ def capped(rows: Sequence[tuple[str, Row]], cap: int | None) -> list[tuple[str, 
 
 
 def fingerprint(used: dict[str, list[tuple[str, Row]]]) -> str:
-    content = {split: [row for _, row in rows] for split, rows in used.items()}
+    # Without "places", a row's file and lines: where it stands is not what it says.
+    content = {
+        split: [{key: value for key, value in row.items() if key != "places"} for _, row in rows]
+        for split, rows in used.items()
+    }
     canonical = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
+from statistics import fmean
 
 import numpy as np
 import torch
 
+from ptuning import select
 from ptuning.backbone import Backbone
 from ptuning.budget import Budget, halving
-from ptuning.lanes import Lane, Part, forward
+from ptuning.encode import collect
+from ptuning.lanes import MEAN, Lane, Member, Part, forward
 
 
-def predict(backbone: Backbone, parts: Sequence[Part], budget: Budget) -> list[np.ndarray | Exception]:
-    """Logits `[N, labels]` of each part, in the order of its rows; one frozen backbone answers them all together,
-    texts of similar length at a time, whatever their task and method. Where one of a part's examples does not fit in
-    memory even alone, the part's result is the exception.
+def predict(backbone: Backbone, parts: Sequence[Part], budget: Budget) -> list[list[np.ndarray] | Exception]:
+    """What each part's head answers, an array a row in the order of its rows; one frozen backbone answers them all
+    together, texts of similar length at a time, whatever their task and method. Where one of a part's items does not
+    fit in memory even alone, the part's result is the exception.
     """
     modules = [backbone, *dict.fromkeys(part.adapter for part in parts)]
     training = [module.training for module in modules]
@@ -30,17 +34,17 @@ def predict(backbone: Backbone, parts: Sequence[Part], budget: Budget) -> list[n
 
 
 @torch.inference_mode()
-def _answered(backbone: Backbone, parts: Sequence[Part], budget: Budget) -> list[np.ndarray | Exception]:
-    answers = [np.zeros((len(part.rows), len(part.adapter.task.labels)), dtype=np.float32) for part in parts]
+def _answered(backbone: Backbone, parts: Sequence[Part], budget: Budget) -> list[list[np.ndarray] | Exception]:
+    answers = [[np.empty(0)] * len(part.rows) for part in parts]
     failures: dict[int, Exception] = {}
     for chunk in _chunks(parts, budget):
         tokens = len(chunk) * int(_widths(parts, chunk).max())
         found = halving(budget, partial(_answer, backbone, parts), chunk, tokens)
-        for (part, place), logits in zip(chunk, found, strict=True):
-            if isinstance(logits, Exception):
-                failures[part] = logits
+        for (part, place), answer in zip(chunk, found, strict=True):
+            if isinstance(answer, Exception):
+                failures[part] = answer
             else:
-                answers[part][place] = logits
+                answers[part][place] = answer
     return [failures.get(index, answer) for index, answer in enumerate(answers)]
 
 
@@ -75,7 +79,7 @@ def _chunks(parts: Sequence[Part], budget: Budget) -> Iterator[list[Place]]:
 
 
 def _answer(backbone: Backbone, parts: Sequence[Part], places: Sequence[Place]) -> list[np.ndarray | Exception]:
-    """The logits of each place, in one pass."""
+    """What is answered at each place, in one pass."""
     rows: dict[int, list[int]] = {}
     for index, (part, _) in enumerate(places):
         rows.setdefault(part, []).append(index)
@@ -84,25 +88,82 @@ def _answer(backbone: Backbone, parts: Sequence[Part], places: Sequence[Place]) 
         for part, mine in rows.items()
     ]
     answers: list[np.ndarray | Exception] = [np.empty(0)] * len(places)
-    for mine, logits in zip(rows.values(), forward(backbone, asked), strict=True):
-        for index, answer in zip(mine, logits.float().cpu().numpy(), strict=True):
+    for mine, own, logits in zip(rows.values(), asked, forward(backbone, asked), strict=True):
+        lengths = own.examples.longest[own.rows]
+        for index, answer in zip(mine, own.adapter.head.answers(logits, lengths), strict=True):
             answers[index] = answer
     return answers
 
 
-def evaluate(backbone: Backbone, lanes: Sequence[Lane], budget: Budget) -> list[dict[str, float] | Exception | None]:
-    """The official metrics of each lane on its development set, in percent; None where its answers are not finite, an
-    exception where they could not be had."""
-    answers = predict(backbone, [lane.dev for lane in lanes], budget)
-    return [_score(lane, logits) for lane, logits in zip(lanes, answers, strict=True)]
+Scores = dict[str, float]
 
 
-def _score(lane: Lane, logits: np.ndarray | Exception) -> dict[str, float] | Exception | None:
-    if isinstance(logits, Exception):
-        return logits
-    if not np.isfinite(logits).all():
+@dataclass(frozen=True)
+class Evaluation:
+    """The official metrics in percent, on the development set, and on each test set where the epoch calls for it."""
+
+    dev: Scores
+    tests: dict[str, Scores]
+
+
+def evaluate(backbone: Backbone, lanes: Sequence[Lane], budget: Budget) -> list[Evaluation | Exception | None]:
+    """How well each lane does now; None where its answers are not finite, an exception where they could not be had.
+
+    Test sets are asked only in epochs that the lane's selection rule would choose, as in the authors' code.
+    """
+    devs = iter(_scores(backbone, [(member, "dev") for lane in lanes for member in lane.members], budget))
+    found = [_together(lane, [next(devs) for _ in lane.members]) for lane in lanes]
+    chosen = [isinstance(dev, dict) and _chooses(lane, dev) for lane, dev in zip(lanes, found, strict=True)]
+    asked = [lane.test_sets if now else [] for lane, now in zip(lanes, chosen, strict=True)]
+    parts = [(lane.members[0], name) for lane, names in zip(lanes, asked, strict=True) for name in names]
+    tests = iter(_scores(backbone, parts, budget))
+    return [_evaluation(dev, {name: next(tests) for name in names}) for dev, names in zip(found, asked, strict=True)]
+
+
+def _chooses(lane: Lane, dev: Scores) -> bool:
+    return select.rule(lane.config.selection)([*lane.scores, dev[lane.metric]]) == len(lane.history)
+
+
+def _together(lane: Lane, scores: Sequence[Scores | Exception | None]) -> Scores | Exception | None:
+    """A lane's scores: of a mixture those of its sets, by their names, and their mean."""
+    if len(scores) == 1:
+        return scores[0]
+    named: Scores = {}
+    for member, one in zip(lane.members, scores, strict=True):
+        if not isinstance(one, dict):
+            return one
+        named |= {f"{member.name}_{key}": value for key, value in one.items()}
+    metrics = [f"{member.name}_{member.material.task.metric}" for member in lane.members]
+    return named | {MEAN: fmean(named[metric] for metric in metrics)}
+
+
+def _evaluation(
+    dev: Scores | Exception | None, tests: Mapping[str, Scores | Exception | None]
+) -> Evaluation | Exception | None:
+    if not isinstance(dev, dict):
+        return dev
+    for one in tests.values():
+        if not isinstance(one, dict):
+            return one
+    return Evaluation(dev, {name: one for name, one in tests.items() if isinstance(one, dict)})
+
+
+def _scores(
+    backbone: Backbone, asked: Sequence[tuple[Member, str]], budget: Budget
+) -> list[Scores | Exception | None]:
+    answers = predict(backbone, [member.part(split) for member, split in asked], budget)
+    return [_score(member, split, found) for (member, split), found in zip(asked, answers, strict=True)]
+
+
+def _score(member: Member, split: str, found: list[np.ndarray] | Exception) -> Scores | Exception | None:
+    if isinstance(found, Exception):
+        return found
+    if not all(np.isfinite(one).all() for one in found):
         return None
+    task, part = member.material.task, member.part(split)
+    examples = member.material.data.dev if split == "dev" else member.material.data.tests[split]
     try:
-        return lane.task.score(lane.material.data.dev, logits)
+        scores: Scores = task.score(examples, collect(task, examples, part.examples, found))
+        return scores
     except Exception as error:  # one task's metric must not end the other lanes
         return error

@@ -20,6 +20,16 @@ def text(row: Mapping[str, Any], key: str, where: str) -> str:
     return value
 
 
+def texts(row: Mapping[str, Any], key: str, where: str, count: int | None = None) -> list[str]:
+    """A list of texts with at least one entry, or with `count` entries."""
+    value = _present(row, key, where)
+    if not isinstance(value, list) or not value or not all(isinstance(entry, str) for entry in value):
+        raise _wrong(where, key, value, "a list of one or more texts")
+    if count is not None and len(value) != count:
+        raise InputError(f"{where}: {key} has {len(value)} entries for {count} words: give each word one.")
+    return value
+
+
 def integer(row: Mapping[str, Any], key: str, where: str) -> int:
     value = _present(row, key, where)
     if not isinstance(value, int) or isinstance(value, bool):

@@ -7,8 +7,7 @@ section 1: "one model for all tasks", which the paper claims and its code does n
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,23 +16,13 @@ import numpy as np
 from ptuning import weights
 from ptuning.budget import Budget
 from ptuning.config import RunConfig, RuntimeConfig
-from ptuning.encode import encode
+from ptuning.encode import collect, encode
 from ptuning.errors import InputError
 from ptuning.evaluate import predict
 from ptuning.lanes import Adapter, Part
 from ptuning.run import ALONE, ready, trains_backbone
-from ptuning.tasks.base import Example
 
-
-@dataclass(frozen=True)
-class Answer:
-    """The likeliest of a task's labels for one example, and the probability of each. A task's row holds one example,
-    or several (the answers to a MultiRC question, the entities of a ReCoRD passage), told apart by `text`."""
-
-    run: str
-    label: str
-    probabilities: dict[str, float]
-    text: str
+Answer = dict[str, Any]  # what `task.shown` says of one example, and the `run` that answered
 
 
 class Answerer:
@@ -70,23 +59,32 @@ class Answerer:
         """The answers to each question, given as (where it stands, official row with its `run` or `task`), labels not
         needed. Raises InputError for a question that no prompt, or more than one, is for, and for a malformed row."""
         asked: dict[str, list[int]] = {}
-        examples: list[list[Example]] = []
+        examples: list[list[Any]] = []
         for index, (where, row) in enumerate(questions):
             run = self._run(row, where)
             asked.setdefault(run, []).append(index)
             examples.append(self.runs[run].task.examples(row, where))
             if not examples[-1]:
                 raise InputError(f"{where}: the row asks nothing: correct the line or remove it.")
-        parts = [self._part(run, [example for index in mine for example in examples[index]])
-                 for run, mine in asked.items()]  # fmt: skip
-        answers: list[list[Answer]] = [[] for _ in questions]
-        for (run, mine), logits in zip(asked.items(), predict(self.backbone, parts, self.budget), strict=True):
-            if isinstance(logits, Exception):
-                raise logits
-            rows = iter(logits)
-            for index in mine:
-                answers[index] = [self._answer(run, example, next(rows)) for example in examples[index]]
-        return answers
+        together = {run: [example for index in mine for example in examples[index]] for run, mine in asked.items()}
+        told = self._told(together)
+        return [[next(told[self._run(row, where)]) for _ in examples[i]] for i, (where, row) in enumerate(questions)]
+
+    def _told(self, asked: Mapping[str, Sequence[Any]]) -> dict[str, Iterator[Answer]]:
+        """The answers to each run's examples."""
+        parts = [self._part(run, examples) for run, examples in asked.items()]
+        told: dict[str, Iterator[Answer]] = {}
+        for (run, examples), part, found in zip(
+            asked.items(), parts, predict(self.backbone, parts, self.budget), strict=True
+        ):
+            if isinstance(found, Exception):
+                raise found
+            task = self.runs[run].task
+            answers = collect(task, examples, part.examples, found)
+            told[run] = iter(
+                [{"run": run, **task.shown(one, answer)} for one, answer in zip(examples, answers, strict=True)]
+            )
+        return told
 
     def _run(self, row: Mapping[str, Any], where: str) -> str:
         """The run that answers a row: the one it names, or the only one of the task that it names."""
@@ -102,17 +100,10 @@ class Answerer:
             )
         return serving[0]
 
-    def _part(self, run: str, examples: Sequence[Example]) -> Part:
+    def _part(self, run: str, examples: Sequence[Any]) -> Part:
         adapter = self.runs[run]
-        encoded = encode(examples, self.backbone.tokenizer, adapter.config.task.max_length)
+        encoded = encode(adapter.task, examples, self.backbone.tokenizer, adapter.config.single.max_length)
         return Part(adapter, encoded, np.arange(len(encoded)))
-
-    def _answer(self, run: str, example: Example, logits: np.ndarray) -> Answer:
-        labels = self.runs[run].task.labels
-        shares = np.exp(logits - logits.max())
-        shares = shares / shares.sum()
-        text = example.segments[-1][1] or example.segments[-1][0]
-        return Answer(run, labels[int(logits.argmax())], dict(zip(labels, map(float, shares), strict=True)), text)
 
 
 def _foundation(config: RunConfig) -> tuple[object, ...]:

@@ -4,6 +4,9 @@ A registered attention function puts a layer's prompt keys and values before the
 calls the stock function. The model's code is untouched and no cache is involved, so depth is a matter of which
 layers hold a prompt, and gradient checkpointing simply calls the function again. Peers pass `past_key_values`
 instead, which gradient checkpointing silently drops and which has no notion of depth.
+
+Families whose attention does not go through the interface do the same in an attention of their own
+(`ptuning.families`).
 """
 
 from __future__ import annotations
@@ -47,6 +50,11 @@ class LayerPrompt:
             pair = [one * kept for one, kept in zip(pair, self.kept, strict=True)]
         return pair[0].to(dtype).expand(batch, -1, -1, -1), pair[1].to(dtype).expand(batch, -1, -1, -1)
 
+    def before(self, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+        """The prompt's keys and values, then the layer's own `[B, A, T, D]`: `[B, A, P + T, D]`."""
+        keys, values = self.spread(len(key), key.dtype)
+        return torch.cat([keys, key], dim=2), torch.cat([values, value], dim=2)
+
 
 @dataclass(frozen=True)
 class Asking:
@@ -62,11 +70,10 @@ class Asking:
         key, value = (project(self.hidden) for project in projections(attention))
         return key.view(batch, -1, heads, size).transpose(1, 2), value.view(batch, -1, heads, size).transpose(1, 2)
 
-    def mask(self, mask: Tensor | None) -> Tensor | None:
-        """The rows of the mask `[B, 1, T, T]` for the tokens that ask, `[B, 1, 1, T]`."""
-        if mask is None:
-            return None
-        return mask[torch.arange(len(mask), device=mask.device), :, self.at][:, :, None]
+    def rows(self, whole: Tensor) -> Tensor:
+        """Of something with a row for each token (a mask `[B, 1, T, T]`, say) the rows of those that ask:
+        `[B, 1, 1, T]`."""
+        return whole[torch.arange(len(whole), device=whole.device), :, self.at][:, :, None]
 
 
 def projections(attention: nn.Module) -> list[nn.Linear]:
@@ -81,21 +88,25 @@ def projections(attention: nn.Module) -> list[nn.Linear]:
 _watching: list[nn.Module] | None = None  # the attention modules seen so far, while `attention_layers` looks
 
 
+def watch(module: nn.Module) -> None:
+    """To be called by whatever attends to a layer's prompt: `attention_layers` believes what it sees, nothing else."""
+    if _watching is not None:
+        _watching.append(module)
+
+
 def _prompted(stock: Callable[[nn.Module], Callable[..., Any]]) -> Callable[..., Any]:
     def attend(
         module: nn.Module, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None, **rest: Any
     ) -> Any:
-        if _watching is not None:
-            _watching.append(module)
+        watch(module)
         asking: Asking | None = getattr(module, "asking", None)
         if asking is not None:
             key, value = asking.keys_and_values(module, query)
-            attention_mask = asking.mask(attention_mask)
+            attention_mask = None if attention_mask is None else asking.rows(attention_mask)
         prompt: LayerPrompt | None = getattr(module, "layer_prompt", None)
         if prompt is not None:
             attention_mask = _widen(attention_mask, prompt, query, key.shape[2])
-            keys, values = prompt.spread(len(query), key.dtype)
-            key, value = torch.cat([keys, key], dim=2), torch.cat([values, value], dim=2)
+            key, value = prompt.before(key, value)
         return stock(module)(module, query, key, value, attention_mask, **rest)
 
     return attend
@@ -109,22 +120,24 @@ def _widen(mask: Tensor | None, prompt: LayerPrompt, query: Tensor, tokens: int)
     known = (id(mask), id(prompt.visible), query.shape[2])
     if known not in prompt.masks:
         # The mask is kept beside what was made of it, so that its id is not given to another one.
-        prompt.masks[known] = mask, _widened(mask, prompt.visible, prompt.key.shape[2], query, tokens)
+        prompt.masks[known] = mask, widened(mask, prompt, query, tokens)
     return prompt.masks[known][1]
 
 
-def _widened(mask: Tensor | None, visible: Tensor | None, length: int, query: Tensor, tokens: int) -> Tensor:
+def widened(mask: Tensor | None, prompt: LayerPrompt, query: Tensor, tokens: int) -> Tensor:
+    """As `_widen`, made anew. A mask `[B, A, Q, T]` that holds a bias for each head stays one: the prompt's columns
+    have none."""
     batch, _, asking, _ = query.shape
     shut = torch.finfo(query.dtype).min
     if mask is None:
         mask = query.new_zeros(batch, 1, 1, tokens)
     elif mask.dtype == torch.bool:
         mask = query.new_zeros(mask.shape).masked_fill_(~mask, shut)
-    columns = query.new_zeros(batch, length)
-    if visible is not None:
-        columns.masked_fill_(~visible, shut)
-    columns = columns[:, None, None, :].expand(batch, 1, mask.shape[2], length)
-    return torch.cat([columns, mask], dim=-1).expand(batch, 1, asking, -1)
+    columns = query.new_zeros(batch, prompt.key.shape[2])
+    if prompt.visible is not None:
+        columns.masked_fill_(~prompt.visible, shut)
+    columns = columns[:, None, None, :].expand(batch, mask.shape[1], mask.shape[2], -1)
+    return torch.cat([columns, mask], dim=-1).expand(batch, -1, asking, -1)
 
 
 def _eager(module: nn.Module) -> Callable[..., Any]:
@@ -152,8 +165,8 @@ AttentionMaskInterface.register("prompted_eager", _additive_mask)
 def attention_layers(model: PreTrainedModel, layers: int) -> list[nn.Module]:
     """The self-attention module of each layer, first layer first, found by watching one forward pass.
 
-    Raises InputError for a family whose attention does not go through the interface: prompts would be ignored there
-    without a word.
+    Raises InputError for a family whose attention neither goes through the interface nor has a file in
+    `ptuning.families`: prompts would be ignored there without a word.
     """
     global _watching
     family = model.config.model_type
@@ -174,7 +187,8 @@ def attention_layers(model: PreTrainedModel, layers: int) -> list[nn.Module]:
     if len(seen) != layers:
         raise InputError(
             f"backbone family {family!r} cannot take deep prompts: {len(seen)} of its {layers} layers call "
-            "transformers' attention interface; choose a family that does (bert, roberta, electra, ...)."
+            "transformers' attention interface, and ptuning/families has no file for it; choose another family (bert, "
+            "roberta, deberta, ...)."
         )
     if any(getattr(module, "is_causal", False) for module in seen):
         raise InputError(f"backbone family {family!r} is causal: choose a bidirectional encoder (bert, roberta, ...).")

@@ -8,7 +8,6 @@ float rounding (with the backbone's own dropout on, which rows share, up to its 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,29 +17,34 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ptuning import heads, methods, seeds
+from ptuning import heads, methods, mixture, seeds
 from ptuning.backbone import PRECISION, Backbone
-from ptuning.config import RunConfig, TrainConfig, parse
+from ptuning.config import MixtureConfig, RunConfig, TrainConfig, parse
 from ptuning.encode import Encoded, Material
 from ptuning.injection import LayerPrompt
 from ptuning.layout import Batch, Layout, collate, table
 from ptuning.methods.base import DeepPrompt, Method
 from ptuning.stem import Key, Stem
-from ptuning.tasks.base import Task
+from ptuning.tasks.base import AnyTask
+
+MEAN = "mean"  # the key of a mixture's score: the mean of its sets' metrics
 
 
 class Adapter(nn.Module):
-    """What a run trains, or has trained: a method and a head."""
+    """What a run trains, or has trained: a method and a head. The adapters of a mixture's sets share the method of
+    the first, `beside`, and its random stream."""
 
-    def __init__(self, config: RunConfig, task: Task, backbone: Backbone) -> None:
+    def __init__(self, config: RunConfig, task: AnyTask, backbone: Backbone, beside: Adapter | None = None) -> None:
         super().__init__()
         self.config, self.task = config, task
-        kind = methods.load(config.method)
-        prompt = None if kind.Prompt is None else parse(kind.Prompt, config.prompt or {}, "prompt")
-        noise = seeds.generator(config.seed, "dropout", backbone.device)
-        self.method: Method = kind(prompt, backbone, seeds.generator(config.seed, "prompt"), noise)
-        self.head = _head(config, task, backbone, noise)
-        self.noise = noise
+        self.noise: torch.Generator
+        self.method: Method
+        if beside is None:
+            self.noise = seeds.generator(config.seed, "dropout", backbone.device)
+            self.method = _method(config, backbone, self.noise)
+        else:
+            self.noise, self.method = beside.noise, beside.method
+        self.head = _head(config, task, backbone, self.noise)
         self.to(backbone.device)
 
     @property
@@ -48,20 +52,26 @@ class Adapter(nn.Module):
         return self.method.layout
 
 
-def _head(config: RunConfig, task: Task, backbone: Backbone, noise: torch.Generator) -> heads.Classification:
+def _method(config: RunConfig, backbone: Backbone, noise: torch.Generator) -> Method:
+    kind = methods.load(config.method)
+    prompt = None if kind.Prompt is None else parse(kind.Prompt, config.prompt or {}, "prompt")
+    return kind(prompt, backbone, seeds.generator(config.seed, "prompt"), noise)
+
+
+def _head(config: RunConfig, task: AnyTask, backbone: Backbone, noise: torch.Generator) -> heads.Head:
     random = seeds.generator(config.seed, "head")
     pooler: nn.Module = nn.Identity()
-    if config.backbone.pooler != "none":
+    kind = heads.HEADS[task.head]
+    if config.backbone.pooler != "none" and kind.reads_cls_alone:
         pooler = heads.Pooler(backbone.hidden, random, backbone.pooler)
         trains = config.backbone.pooler == "trained" or methods.load(config.method).trains_backbone
         pooler.requires_grad_(trains)
-    head = heads.HEADS[task.head]
-    return head(backbone.hidden, len(task.labels), pooler, config.train.head_dropout, random, noise)
+    return kind(backbone.hidden, len(task.labels), pooler, config.train.head_dropout, random, noise)
 
 
 @dataclass(frozen=True)
 class Part:
-    """What one adapter answers in a batch: the examples `rows` of `examples`."""
+    """What one adapter answers in a batch: the items `rows` of `examples`."""
 
     adapter: Adapter
     examples: Encoded
@@ -78,7 +88,7 @@ class Part:
 
 
 def forward(backbone: Backbone, parts: Sequence[Part]) -> list[Tensor]:
-    """Logits `[B, labels]` of each part's examples, all parts in one pass through the backbone."""
+    """The logits of each part's items, as its head gives them, all parts in one pass through the backbone."""
     width = max(part.width for part in parts)
     tables = [
         table(part.examples, part.sequences, part.adapter.layout, width, backbone.pad, backbone.first_position)
@@ -92,11 +102,20 @@ def forward(backbone: Backbone, parts: Sequence[Part]) -> list[Tensor]:
     every = [prompts.get(layer) for layer in range(1, backbone.layers + 1)]
     only = batch.cls if backbone.narrowable and all(part.adapter.head.reads_cls_alone for part in parts) else None
     hidden = backbone(embeds, types, batch, every, start, only)
-    cls = batch.cls if only is None else torch.zeros_like(only)
-    return [
-        part.adapter.head(states, at)
-        for part, states, at in zip(parts, hidden.split(sizes), cls.split(sizes), strict=True)
-    ]
+    real = (batch.slots < 0) & batch.attention_mask.bool()
+    logits = []
+    cut = (one.split(sizes) for one in (hidden, real, batch.slots))
+    for part, states, own, slots in zip(parts, *cut, strict=True):
+        if only is None and part.adapter.layout.inserted:
+            states, own = _text(states, own, slots, part.adapter.layout.inserted)
+        logits.append(part.adapter.head(states, own))
+    return logits
+
+
+def _text(hidden: Tensor, real: Tensor, slots: Tensor, inserted: int) -> tuple[Tensor, Tensor]:
+    """Hidden states `[B, T, H]` and what of them is real `[B, T]`, without the `inserted` prompt rows of each row."""
+    order = (slots >= 0).byte().argsort(dim=1, stable=True)[:, : hidden.shape[1] - inserted]
+    return hidden.gather(1, order[..., None].expand(-1, -1, hidden.shape[-1])), real.gather(1, order)
 
 
 def _entering(
@@ -191,22 +210,37 @@ def _visible(
 @dataclass
 class Epoch:
     """One line of a run's history. Scores in percent; seconds of wall time, its own evaluation apart, and all that the
-    lanes beside it did in that time included."""
+    lanes beside it did in that time included. `tests`: the scores on each test set, in the epochs that the run's
+    selection rule would have chosen when they ended."""
 
     epoch: int
     loss: float
     dev: dict[str, float]
     seconds: float
     dev_seconds: float
+    tests: dict[str, dict[str, float]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Member:
+    """A set that a run learns from, and what answers it: one, with the task's name, or the several of a mixture."""
+
+    name: str
+    material: Material
+    adapter: Adapter
+
+    def part(self, split: str) -> Part:
+        """All of a split: `dev`, or a test set by its name."""
+        encoded = self.material.dev if split == "dev" else self.material.tests[split]
+        return Part(self.adapter, encoded, np.arange(len(encoded)))
 
 
 @dataclass
 class Lane:
-    """A run in training: its adapter, its examples, its optimizer, and how far it has come."""
+    """A run in training: its adapters, its examples, its optimizer, and how far it has come."""
 
     config: RunConfig
-    material: Material
-    adapter: Adapter
+    members: list[Member]
     optimizer: torch.optim.Optimizer
     schedule: torch.optim.lr_scheduler.LRScheduler
     scaler: torch.amp.GradScaler
@@ -215,31 +249,42 @@ class Lane:
     status: str = "running"
 
     @classmethod
-    def build(cls, config: RunConfig, material: Material, backbone: Backbone) -> Lane:
-        """Raises InputError where the run's prompt does not fit the backbone."""
-        adapter = Adapter(config, material.task, backbone)
-        adapter.layout.check(config.task.max_length, backbone.positions)
-        if adapter.method.trains_backbone:
+    def build(cls, config: RunConfig, materials: Sequence[Material], backbone: Backbone) -> Lane:
+        """`materials` are those of `config.members`. Raises InputError where the run's prompt does not fit the
+        backbone."""
+        members: list[Member] = []
+        for (name, one), material in zip(config.members.items(), materials, strict=True):
+            adapter = Adapter(one, material.task, backbone, members[0].adapter if members else None)
+            adapter.layout.check(one.single.max_length, backbone.positions)
+            members.append(Member(name, material, adapter))
+        if members[0].adapter.method.trains_backbone:
             backbone.unfreeze(PRECISION[config.train.precision])
-        parameters = [p for module in _trained(adapter, backbone) for p in module.parameters() if p.requires_grad]
+        modules = _trained(members, backbone)
+        parameters = list(dict.fromkeys(p for module in modules for p in module.parameters() if p.requires_grad))
         optimizer = torch.optim.AdamW(
             parameters, lr=config.train.lr, weight_decay=config.train.weight_decay, fused=True
         )
         return cls(
-            config, material, adapter, optimizer,
-            schedule=schedule(optimizer, config.train, math.ceil(len(material.train) / config.train.batch_size)),
+            config, members, optimizer,
+            schedule=schedule(optimizer, config.train, sum(_steps(config, members))),
             scaler=torch.amp.GradScaler(backbone.device.type, enabled=config.train.precision == "fp16"),
             parameters=parameters,
         )  # fmt: skip
 
     @property
-    def task(self) -> Task:
-        return self.material.task
+    def adapter(self) -> Adapter:
+        """The first of its adapters: their method and random stream are one."""
+        return self.members[0].adapter
+
+    @property
+    def metric(self) -> str:
+        """The key of a dev evaluation that chooses the epoch."""
+        return self.members[0].material.task.metric if len(self.members) == 1 else MEAN
 
     @property
     def scores(self) -> list[float]:
         """The dev scores so far, one an epoch."""
-        return [epoch.dev[self.task.metric] for epoch in self.history]
+        return [epoch.dev[self.metric] for epoch in self.history]
 
     @property
     def epoch(self) -> int:
@@ -248,31 +293,43 @@ class Lane:
 
     @property
     def steps_per_epoch(self) -> int:
-        return math.ceil(len(self.material.train) / self.config.train.batch_size)
+        return sum(_steps(self.config, self.members))
 
     @property
     def tokens_per_step(self) -> float:
         """Tokens that this lane brings to a batch on average, padding apart."""
-        examples = self.material.train
-        rows = min(self.config.train.batch_size, len(examples)) * examples.choices
-        return rows * (float(examples.lengths.mean()) + self.adapter.layout.inserted)
+        sets = [member.material.train for member in self.members]
+        return max(
+            min(self.config.train.batch_size, len(examples))
+            * examples.choices
+            * (float(examples.lengths.mean()) + self.adapter.layout.inserted)
+            for examples in sets
+        )
 
     @property
     def stem_keys(self) -> list[Key]:
         """What of the backbone's stem this lane reads."""
-        sets = (self.material.train, self.material.dev)
+        sets = [one for member in self.members for one in (member.material.train, member.material.dev)]
         return [Stem.key(one, self.adapter.method.first_layer, self.adapter.layout) for one in sets]
 
     def batches(self) -> Iterator[Part]:
-        """The epoch's batches: shuffled by the run's seed, of similar length each."""
-        examples = self.material.train
-        random = np.random.default_rng([self.config.seed, self.epoch])
-        for rows in bucketed(examples.longest, self.config.train.batch_size, random):
-            yield Part(self.adapter, examples, rows)
+        """The epoch's batches: shuffled by the run's seed, of similar length each, of one set at a time."""
+        randoms = [np.random.default_rng([self.config.seed, self.epoch, i]) for i in range(len(self.members) + 1)]
+        batches = [self._endless(member, random) for member, random in zip(self.members, randoms, strict=False)]
+        for which in mixture.order(_steps(self.config, self.members), randoms[-1]).tolist():
+            yield next(batches[which])
+
+    def _endless(self, member: Member, random: np.random.Generator) -> Iterator[Part]:
+        """A set's batches, shuffled anew each time they are through."""
+        examples = member.material.train
+        while True:
+            for rows in bucketed(examples.longest, self.config.train.batch_size, random):
+                yield Part(member.adapter, examples, rows)
 
     @property
-    def dev(self) -> Part:
-        return Part(self.adapter, self.material.dev, np.arange(len(self.material.dev)))
+    def test_sets(self) -> list[str]:
+        """Those of the run's task; a mixture, which nothing is reported of, has none."""
+        return list(self.members[0].material.tests) if len(self.members) == 1 else []
 
     def step(self) -> None:
         """Update what this lane trains from the gradients that stand in it."""
@@ -285,8 +342,17 @@ class Lane:
         self.optimizer.zero_grad(set_to_none=True)
 
 
-def _trained(adapter: Adapter, backbone: Backbone) -> list[nn.Module]:
-    return [adapter, backbone] if adapter.method.trains_backbone else [adapter]
+def _trained(members: Sequence[Member], backbone: Backbone) -> list[nn.Module]:
+    adapters = [member.adapter for member in members]
+    return [*adapters, backbone] if adapters[0].method.trains_backbone else list(adapters)
+
+
+def _steps(config: RunConfig, members: Sequence[Member]) -> list[int]:
+    """Batches of each set in an epoch."""
+    sizes, batch_size = [len(member.material.train) for member in members], config.train.batch_size
+    if isinstance(config.task, MixtureConfig):
+        return mixture.steps(sizes, batch_size, config.task.cap, config.task.temperature)
+    return mixture.steps(sizes, batch_size, None, 1)
 
 
 def bucketed(lengths: np.ndarray, batch_size: int, random: np.random.Generator) -> list[np.ndarray]:

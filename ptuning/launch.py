@@ -123,7 +123,7 @@ def _first_line(error: Exception) -> str:
 def _can_stand(config: RunConfig, record: records.Record) -> None:
     """A record of other local data, or without the weights that are asked for, is no answer. Raises InputError."""
     file = records.path(config)
-    if config.data.source == "local" and record["data"]["fingerprint"] != data.of(config)[1].fingerprint:
+    if config.data.source == "local" and record["data"]["fingerprint"] != data.fingerprint_of(config):
         raise InputError(f"{file} was made from other data than data.root={config.data.root}: move it, or the data.")
     if config.runtime.save and not weights.path(config).exists():
         raise InputError(f"{file} is there, but its weights were not kept: delete it to train and save them.")
@@ -135,6 +135,13 @@ def finished(config: RunConfig) -> records.Record | None:
     if record is not None:
         _can_stand(config, record)
     return record
+
+
+def lineage(configs: Sequence[RunConfig]) -> list[RunConfig]:
+    """`configs` and before them, once each, the runs of the stage before that they need: of those without a record."""
+    needed = [config.parent_run for config in configs if not done(config)]
+    parents = [parent for parent in needed if parent is not None]
+    return list({records.run_id(config): config for config in [*parents, *configs]}.values())
 
 
 def done(config: RunConfig) -> bool:

@@ -37,7 +37,8 @@ class Mirror:
         )
 
     def epoch_ended(self, lane: Lane, epoch: Epoch) -> None:
-        scores = {f"dev/{key}": value for key, value in epoch.dev.items()}
+        sets = {"dev": epoch.dev, **epoch.tests}
+        scores = {f"{name}/{key}": value for name, found in sets.items() for key, value in found.items()}
         self._with(lane, lambda run: run.log({"epoch": epoch.epoch, "loss": epoch.loss, **scores}))
 
     def lane_ended(self, lane: Lane) -> None:

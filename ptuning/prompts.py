@@ -72,6 +72,11 @@ def fold(producer: nn.Module) -> dict[str, Tensor]:
         return {"prompt": producer().detach().clone()}
 
 
+def folds_to_itself(prompt: Mapping[str, object] | None) -> bool:
+    """Whether the trained weights are the prompt itself."""
+    return prompt is not None and prompt["reparameterization"] == "none"
+
+
 def folded_config(prompt: Mapping[str, object] | None) -> dict[str, object] | None:
     """The prompt config under which folded weights load."""
     return None if prompt is None else {**prompt, "reparameterization": "none"}

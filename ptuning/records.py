@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from ptuning import methods, select, tasks
-from ptuning.config import RunConfig, parse
+from ptuning.config import MixtureConfig, RunConfig, TaskConfig, parse
 from ptuning.errors import InputError
 from ptuning.files import write_atomic
 
@@ -34,21 +34,31 @@ _FAILED = ".failed.json"
 
 def identity(config: RunConfig) -> dict[str, Any]:
     """Everything about a run that can change its number."""
-    task = tasks.load(config.task.name, **config.task.options)
     backbone = config.backbone.model_dump()
     if config.backbone.source == "hub" and os.path.isdir(os.path.expanduser(config.backbone.id)):
         backbone.pop("id")  # a local folder's path; its name stands for it, and the record holds its fingerprint
     schema = methods.load(config.method).Prompt
+    data = config.data.model_dump(exclude={"root"} | ({"test_rows"} if config.data.test_rows is None else set()))
+    parent = config.parent_run
     return {
         "protocol": PROTOCOL,
         "backbone": backbone,
-        "task": {**config.task.model_dump(exclude={"bundled"}), "version": task.version},
-        "data": config.data.model_dump(exclude={"root"}),
+        "task": _asked(config.task),
+        "data": data,
         "method": config.method,
         "prompt": None if schema is None else parse(schema, config.prompt or {}, "prompt").model_dump(),
         "train": config.train.model_dump(),
         "seed": config.seed,
-    }
+    } | ({} if parent is None else {"parent": identity(parent)})
+
+
+def _asked(task: TaskConfig | MixtureConfig) -> dict[str, Any]:
+    """What of a task, or of a mixture's, can change a number."""
+    if isinstance(task, MixtureConfig):
+        sets = {name: _asked(one) for name, one in task.tasks.items()}
+        return {**task.model_dump(exclude={"bundled"}), "tasks": sets}
+    version = tasks.load(task.name, **task.options).version
+    return {**task.model_dump(exclude={"bundled", "mixture"}), "version": version}
 
 
 def run_id(config: RunConfig) -> str:
@@ -59,7 +69,8 @@ def run_id(config: RunConfig) -> str:
 
 def name(config: RunConfig) -> str:
     """What the run's files are called: readable, and unique by the id at its end."""
-    return f"{config.task.name}-{config.backbone.name}-{config.method}-seed{config.seed}-{run_id(config)}"
+    method = config.method if config.parent is None else f"{config.method}-from-{config.parent.task.name}"
+    return f"{config.task.name}-{config.backbone.name}-{method}-seed{config.seed}-{run_id(config)}"
 
 
 def path(config: RunConfig) -> Path:

@@ -11,17 +11,19 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import islice
+from typing import Any
 
 import torch
 
 from ptuning import backbone as backbones
-from ptuning import heads, methods, records, select, tasks, weights
+from ptuning import heads, methods, prompts, records, select, tasks, weights
 from ptuning.backbone import PRECISION, Backbone
 from ptuning.budget import Budget, measure
 from ptuning.config import RunConfig, parse
+from ptuning.data import together
 from ptuning.encode import Materials
 from ptuning.errors import InputError
-from ptuning.lanes import Epoch, Lane
+from ptuning.lanes import Epoch, Lane, Member
 from ptuning.mirror import Mirror
 from ptuning.outbox import Outbox
 from ptuning.records import Record
@@ -32,16 +34,30 @@ ALONE = 8192  # tokens in a pass of a run that shares its backbone with no other
 
 def check(config: RunConfig) -> None:
     """Raise InputError for what can be seen to be wrong before any data or model is read."""
-    task = tasks.load(config.task.name, **config.task.options)
-    assert task.head in heads.HEADS
+    for member in config.members.values():
+        task = tasks.load(member.single.name, **member.single.options)
+        assert task.head in heads.HEADS
     method = methods.load(config.method)
     if method.Prompt is not None:
         parse(method.Prompt, config.prompt or {}, "prompt")
     elif config.prompt is not None:
         raise InputError(f"method={config.method} has no prompt: remove the prompt.* keys.")
     select.rule(config.selection)
+    _check_parent(config)
     if config.runtime.device != "auto":
         device(config.runtime.device)
+
+
+def _check_parent(config: RunConfig) -> None:
+    parent = config.parent_run
+    if parent is None:
+        return
+    if not prompts.folds_to_itself(config.prompt):
+        raise InputError(
+            "parent: a prompt is handed on without what produced it, and this run starts from one: set "
+            "prompt.reparameterization=none."
+        )
+    check(parent)
 
 
 def run(configs: Sequence[RunConfig]) -> list[Record]:
@@ -122,7 +138,10 @@ class _Lanes:
         while True:
             config = self.waiting.pop(0) if self.waiting else next(self.queue)
             try:
-                return Lane.build(config, self.materials.of(config), self.backbone)
+                lane = Lane.build(config, [self.materials.of(one) for one in config.members.values()], self.backbone)
+                if config.parent_run is not None:
+                    weights.hand_on(config.parent_run, lane.adapter)
+                return lane
             except torch.AcceleratorError:
                 raise  # the device is of no use any more
             except Exception as error:  # one run's bad data must not end the others
@@ -193,7 +212,7 @@ class Recorder:
     def epoch_ended(self, lane: Lane, epoch: Epoch) -> None:
         self.mirror.epoch_ended(lane, epoch)
         if lane.config.runtime.save and select.rule(lane.config.selection)(lane.scores) == len(lane.history) - 1:
-            self.kept[records.run_id(lane.config)] = weights.trained_state(lane.adapter, self.backbone)
+            self.kept[records.run_id(lane.config)] = weights.trained_state(lane.members, self.backbone)
 
     def lane_ended(self, lane: Lane) -> None:
         identifier = records.run_id(lane.config)
@@ -209,26 +228,24 @@ class Recorder:
 
     def _record(self, lane: Lane, life: _Life) -> Record:
         trained = sum(parameter.numel() for parameter in lane.parameters)
-        everything = [*self.backbone.parameters(), *lane.adapter.parameters()]
+        modules = [self.backbone, *(member.adapter for member in lane.members)]
+        everything = dict.fromkeys(parameter for module in modules for parameter in module.parameters())
         frozen = sum(parameter.numel() for parameter in everything if not parameter.requires_grad)
         seconds = sum(epoch.seconds for epoch in lane.history)
-        material = lane.material
+        items = sum(len(member.material.train) for member in lane.members)
+        parent = lane.config.parent_run
         record: Record = {
             "id": records.run_id(lane.config),
             "status": lane.status,
             "config": records.dump(lane.config),
-            "metric": lane.task.metric,
+            "parent": None if parent is None else records.path(parent).name,
+            "metric": lane.metric,
             "history": [asdict(epoch) for epoch in lane.history],
             "parameters": {"trained": trained, "total": trained + frozen, "share": trained / (trained + frozen)},
-            "data": {
-                "source": material.data.source,
-                "fingerprint": material.data.fingerprint,
-                "train_examples": len(material.train),
-                "dev_examples": len(material.dev),
-            },
+            "data": _described(lane.members),
             "backbone": {"fingerprint": self.backbone.fingerprint, "layers": self.backbone.layers},
             "speed": {
-                "examples_per_second": len(material.train) * len(lane.history) / seconds if seconds else None,
+                "examples_per_second": items * len(lane.history) / seconds if seconds else None,
                 "seconds": time.perf_counter() - life.since,
                 "peak_memory_mb": _peak_memory(self.backbone.device) / 2**20,
                 "lanes": life.lanes,
@@ -237,6 +254,23 @@ class Recorder:
         } | records.provenance()
         epoch, score = records.chosen(record, lane.config.selection) or (None, None)
         return record | {"score": score, "selection": {"rule": lane.config.selection, "epoch": epoch}}
+
+
+def _described(members: Sequence[Member]) -> dict[str, Any]:
+    """The data of a record: of a mixture the numbers of all its sets together, and each set by its name."""
+    data = [member.material.data for member in members]
+    first = data[0]
+    told: dict[str, Any] = {
+        "source": first.source,
+        "fingerprint": together([one.fingerprint for one in data]),
+        "train_examples": sum(len(one.train) for one in data),
+        "dev_examples": sum(len(one.dev) for one in data),
+    }
+    if first.tests and len(data) == 1:
+        told["test_examples"] = {name: len(examples) for name, examples in first.tests.items()}
+    if len(data) > 1:
+        told["sets"] = {member.name: _described([member]) for member in members}
+    return told
 
 
 @dataclass

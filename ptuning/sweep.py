@@ -26,7 +26,7 @@ from ptuning import records, weights
 from ptuning.claims import Claims
 from ptuning.config import RunConfig
 from ptuning.errors import InputError
-from ptuning.launch import finished
+from ptuning.launch import finished, lineage
 from ptuning.outbox import to_stderr
 from ptuning.records import Record
 from ptuning.run import Keeper, device, shared, trains_backbone, work
@@ -91,12 +91,13 @@ def launch(config: RunConfig) -> Record:
 
 
 def sweep(configs: Sequence[RunConfig], devices: Sequence[str], tell: Tell, say: Say) -> None:
-    """Have a record for each of `configs`, or word of its failure: train on `devices` what is missing.
+    """Have a record for each of `configs`, or word of its failure: train on `devices` what is missing, and before it
+    the stages that it starts from.
 
     `tell` hears of each run once, `say` of what else happens. Raises InputError for a record that cannot stand.
     """
     missing = []
-    for config in configs:
+    for config in lineage(configs):
         found = finished(config)
         if found is None:
             missing.append(config)
@@ -253,12 +254,23 @@ class _Queue:
         """Claim a run that has not ended, here or elsewhere; one that cannot be claimed or read fails."""
         worker = self.worker
         try:
-            if worker.ended_elsewhere(config) or not worker.claims.take(config):
+            if worker.ended_elsewhere(config) or not self._can_start(config) or not worker.claims.take(config):
                 return False
             return not worker.ended_elsewhere(config)  # between the look and the claim
         except InputError as error:
             worker.failed(config, error)
             return False
+
+    def _can_start(self, config: RunConfig) -> bool:
+        """Whether the stage before it is through. Raises InputError where it has failed."""
+        parent = config.parent_run
+        if parent is None:
+            return True
+        if records.run_id(parent) in self.worker.open:
+            return False
+        if not weights.path(parent).exists():
+            raise InputError(f"the stage before it left no prompt: see what became of {records.path(parent)}.")
+        return True
 
     def taken(self) -> list[RunConfig]:
         """The group's runs that this worker has and that have not ended."""

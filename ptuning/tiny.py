@@ -3,6 +3,7 @@ needs no file. Their scores mean nothing."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import product
 from string import ascii_lowercase
 from typing import Any
@@ -10,12 +11,14 @@ from typing import Any
 import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import (
+    AutoModel,
     BertConfig,
-    BertModel,
-    PreTrainedModel,
+    DebertaConfig,
+    DebertaV2Config,
+    MPNetConfig,
+    PreTrainedConfig,
     PreTrainedTokenizerFast,
     RobertaConfig,
-    RobertaModel,
 )
 
 from ptuning.errors import InputError
@@ -28,23 +31,58 @@ _SHAPE = {
     "intermediate_size": 64,
     "attention_probs_dropout_prob": 0.1,
 }
+_RELATIVE = {
+    "max_position_embeddings": 160,
+    "pad_token_id": 0,
+    "relative_attention": True,
+    "pos_att_type": ["c2p", "p2c"],
+    "position_biased_input": False,
+}
+
+
+@dataclass(frozen=True)
+class Family:
+    """A family's config, and what of it a tiny one states."""
+
+    config: type[PreTrainedConfig]
+    settings: dict[str, Any]
+    separators: int = 1  # between two segments
+    chooses: bool = True  # whether transformers lets its attention be chosen
+
+
+FAMILIES = {
+    "tiny_bert": Family(BertConfig, {"max_position_embeddings": 160, "pad_token_id": 0}),
+    "tiny_roberta": Family(
+        RobertaConfig, {"max_position_embeddings": 162, "pad_token_id": 1, "type_vocab_size": 1}, separators=2
+    ),
+    # The switches of the released checkpoints of DeBERTa v1 and v3.
+    "tiny_deberta": Family(DebertaConfig, _RELATIVE, chooses=False),
+    "tiny_deberta_v2": Family(
+        DebertaV2Config,
+        _RELATIVE | {"position_buckets": 16, "share_att_key": True, "norm_rel_ebd": "layer_norm"},
+        chooses=False,
+    ),
+    "tiny_mpnet": Family(
+        MPNetConfig, {"max_position_embeddings": 162, "pad_token_id": 1}, separators=2, chooses=False
+    ),
+}  # fmt: skip
 
 
 def build(name: str, dropout: float = 0.0, attention: str = "prompted_sdpa", **shape: Any) -> tuple[Any, Any]:
-    """The model and tokenizer of `tiny_bert` or `tiny_roberta`; `shape` overrides entries of its config."""
-    settings = _SHAPE | {"hidden_dropout_prob": dropout} | shape
+    """The model and tokenizer of one of FAMILIES; `shape` overrides entries of its config.
+
+    Raises InputError for another name.
+    """
+    if name not in FAMILIES:
+        raise InputError(f"backbone.id={name}: the random backbones are {', '.join(FAMILIES)}; choose one.")
+    family = FAMILIES[name]
+    config = family.config(**family.settings | _SHAPE | {"hidden_dropout_prob": dropout} | shape)
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        model: PreTrainedModel
-        if name == "tiny_bert":
-            model = BertModel(BertConfig(**{"max_position_embeddings": 160, "pad_token_id": 0} | settings))
-        elif name == "tiny_roberta":
-            table = {"max_position_embeddings": 162, "pad_token_id": 1, "type_vocab_size": 1}
-            model = RobertaModel(RobertaConfig(**table | settings))
-        else:
-            raise InputError(f"backbone.id={name}: the random backbones are tiny_bert and tiny_roberta; choose one.")
-    model.set_attn_implementation(attention)
-    return model, tokenizer(separators=2 if name == "tiny_roberta" else 1, pad_id=model.config.pad_token_id)
+        model = AutoModel.from_config(config)
+    if family.chooses:
+        model.set_attn_implementation(attention)
+    return model, tokenizer(family.separators, pad_id=config.pad_token_id)
 
 
 def tokenizer(separators: int, pad_id: int) -> PreTrainedTokenizerFast:

@@ -88,7 +88,8 @@ def _admitted(
             break
         if not courses:
             torch.manual_seed(lane.config.seed)  # the backbone's own dropout; all else has the lane's own streams
-        lane.adapter.train()
+        for member in lane.members:
+            member.adapter.train()
         watcher.lane_began(lane)
         courses = [*courses, _Course(lane)]
     if backbone.stem is not None:
@@ -155,9 +156,9 @@ def _updated(lane: Lane, loss: Tensor) -> Tensor | Exception:
 def _gradients(backbone: Backbone, parts: Sequence[tuple[Lane, Part]]) -> list[Tensor]:
     logits = forward(backbone, [part for _, part in parts])
     losses = []
-    for (lane, part), answer in zip(parts, logits, strict=True):
-        labels = torch.from_numpy(part.examples.labels[part.rows]).to(answer.device, non_blocking=True)
-        losses.append(lane.adapter.head.loss(answer, labels))
+    for (_, part), answer in zip(parts, logits, strict=True):
+        targets = torch.from_numpy(part.examples.targets_of(part.rows)).to(answer.device, non_blocking=True)
+        losses.append(part.adapter.head.loss(answer, targets))
     scaled = [lane.scaler.scale(loss) for (lane, _), loss in zip(parts, losses, strict=True)]
     torch.stack(scaled).sum().backward()
     return [loss.detach() for loss in losses]
@@ -170,18 +171,18 @@ def _end_epochs(backbone: Backbone, courses: Sequence[_Course], watcher: Watcher
     means = torch.stack([torch.stack(course.losses).mean() for course in courses]).tolist()
     now = time.perf_counter()
     sound = [course for course, mean in zip(courses, means, strict=True) if math.isfinite(mean)]
-    scores = evaluate(backbone, [course.lane for course in sound], budget)
-    found = dict(zip(map(id, sound), scores, strict=True))
+    evaluations = evaluate(backbone, [course.lane for course in sound], budget)
+    found = dict(zip(map(id, sound), evaluations, strict=True))
     seconds = (time.perf_counter() - now) / max(1, len(sound))
     for course, mean in zip(courses, means, strict=True):
-        lane, dev = course.lane, found.get(id(course))
-        if isinstance(dev, Exception):
-            _fail(lane, dev, watcher)
+        lane, evaluation = course.lane, found.get(id(course))
+        if isinstance(evaluation, Exception):
+            _fail(lane, evaluation, watcher)
             continue
-        if dev is None:
+        if evaluation is None:
             lane.status = "diverged"
         else:
-            epoch = Epoch(lane.epoch, mean, dev, now - course.since, seconds)
+            epoch = Epoch(lane.epoch, mean, evaluation.dev, now - course.since, seconds, evaluation.tests)
             lane.history.append(epoch)
             watcher.epoch_ended(lane, epoch)
             lane.status = _status(lane)
@@ -213,4 +214,4 @@ def _line(courses: Sequence[_Course]) -> str:
     if len(courses) > 1:
         return f"{len(courses)} lanes"
     done = f" dev {lane.scores[-1]:.1f}" if lane.history else ""
-    return f"{lane.task.name} {lane.config.method} epoch {min(lane.epoch, lane.config.train.epochs)}{done}"
+    return f"{lane.config.task.name} {lane.config.method} epoch {min(lane.epoch, lane.config.train.epochs)}{done}"

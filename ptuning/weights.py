@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -12,18 +13,22 @@ from torch import Tensor
 
 from ptuning import methods, prompts, records, tasks
 from ptuning.backbone import Backbone
-from ptuning.config import RunConfig, RuntimeConfig, parse
+from ptuning.config import MixtureConfig, RunConfig, RuntimeConfig, parse
 from ptuning.errors import InputError
 from ptuning.files import write_atomic
-from ptuning.lanes import Adapter
+from ptuning.lanes import Adapter, Member
 
 State = dict[str, Tensor]
 
 
-def trained_state(adapter: Adapter, backbone: Backbone) -> State:
-    """The prompt (folded), the head, and the backbone where the method trains it; copied to the CPU."""
+def trained_state(members: Sequence[Member], backbone: Backbone) -> State:
+    """The prompt (folded), the head (of a mixture one a set, by its name), and the backbone where the method trains
+    it; copied to the CPU."""
+    adapter = members[0].adapter
     state = {f"prompt.{key}": value for key, value in adapter.method.folded().items()}
-    state |= {f"head.{key}": value for key, value in adapter.head.state_dict().items()}
+    for member in members:
+        prefix = "head." if len(members) == 1 else f"head.{member.name}."
+        state |= {f"{prefix}{key}": value for key, value in member.adapter.head.state_dict().items()}
     if adapter.method.trains_backbone:
         state |= {f"backbone.{key}": value for key, value in backbone.model.state_dict().items()}
     return {key: value.detach().to("cpu", copy=True).contiguous() for key, value in state.items()}
@@ -59,16 +64,34 @@ def load(file: Path, run: RunConfig, backbone: Backbone) -> Adapter:
     Raises InputError where the file is missing or was trained on another backbone.
     """
     folded = config(file, run.runtime)
+    if isinstance(folded.task, MixtureConfig):
+        raise InputError(f"{file} is of the mixture {folded.task.name}: give a run on one task that started from it.")
     if folded.backbone != run.backbone:
         raise InputError(f"{file} was trained on backbone={folded.backbone.name}: load that backbone for it.")
-    with safe_open(file, "pt") as stored:
-        state = {key: stored.get_tensor(key) for key in stored.keys()}  # noqa: SIM118 (not a dict)
+    state = _tensors(file)
     adapter = Adapter(folded, tasks.load(folded.task.name, **folded.task.options), backbone)
     adapter.method.load_folded(_part(state, "prompt.", backbone.device))
     adapter.head.load_state_dict(_part(state, "head.", backbone.device))
     if methods.load(folded.method).trains_backbone:
         backbone.model.load_state_dict(_part(state, "backbone.", backbone.device))
     return adapter.eval()
+
+
+def hand_on(parent: RunConfig, adapter: Adapter) -> None:
+    """Let `adapter` start from the prompt that the run `parent` trained. Raises InputError where that is not there."""
+    file = path(parent)
+    kept = config(file, parent.runtime)
+    if kept.selection != parent.selection:
+        raise InputError(
+            f"{file} holds the epoch chosen by {kept.selection}, and a stage hands on its {parent.selection} one: "
+            "delete it and its record to train it again."
+        )
+    adapter.method.load_folded(_part(_tensors(file), "prompt.", next(adapter.method.parameters()).device))
+
+
+def _tensors(file: Path) -> State:
+    with safe_open(file, "pt") as stored:
+        return {key: stored.get_tensor(key) for key in stored.keys()}  # noqa: SIM118 (not a dict)
 
 
 def _part(state: State, prefix: str, device: torch.device) -> State:

@@ -18,6 +18,7 @@ from ptuning.config import RunConfig
 
 torch.set_num_threads(1)  # the backbones are tiny: threads would only wait for each other
 
+SUPERGLUE = ["boolq", "cb", "copa", "multirc", "record", "rte", "wic", "wsc"]
 PROMPTS: dict[str, dict[str, Any] | None] = {
     "fine_tuning": None,
     "prompt_tuning": {

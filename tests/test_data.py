@@ -10,6 +10,7 @@ from typing import Any
 
 import datasets
 import pytest
+from conftest import SUPERGLUE
 
 from ptuning import data, sources, tasks
 from ptuning.config import DataConfig
@@ -219,7 +220,7 @@ def stored(name: str) -> datasets.Dataset:
     return loaded
 
 
-@pytest.mark.parametrize("name", tasks.names())
+@pytest.mark.parametrize("name", SUPERGLUE)
 def test_a_hub_row_becomes_the_official_one(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 
@@ -236,7 +237,7 @@ def test_a_hub_row_becomes_the_official_one(name: str, monkeypatch: pytest.Monke
         assert rows[split][0][0] == f"aps/super_glue/{name}/{hub_split}:1"
 
 
-@pytest.mark.parametrize("name", tasks.names())
+@pytest.mark.parametrize("name", SUPERGLUE)
 def test_a_hub_row_is_encoded_as_the_local_one(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     task = tasks.load(name)
     monkeypatch.setattr(datasets, "load_dataset", lambda *_, **__: stored(name))
@@ -327,7 +328,7 @@ def test_the_real_files_have_the_official_row_counts(name: str) -> None:
 
 
 @real
-@pytest.mark.parametrize("name", tasks.names())
+@pytest.mark.parametrize("name", SUPERGLUE)
 def test_the_real_few_shot_files_have_32_rows_a_split(name: str) -> None:
     files = {"train": "fewglue/{folder}/train.jsonl", "dev": "fewglue/{folder}/dev32.jsonl"}
     config = DataConfig(source="local", root=os.environ["PTUNING_DATA"], files=files)

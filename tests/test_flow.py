@@ -5,9 +5,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 FLOW = [
-    "errors", "files", "seeds", "config", "depth", "metrics", "packages", "onnx_weights", "packaged", "tiny",
-    "fields", "words", "tasks", "sources", "data", "encode", "layout", "injection", "stem", "backbone", "prompts",
-    "methods", "heads", "lanes", "budget", "select", "evaluate", "train", "records", "weights", "mirror", "outbox",
+    "errors", "files", "seeds", "config", "depth", "packages", "onnx_weights", "packaged", "tiny",
+    "fields", "spans", "formats", "metrics", "words", "tasks", "sources", "data", "encode", "layout", "injection",
+    "families", "stem", "backbone", "prompts",
+    "methods", "heads", "mixture", "lanes", "budget", "select", "evaluate", "train",
+    "records", "weights", "mirror", "outbox",
     "run", "inference", "launch", "claims", "sweep", "plugins", "report",
 ]  # fmt: skip
 

@@ -55,13 +55,14 @@ def test_mixed_answers_equal_each_task_by_itself_in_order(served):
         adapter = weights.load(file, config, backbone)
         places = [i for i, row in enumerate(mixed) if row["task"] == config.task.name]
         examples = [e for i in places for e in adapter.task.examples(mixed[i], "q")]
-        encoded = encode(examples, backbone.tokenizer, config.task.max_length)
+        encoded = encode(adapter.task, examples, backbone.tokenizer, config.task.max_length)
         (expected,) = predict(backbone, [Part(adapter, encoded, np.arange(len(encoded)))], Budget(200))
+        expected = np.stack(expected)
         got = [answer for i in places for answer in answers[i]]
-        assert [answer.label for answer in got] == [adapter.task.labels[k] for k in expected.argmax(1)]
+        assert [answer["label"] for answer in got] == [adapter.task.labels[k] for k in expected.argmax(1)]
         shares = np.exp(expected) / np.exp(expected).sum(1, keepdims=True)
-        np.testing.assert_allclose([list(a.probabilities.values()) for a in got], shares, atol=1e-5)
-        assert {answer.run for answer in got} == {file.stem}
+        np.testing.assert_allclose([list(a["probabilities"].values()) for a in got], shares, atol=1e-5)
+        assert {answer["run"] for answer in got} == {file.stem}
 
 
 def test_bad_questions_and_files_are_one_sentence(served, make_run, tmp_path):

@@ -7,6 +7,7 @@ from conftest import make_backbone
 
 from ptuning.budget import Budget
 from ptuning.encode import Materials
+from ptuning.evaluate import Evaluation
 from ptuning.lanes import Epoch, Lane, bucketed, schedule
 from ptuning.run import run
 from ptuning.train import train
@@ -33,7 +34,7 @@ class Silent:
 
 def lanes_of(configs, backbone):
     materials = Materials(backbone.tokenizer)
-    return [Lane.build(config, materials.of(config), backbone) for config in configs]
+    return [Lane.build(config, [materials.of(one) for one in config.members.values()], backbone) for config in configs]
 
 
 def trained(configs, budget=None, stem=False):
@@ -101,7 +102,7 @@ def test_a_diverged_run_is_recorded_as_such(make_run, monkeypatch):
 
 def test_early_stopping_waits_as_long_as_it_is_told(make_run, monkeypatch):
     scores = iter([50.0, 60.0, 55.0, 55.0, 99.0])
-    monkeypatch.setattr("ptuning.train.evaluate", lambda *_: [{"accuracy": next(scores)}])
+    monkeypatch.setattr("ptuning.train.evaluate", lambda *_: [Evaluation({"accuracy": next(scores)}, {})])
     (lane,), _ = trained([make_run(train__epochs=5, train__patience=2)])
     assert lane.status == "stopped_early"
     assert [e.dev["accuracy"] for e in lane.history] == [50.0, 60.0, 55.0, 55.0]

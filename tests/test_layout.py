@@ -17,7 +17,9 @@ def encoded(*sequences, choices=1):
         types=np.concatenate(types),
         starts=np.cumsum([0, *map(len, tokens)]),
         infix=np.array(infix),
-        labels=np.zeros(len(sequences) // choices, dtype=int),
+        targets=np.zeros(len(sequences) // choices, dtype=int),
+        target_starts=np.arange(len(sequences) // choices + 1),
+        owners=np.arange(len(sequences) // choices),
         choices=choices,
     )
 

@@ -14,19 +14,22 @@ from ptuning.budget import Budget
 from ptuning.errors import InputError
 from ptuning.evaluate import predict
 from ptuning.lanes import Adapter, Part, forward
-from ptuning.tasks.base import Task
+from ptuning.tiny import FAMILIES
 from ptuning.train import step, train
 
 
 def first(lane):
     """The first dev example, to be answered without dropout."""
-    return Part(lane.adapter.eval(), lane.material.dev, np.array([0]))
+    return Part(lane.adapter.eval(), lane.members[0].material.dev, np.array([0]))
 
 
 def texts(lane):
     """Its real tokens and token types, `[1, T]`."""
-    end = lane.material.dev.starts[1]
-    return tuple(torch.from_numpy(a[:end]).long()[None] for a in (lane.material.dev.tokens, lane.material.dev.types))
+    end = lane.members[0].material.dev.starts[1]
+    return tuple(
+        torch.from_numpy(a[:end]).long()[None]
+        for a in (lane.members[0].material.dev.tokens, lane.members[0].material.dev.types)
+    )
 
 
 def test_methods_are_found_by_their_file_name():
@@ -38,10 +41,11 @@ def test_methods_are_found_by_their_file_name():
 @pytest.mark.parametrize("checkpointing", [False, True])
 @pytest.mark.parametrize("reparameterization", ["none", "mlp"])
 @pytest.mark.parametrize("method", ["prompt_tuning", "p_tuning_v2"])
-def test_only_prompt_and_head_change(make_run, method, reparameterization, checkpointing):
+@pytest.mark.parametrize("name", FAMILIES)
+def test_only_prompt_and_head_change(make_run, name, method, reparameterization, checkpointing):
     """One step moves every weight of prompt and head, and no weight of the backbone."""
     config = make_run(method, prompt__reparameterization=reparameterization)
-    backbone = make_backbone()
+    backbone = make_backbone(name)
     if checkpointing:
         backbone.model.gradient_checkpointing_enable({"use_reentrant": False})
     backbone.train()
@@ -54,9 +58,10 @@ def test_only_prompt_and_head_change(make_run, method, reparameterization, check
     assert moved and all(moved.values()), moved
 
 
-def test_every_prompted_layer_moves_and_depth_holds_no_other(make_run):
+@pytest.mark.parametrize("name", FAMILIES)
+def test_every_prompted_layer_moves_and_depth_holds_no_other(make_run, name):
     config = make_run(prompt__layers="3-4")
-    backbone = make_backbone()
+    backbone = make_backbone(name)
     (lane,) = lanes_of([config], backbone)
     assert lane.adapter.method.deep_prompt(1).layers == (3, 4)
     before = lane.adapter.method.deep_prompt(1).values.detach().clone()
@@ -64,8 +69,9 @@ def test_every_prompted_layer_moves_and_depth_holds_no_other(make_run):
     assert (lane.adapter.method.deep_prompt(1).values != before).any(dim=-1).all(), "a vector did not move"
 
 
-def test_fine_tuning_moves_the_backbone(make_run):
-    backbone = make_backbone()
+@pytest.mark.parametrize("name", FAMILIES)
+def test_fine_tuning_moves_the_backbone(make_run, name):
+    backbone = make_backbone(name)
     backbone.train()
     (lane,) = lanes_of([make_run("fine_tuning")], backbone)
     before = copy.deepcopy(backbone.state_dict())
@@ -82,22 +88,22 @@ def test_saved_weights_are_folded_and_predict_the_same(make_run, tmp_path, metho
     backbone = make_backbone()
     (lane,) = lanes_of([config], backbone)
     train(backbone, [lane], Silent(), Budget(4096), progress=False)
-    (expected,) = predict(backbone, [lane.dev], Budget(100))
+    (expected,) = predict(backbone, [lane.members[0].part("dev")], Budget(100))
 
-    state = weights.trained_state(lane.adapter, backbone)
+    state = weights.trained_state(lane.members, backbone)
     if method != "fine_tuning":
         assert [name for name in state if name.startswith("prompt.")] == ["prompt.prompt"]
     file = weights.write(tmp_path / "run.safetensors", config, state)
     fresh = make_backbone()
     loaded = weights.load(file, config, fresh)
-    (got,) = predict(fresh, [dataclasses.replace(lane.dev, adapter=loaded)], Budget(4096))
+    (got,) = predict(fresh, [dataclasses.replace(lane.members[0].part("dev"), adapter=loaded)], Budget(4096))
     np.testing.assert_allclose(got, expected, atol=1e-5)
 
 
 def test_weights_of_another_backbone_are_refused(make_run, tmp_path):
     config = make_run()
     (lane,) = lanes_of([config], make_backbone())
-    file = weights.write(tmp_path / "run.safetensors", config, weights.trained_state(lane.adapter, make_backbone()))
+    file = weights.write(tmp_path / "run.safetensors", config, weights.trained_state(lane.members, make_backbone()))
     other = make_run(backbone__name="other")
     with pytest.raises(InputError, match="was trained on backbone=tiny_bert"):
         weights.load(file, other, make_backbone())
@@ -105,7 +111,7 @@ def test_weights_of_another_backbone_are_refused(make_run, tmp_path):
         weights.load(tmp_path / "none.safetensors", config, make_backbone())
 
 
-@pytest.mark.parametrize("name", ["tiny_bert", "tiny_roberta"])
+@pytest.mark.parametrize("name", FAMILIES)
 def test_input_prompt_equals_a_prompt_built_by_hand(make_run, name):
     """Word embeddings with the prompt before them, embedded once; [CLS] read behind the prompt."""
     config = make_run("prompt_tuning", backbone__id=name, backbone__name=name)
@@ -137,6 +143,23 @@ def test_double_embedding_is_the_released_codes_input(make_run):
     assert (logits - forward(backbone, [first(plain)])[0]).abs().max() > 1e-4
 
 
+@pytest.mark.parametrize("name", FAMILIES)
+def test_double_embedding_suits_every_family(make_run, name):
+    backbone = make_backbone(name)
+    torch.nn.init.normal_(backbone.model.embeddings.LayerNorm.bias)  # in a new model, a second LayerNorm is nothing
+    double, plain = (lanes_of([make_run("prompt_tuning", prompt__double_embedding=on)], backbone)[0] for on in (1, 0))
+    (twice,), (once,) = (forward(backbone, [first(lane)]) for lane in (double, plain))
+    assert torch.isfinite(twice).all()
+    assert (twice - once).abs().max() > 1e-4
+
+
+def test_double_embedding_is_refused_where_the_embedding_module_widens(make_run):
+    backbone = make_backbone("tiny_deberta", embedding_size=16)
+    lanes_of([make_run("prompt_tuning")], backbone)
+    with pytest.raises(InputError, match="takes 16 numbers a token and gives 32"):
+        lanes_of([make_run("prompt_tuning", prompt__double_embedding=True)], backbone)
+
+
 @pytest.mark.parametrize("placement", ["prefix", "infix"])
 @pytest.mark.parametrize("task", ["boolq", "cb", "copa", "multirc", "record", "rte", "wic", "wsc"])
 @pytest.mark.parametrize("method", ["prompt_tuning", "p_tuning_v2"])
@@ -148,13 +171,13 @@ def test_both_placements_train_on_every_task(make_run, method, task, placement):
     (loss,) = step(backbone, [(lane, next(lane.batches()))])
     assert torch.isfinite(loss)
     assert all(not torch.equal(value, before[name]) for name, value in lane.adapter.state_dict().items())
-    (logits,) = predict(backbone, [lane.dev], Budget(4096))
-    assert logits.shape == (len(lane.dev.rows), len(lane.task.labels))
+    (logits,) = predict(backbone, [lane.members[0].part("dev")], Budget(4096))
+    assert np.stack(logits).shape == (len(lane.members[0].part("dev").rows), len(lane.members[0].material.task.labels))
 
 
 def test_an_unknown_prompt_key_is_refused(make_run):
     config = make_run("prompt_tuning", prompt__layers="all")
     backbone = make_backbone()
-    task: Task = lanes_of([make_run()], backbone)[0].task
+    task = lanes_of([make_run()], backbone)[0].members[0].material.task
     with pytest.raises(InputError, match=r"prompt.layers is not a key .* allowed here are .*double_embedding"):
         Adapter(config, task, backbone)

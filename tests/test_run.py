@@ -9,6 +9,7 @@ from ptuning import records
 from ptuning.config import BackboneConfig
 from ptuning.errors import InputError
 from ptuning.run import run
+from ptuning.tiny import FAMILIES
 
 
 def losses(record):
@@ -64,7 +65,7 @@ def test_backbone_dropout_is_off_unless_asked_for(make_run, method):
 
 
 @pytest.mark.parametrize("pooler", ["none", "trained"])
-@pytest.mark.parametrize("name", ["tiny_bert", "tiny_roberta"])
+@pytest.mark.parametrize("name", FAMILIES)
 def test_poolers(make_run, name, pooler):
     (record,) = run([make_run(backbone__id=name, backbone__name=name, backbone__pooler=pooler)])
     head = 32 * 2 + 2 + (32 * 32 + 32 if pooler == "trained" else 0)

@@ -11,12 +11,13 @@ from ptuning.budget import Budget
 from ptuning.injection import LayerPrompt
 from ptuning.layout import Layout, collate, table
 from ptuning.stem import Stem
+from ptuning.tiny import FAMILIES
 from ptuning.train import train
 
 TOP = {"prompt__layers": "3-4", "prompt__dropout": 0.2}
 
 
-@pytest.mark.parametrize("name", ["tiny_bert", "tiny_roberta"])
+@pytest.mark.parametrize("name", FAMILIES)
 def test_the_two_halves_of_a_model_are_the_model(name):
     backbone = make_backbone(name)
     assert backbone.divisible
@@ -54,7 +55,8 @@ def test_each_text_goes_through_the_lower_layers_once(make_run, monkeypatch):
     seen.clear()
     lanes, _ = trained(configs, stem=True)
     probe = 2  # texts with which a backbone tries, when it is made, whether it can be divided
-    assert sum(seen) - probe == len(lanes[0].material.train) + len(lanes[0].material.dev)
+    material = lanes[0].members[0].material
+    assert sum(seen) - probe == len(material.train) + len(material.dev)
 
 
 def test_lanes_that_enter_at_different_layers_do_not_disturb_each_other(make_run):
@@ -145,7 +147,7 @@ def test_a_backbone_that_cannot_be_divided_keeps_no_stem():
 
 @pytest.mark.parametrize("short", [3, 4], ids=["padded", "unpadded"])
 @pytest.mark.parametrize("attention", ["sdpa", "eager"])
-@pytest.mark.parametrize("name", ["tiny_bert", "tiny_roberta"])
+@pytest.mark.parametrize("name", FAMILIES)
 def test_one_token_asking_in_the_last_layer_is_exact(name, attention, short):
     """Hidden states and gradients of the prompts, also where some rows do not see all of a prompt."""
     backbone = make_backbone(name, attention)
@@ -165,6 +167,26 @@ def test_one_token_asking_in_the_last_layer_is_exact(name, attention, short):
         found[-1].pow(2).sum().backward()
         gradients.append(drawn.grad)
     torch.testing.assert_close(found[0], found[1], atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(gradients[0], gradients[1], atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_model_entered_late_with_one_token_asking_is_exact_under_checkpointing(name):
+    """The layers that run again in the backward pass find prompt, entry and token where they were."""
+    backbone = make_backbone(name)
+    texts = encoded(([1, 7, 8, 2], [0, 0, 0, 0], 3), ([1, 9, 2], [0, 0, 0], 2))
+    batch = collate([table(texts, np.arange(2), Layout(), 4, backbone.pad, backbone.first_position)], backbone.device)
+    words, at, gradients = backbone.words(batch), torch.tensor([2, 0]), []
+    enters = backbone.below(3, words, batch.token_type_ids, batch)
+    for embeds, start, only in ((words, 1, None), (enters, 3, at)):
+        drawn = torch.randn(2, 2, 1, backbone.heads, 3, backbone.head_size,
+                            generator=torch.Generator().manual_seed(1)).requires_grad_()  # fmt: skip
+        prompts = [None, None, *(LayerPrompt(*layer) for layer in drawn)]
+        hidden = backbone(embeds, batch.token_type_ids, batch, prompts, start, only)
+        (hidden[torch.arange(2), at] if only is None else hidden[:, 0]).pow(2).sum().backward()
+        gradients.append(drawn.grad)
+        backbone.model.gradient_checkpointing_enable({"use_reentrant": False})
+        backbone.train()
     torch.testing.assert_close(gradients[0], gradients[1], atol=1e-5, rtol=1e-4)
 
 

@@ -79,8 +79,9 @@ def texts(task: str, count: int) -> Encoded:
         types=np.zeros(total, dtype=np.int8),
         starts=np.concatenate([[0], ends]),
         infix=lengths // 2,
-        labels=random.integers(0, 2, count),
-        choices=1,
+        targets=random.integers(0, 2, count),
+        target_starts=np.arange(count + 1),
+        owners=np.arange(count),
     )
 
 
@@ -120,7 +121,7 @@ def padded(work: Work, rows: np.ndarray, width: int | None = None) -> dict[str, 
     return {
         "input_ids": torch.from_numpy(ids),
         "attention_mask": torch.from_numpy((ids > 0).astype(np.int64)),
-        "labels": torch.from_numpy(examples.labels[rows]),
+        "labels": torch.from_numpy(examples.targets[rows]),
     }
 
 

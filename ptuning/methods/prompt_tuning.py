@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ptuning import prompts
+from ptuning.errors import InputError
 from ptuning.layout import Batch, Layout
 from ptuning.methods.base import Method
 from ptuning.seeds import SeededDropout
@@ -28,6 +29,8 @@ class PromptTuning(Method):
 
     def __init__(self, prompt: Prompt, backbone: Backbone, random: torch.Generator, noise: torch.Generator) -> None:
         super().__init__(prompt, backbone, random, noise)
+        if prompt.double_embedding:
+            _check(backbone)
         self.layout = Layout(prompt.length, prompt.length, prompt.placement, prompt.positions)
         self.producer = prompts.produce(prompt, backbone.embedding, backbone.embedding, random)
         self.dropout = SeededDropout(prompt.dropout, noise)
@@ -48,6 +51,18 @@ class PromptTuning(Method):
 
     def load_folded(self, state: dict[str, Tensor]) -> None:
         self.producer.load_state_dict(state)
+
+
+def _check(backbone: Backbone) -> None:
+    """Raise InputError where the embedding module widens what it gives, which then cannot go in again."""
+    if backbone.embedding == backbone.hidden:
+        return
+    one = torch.ones(1, 1, dtype=torch.long, device=backbone.device)
+    if backbone.model.embeddings(input_ids=one).shape[-1] != backbone.embedding:
+        raise InputError(
+            f"prompt.double_embedding=true is refused: this backbone's embedding module takes {backbone.embedding} "
+            f"numbers a token and gives {backbone.hidden}; set prompt.double_embedding=false."
+        )
 
 
 def _embedded_once(backbone: Backbone, batch: Batch) -> Tensor:

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from ptuning.config import DataConfig
 from ptuning.errors import InputError
-from ptuning.tasks.base import Row, Task
-
-SPLITS = {"train": "train", "dev": "validation"}
+from ptuning.tasks.base import AnyTask, Row
 
 
-def rows(task: Task, data: DataConfig) -> dict[str, list[tuple[str, Row]]]:
-    """The hub's train and validation splits, as official rows.
+def rows(task: AnyTask, data: DataConfig) -> dict[str, list[tuple[str, Row]]]:
+    """The hub's splits, as official rows.
 
     Raises InputError where they cannot be loaded, whatever the reason, and where a row has no label.
     """
-    return {split: _load(task, name, data.revision) for split, name in SPLITS.items()}
+    if task.hub is None:
+        raise InputError(
+            f"data.source=hub: {task.name} is not on the hub: choose data=local data.root=<folder> ({task.origin}) or"
+            " data=miniature."
+        )
+    return {split: _load(task, name, data.revision or task.hub_revision) for split, name in task.hub_splits.items()}
 
 
-def _load(task: Task, split: str, revision: str | None) -> list[tuple[str, Row]]:
+def _load(task: AnyTask, split: str, revision: str | None) -> list[tuple[str, Row]]:
     import datasets  # slow to import, and only this source needs it
 
+    assert task.hub is not None
     data_set, configuration = task.hub
     try:
         loaded = datasets.load_dataset(data_set, configuration, split=split, revision=revision)

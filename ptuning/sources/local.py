@@ -1,16 +1,15 @@
-"""JSON Lines files in the task's official format, below a folder of the user's."""
+"""Files in the task's official format, below a folder of the user's."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from ptuning.config import DataConfig
 from ptuning.errors import InputError
-from ptuning.tasks.base import Row, Task
+from ptuning.tasks.base import AnyTask, Row
 
 
-def rows(task: Task, data: DataConfig) -> dict[str, list[tuple[str, Row]]]:
+def rows(task: AnyTask, data: DataConfig) -> dict[str, list[tuple[str, Row]]]:
     """The rows of `task.files`, or of `data.files` in their place, where `{folder}` means the task's folder.
 
     Raises InputError where the root or a file is missing, and where a file is empty or has a malformed line.
@@ -28,34 +27,14 @@ def rows(task: Task, data: DataConfig) -> dict[str, list[tuple[str, Row]]]:
     return {split: _read(root / path, task) for split, path in files.items()}
 
 
-def _read(path: Path, task: Task) -> list[tuple[str, Row]]:
-    if not path.is_file():
+def _read(path: Path, task: AnyTask) -> list[tuple[str, Row]]:
+    if not path.exists():
+        where = f" ({task.origin})" if task.origin else ""
         raise InputError(
-            f"{path} does not exist: put the official {task.folder} file (JSON Lines) there, or correct data.root or"
+            f"{path} does not exist: put the official {task.folder} file there{where}, or correct data.root or"
             " data.files."
         )
-    found = json_lines(path)
+    found = task.read(path)
     if not found:
-        raise InputError(f"{path} is empty: put the official {task.folder} file (JSON Lines) there.")
+        raise InputError(f"{path} is empty: put the official {task.folder} file there.")
     return found
-
-
-def json_lines(path: Path) -> list[tuple[str, Row]]:
-    """The objects in a file, one a line, each with its place. Raises InputError for a malformed line."""
-    found: list[tuple[str, Row]] = []
-    with path.open("rb") as lines:
-        for number, line in enumerate(lines, 1):
-            if line.strip():
-                where = f"{path}:{number}"
-                found.append((where, _parse(line, where)))
-    return found
-
-
-def _parse(line: bytes, where: str) -> Row:
-    try:
-        row = json.loads(line)
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{where}: not valid JSON ({error}): correct the line or remove it.") from None
-    if not isinstance(row, dict):
-        raise InputError(f"{where}: the line is not a JSON object: correct the line or remove it.")
-    return row

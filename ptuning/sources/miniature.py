@@ -6,24 +6,24 @@ import json
 import random
 
 from ptuning.config import DataConfig
-from ptuning.tasks.base import Row, Task
+from ptuning.tasks.base import AnyTask, Row
 
-SIZES = {"train": 2000, "dev": 300}  # rows at least: a family of rows is never cut
+SIZES = {"train": 2000}  # rows at least, else 300: a family of rows is never cut
 
 
-def rows(task: Task, data: DataConfig) -> dict[str, list[tuple[str, Row]]]:
+def rows(task: AnyTask, data: DataConfig) -> dict[str, list[tuple[str, Row]]]:
     """Generated rows, all different, so that no dev row is seen in training."""
     seen: set[str] = set()
     return {
         split: [
             (f"miniature {task.name}/{split}:{idx + 1}", {**row, "idx": idx})
-            for idx, row in enumerate(_draw(task, split, size, seen))
+            for idx, row in enumerate(_draw(task, split, SIZES.get(split, 300), seen))
         ]
-        for split, size in SIZES.items()
+        for split in task.files
     }
 
 
-def _draw(task: Task, split: str, size: int, seen: set[str]) -> list[Row]:
+def _draw(task: AnyTask, split: str, size: int, seen: set[str]) -> list[Row]:
     """Whole families none of whose rows is in `seen`, which grows by them."""
     drawn: list[Row] = []
     families = task.miniature(random.Random(f"{task.name}/{split}"))

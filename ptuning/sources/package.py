@@ -5,10 +5,10 @@ from __future__ import annotations
 from ptuning.config import DataConfig
 from ptuning.errors import InputError
 from ptuning.packages import members
-from ptuning.tasks.base import Row, Task
+from ptuning.tasks.base import AnyTask, Row
 
 
-def rows(task: Task, data: DataConfig) -> dict[str, list[tuple[str, Row]]]:
+def rows(task: AnyTask, data: DataConfig) -> dict[str, list[tuple[str, Row]]]:
     """Raises InputError for a task that no package is known to ship, and as `packages.members` does."""
     if task.package is None:
         raise InputError(

@@ -8,17 +8,19 @@ from importlib import import_module
 from typing import Any
 
 from ptuning.errors import InputError
-from ptuning.tasks.base import Example, Row, Task
+from ptuning.tasks.base import AnyTask, Example, Row, Task
 
-__all__ = ["Example", "Row", "Task", "load", "names"]
+__all__ = ["AnyTask", "Example", "Row", "Task", "load", "names"]
 
 
 def names() -> list[str]:
     """Every task's name, in alphabetical order."""
-    return sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name != "base")
+    return sorted(
+        module.name for module in pkgutil.iter_modules(__path__) if module.name != "base" and not module.ispkg
+    )
 
 
-def load(name: str, **options: Any) -> Task:
+def load(name: str, **options: Any) -> AnyTask:
     """The task `name`; `options` go to its constructor.
 
     Raises InputError for an unknown task or an option that it does not have.

@@ -13,13 +13,13 @@ import numpy as np
 from ptuning import fields
 from ptuning.metrics import accuracy
 from ptuning.packages import Package
-from ptuning.tasks.base import Example, Row, Task, superglue
+from ptuning.tasks.base import Classifying, Example, Row, superglue
 from ptuning.words import THINGS
 
 PLACES = ["room", "house", "garden", "office", "kitchen", "hall", "shop", "school"]
 
 
-class BoolQ(Task):
+class BoolQ(Classifying):
     name = "boolq"
     version = 1
     head = "classification"

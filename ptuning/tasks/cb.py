@@ -9,11 +9,11 @@ import numpy as np
 
 from ptuning import fields
 from ptuning.metrics import accuracy, macro_f1
-from ptuning.tasks.base import Example, Row, Task, superglue
+from ptuning.tasks.base import Classifying, Example, Row, superglue
 from ptuning.words import PEOPLE
 
 
-class CB(Task):
+class CB(Classifying):
     name = "cb"
     version = 1
     head = "classification"

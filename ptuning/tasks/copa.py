@@ -10,7 +10,7 @@ import numpy as np
 from ptuning import fields
 from ptuning.errors import InputError
 from ptuning.metrics import accuracy
-from ptuning.tasks.base import Example, Row, Task, superglue
+from ptuning.tasks.base import Classifying, Example, Row, superglue
 from ptuning.words import PEOPLE, THINGS
 
 JOINERS = {"cause": "because", "effect": "so"}
@@ -20,7 +20,7 @@ TALES = (  # question, premise, choice: of the premise's two things, the second 
 )
 
 
-class COPA(Task):
+class COPA(Classifying):
     name = "copa"
     version = 1
     head = "choice"

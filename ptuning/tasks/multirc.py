@@ -10,11 +10,11 @@ import numpy as np
 
 from ptuning import fields
 from ptuning.metrics import exact_match_by_group, f1_over_answers
-from ptuning.tasks.base import Example, Row, Task, superglue
+from ptuning.tasks.base import Classifying, Example, Row, superglue
 from ptuning.words import PEOPLE, THINGS
 
 
-class MultiRC(Task):
+class MultiRC(Classifying):
     name = "multirc"
     version = 1
     head = "classification"

@@ -13,13 +13,13 @@ import numpy as np
 from ptuning import fields
 from ptuning.errors import InputError
 from ptuning.metrics import best_over_golds, exact, token_f1
-from ptuning.tasks.base import Example, Row, Task, superglue
+from ptuning.tasks.base import Classifying, Example, Row, superglue
 from ptuning.words import PEOPLE, THINGS
 
 PLACEHOLDER = "@placeholder"
 
 
-class ReCoRD(Task):
+class ReCoRD(Classifying):
     name = "record"
     version = 1
     head = "classification"

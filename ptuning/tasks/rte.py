@@ -9,11 +9,11 @@ import numpy as np
 
 from ptuning import fields
 from ptuning.metrics import accuracy
-from ptuning.tasks.base import Example, Row, Task, superglue
+from ptuning.tasks.base import Classifying, Example, Row, superglue
 from ptuning.words import PEOPLE, THINGS
 
 
-class RTE(Task):
+class RTE(Classifying):
     name = "rte"
     version = 1
     head = "classification"

@@ -12,7 +12,7 @@ import numpy as np
 from ptuning import fields
 from ptuning.errors import InputError
 from ptuning.metrics import accuracy
-from ptuning.tasks.base import Example, Row, Task, superglue
+from ptuning.tasks.base import Classifying, Example, Row, superglue
 
 SENSES = {  # word -> what goes with its first sense, and with its second
     "bank": (
@@ -42,7 +42,7 @@ SENSES = {  # word -> what goes with its first sense, and with its second
 }
 
 
-class WiC(Task):
+class WiC(Classifying):
     """`template` is the authors': 0, one sequence that ends in a question (RoBERTa); 1, two segments (BERT)."""
 
     name = "wic"

@@ -9,7 +9,7 @@ import numpy as np
 
 from ptuning import fields
 from ptuning.metrics import accuracy
-from ptuning.tasks.base import Example, Row, Task, superglue
+from ptuning.tasks.base import Classifying, Example, Row, superglue
 from ptuning.words import MEN, WOMEN
 
 SPANS = ("span1_index", "span1_text", "span2_index", "span2_text")
@@ -17,7 +17,7 @@ DEEDS = ["called", "visited", "joined", "followed", "asked", "met"]
 STATES = ["lonely", "bored", "curious", "worried", "late", "lost"]
 
 
-class WSC(Task):
+class WSC(Classifying):
     name = "wsc"
     version = 1
     head = "classification"

@@ -1,0 +1,63 @@
+"""From a task's examples to what the backbone reads, and from its answers back: one module a way of asking."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from ptuning import data
+from ptuning.config import RunConfig
+from ptuning.data import TaskData
+from ptuning.encode import spans, texts, words
+from ptuning.encode.base import IGNORED, Encoded
+from ptuning.tasks.base import AnyTask
+
+__all__ = ["IGNORED", "Encoded", "Material", "Materials", "collect", "encode"]
+
+WAYS: dict[str, ModuleType] = {"classification": texts, "choice": texts, "token": words, "span": spans}  # a head's
+
+
+def encode(task: AnyTask, examples: Sequence[Any], tokenizer: Any, max_length: int) -> Encoded:
+    """`examples` of `task` as token sequences of at most `max_length`. Raises InputError where one cannot be."""
+    encoded: Encoded = WAYS[task.head].encode(task, examples, tokenizer, max_length)
+    return encoded
+
+
+def collect(task: AnyTask, examples: Sequence[Any], encoded: Encoded, found: Sequence[np.ndarray]) -> Any:
+    """The examples' answers, as `task.score` takes them, from those of the items of `encoded`."""
+    return WAYS[task.head].collect(task, examples, encoded, found)
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a run learns from and is judged by. Runs of one task on one backbone share it."""
+
+    task: AnyTask
+    data: TaskData
+    train: Encoded
+    dev: Encoded
+    tests: dict[str, Encoded]
+
+
+class Materials:
+    """The materials of a sweep's runs, read and tokenized once each."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        self.tokenizer = tokenizer
+        self.known: dict[tuple[str, str], Material] = {}
+
+    def of(self, config: RunConfig) -> Material:
+        """Raises InputError as `data.load` and `encode` do."""
+        key = config.task.model_dump_json(), config.data.model_dump_json()
+        if key not in self.known:
+            task, loaded = data.of(config)
+            splits = {"train": loaded.train, "dev": loaded.dev, **loaded.tests}
+            read = {
+                name: encode(task, part, self.tokenizer, config.single.max_length) for name, part in splits.items()
+            }
+            self.known[key] = Material(task, loaded, read.pop("train"), read.pop("dev"), read)
+        return self.known[key]

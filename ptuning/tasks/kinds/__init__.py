@@ -1,0 +1,1 @@
+"""What tasks of one kind share: named entities, semantic roles, extractive questions."""

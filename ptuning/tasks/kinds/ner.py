@@ -1,0 +1,89 @@
+"""Named-entity recognition: words and BIO tags, scored by whole entities (P-Tuning v2, section 4.1).
+
+An I- tag out of nowhere (after O, or after another type) is refused, with file and line, rather than guessed at; only
+CoNLL-2003's official files are in IOB1, where it begins an entity, and are rewritten.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import permutations
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ptuning import fields, formats, spans
+from ptuning.metrics import span_f1
+from ptuning.tasks.base import Row, Sentence, Task
+from ptuning.words import SURNAMES
+
+
+def bio(types: Sequence[str]) -> tuple[str, ...]:
+    """O, then B- and I- of each type."""
+    return ("O", *(f"{mark}-{one}" for one in types for mark in "BI"))
+
+
+class NER(Task[Sentence, list[np.ndarray]]):
+    head = "token"
+    metric = "f1"
+    version = 1
+    types: ClassVar[tuple[str, ...]]
+    cues: ClassVar[Mapping[str, str]]  # type -> what stands before a name of it in the miniature
+    hub_tags: ClassVar[tuple[str, ...]]  # what the hub's numbers stand for
+
+    def read(self, path: Path) -> list[tuple[str, Row]]:
+        return formats.ner_columns(path)
+
+    def examples(self, row: Row, where: str) -> list[Sentence]:
+        words = fields.texts(row, "words", where)
+        if "tags" not in row:
+            return [Sentence(tuple(words), None)]
+        tags = self.tags(fields.texts(row, "tags", where, len(words)))
+        spans.check_bio(tags, row.get("places") or [where] * len(tags), self.types)
+        return [Sentence(tuple(words), tuple(self.labels.index(tag) for tag in tags))]
+
+    def tags(self, tags: Sequence[str]) -> Sequence[str]:
+        """The tags of a row in BIO."""
+        return tags
+
+    def official(self, rows: Iterable[Row]) -> Iterator[Row]:
+        """The hub stores tags as numbers."""
+        return ({"words": row["tokens"], "tags": [self.hub_tags[tag] for tag in row["ner_tags"]]} for row in rows)
+
+    def score(self, examples: Sequence[Sentence], answers: list[np.ndarray]) -> dict[str, float]:
+        """Entity precision, recall and F1 over the whole set, as conlleval and seqeval count them."""
+        gold = [spans.of_tags([self.labels[label] for label in example.labels or ()]) for example in examples]
+        return span_f1(gold, [spans.of_tags([self.labels[label] for label in answer]) for answer in answers])
+
+    def shown(self, example: Sentence, answer: np.ndarray) -> dict[str, Any]:
+        """The entities: type, words, and the places of the first and last of them."""
+        found = spans.of_tags([self.labels[label] for label in answer])
+        return {
+            "entities": [
+                {"type": kind, "text": " ".join(example.words[first : last + 1]), "first": first, "last": last}
+                for kind, first, last in found
+            ]
+        }
+
+    def miniature(self, rng: random.Random) -> Iterator[list[Row]]:
+        """Names that may be of any type: what stands before one tells. A family gives each name each type once, with
+        the same words, so that neither a word nor the bag of a sentence's words tells its type."""
+        while True:
+            names = _names(rng, len(self.cues))
+            yield [self._sentence(order) for order in permutations(names)]
+
+    def _sentence(self, names: Sequence[str]) -> Row:
+        words, tags = [], []
+        for (kind, cue), name in zip(self.cues.items(), names, strict=True):
+            parts = name.split()
+            words += [*cue.split(), *parts]
+            tags += [*("O" for _ in cue.split()), f"B-{kind}", *(f"I-{kind}" for _ in parts[1:])]
+        return {"words": [*words, "."], "tags": [*tags, "O"]}
+
+
+def _names(rng: random.Random, count: int) -> list[str]:
+    """Names of one or two words, no word twice."""
+    words = rng.sample(SURNAMES, 2 * count)
+    return [" ".join(words[2 * i : 2 * i + rng.choice((1, 2))]) for i in range(count)]

@@ -1,0 +1,111 @@
+"""Extractive question answering: the answer is a part of the passage (SQuAD), or there is none (SQuAD 2.0).
+
+As in the authors' code: windows of `task.max_length` tokens that share `stride`, answers of at most `max_answer`
+tokens, `n_best` candidates, and in SQuAD 2.0 no answer wherever it scores more than `null_threshold` above the best
+one.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ptuning import fields, formats
+from ptuning.errors import InputError
+from ptuning.metrics import squad_v1
+from ptuning.tasks.base import Question, Row, Task
+from ptuning.words import THINGS
+
+ROOMS = ["kitchen", "garden", "office", "hall", "shop", "school", "tower", "garage", "cellar", "attic"]
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """The likeliest answers to a question, best first, as (first character, end, score); `null`: no answer's score."""
+
+    spans: tuple[tuple[int, int, float], ...]
+    null: float
+
+
+def _located(context: str, text: str, start: int, where: str) -> tuple[str, int]:
+    """The answer without the spaces around it, and its first character in the passage.
+
+    The published files hold a few answers that begin with a space and whose offset is one short (15 of them in SQuAD
+    1.1's dev-v1.1.json): they are set right. Raises InputError for any other that does not stand where it should.
+    """
+    bare = text.strip()
+    begin = start + len(text) - len(text.lstrip())
+    for place in (begin, begin + 1):
+        if place >= 0 and context.startswith(bare, place):
+            return bare, place
+    raise InputError(
+        f"{where}: the answer {text!r} does not stand at answer_start={start}, where the context has "
+        f"{context[max(0, start) : max(0, start) + len(text)]!r}: correct answer_start or remove the question."
+    )
+
+
+class QA(Task[Question, list[Candidates]]):
+    head = "span"
+    metric = "f1"
+    version = 1
+    labels = ("first", "last")  # what a token is scored as
+
+    def __init__(self, stride: int = 128, n_best: int = 20, max_answer: int = 30) -> None:
+        self.stride, self.n_best, self.max_answer = stride, n_best, max_answer  # type: ignore[misc]
+
+    def read(self, path: Path) -> list[tuple[str, Row]]:
+        return formats.squad(path)
+
+    def examples(self, row: Row, where: str) -> list[Question]:
+        question, context = fields.text(row, "question", where), fields.text(row, "context", where)
+        if "answers" not in row:
+            return [Question(question, context, None)]
+        answers = tuple(_located(context, one["text"], one["answer_start"], where) for one in row["answers"])
+        return [Question(question, context, answers)]
+
+    def official(self, rows: Iterable[Row]) -> Iterator[Row]:
+        """The hub stores answers as two lists."""
+        for row in rows:
+            answers = [
+                {"text": text, "answer_start": start}
+                for text, start in zip(row["answers"]["text"], row["answers"]["answer_start"], strict=True)
+            ]
+            yield {**row, "answers": answers, "is_impossible": not answers}
+
+    def answer(self, question: Question, found: Candidates) -> str:
+        """The likeliest answer's text."""
+        first, end, _ = found.spans[0] if found.spans else (0, 0, 0.0)
+        return question.context[first:end]
+
+    def score(self, examples: Sequence[Question], answers: list[Candidates]) -> dict[str, float]:
+        texts = [self.answer(question, found) for question, found in zip(examples, answers, strict=True)]
+        return squad_v1(texts, [[text for text, _ in example.answers or ()] for example in examples])
+
+    def shown(self, example: Question, answer: Candidates) -> dict[str, Any]:
+        """The answer, and the likeliest ones with the sum of their first and last token's logits."""
+        likeliest = [{"text": example.context[first:end], "score": score} for first, end, score in answer.spans[:5]]
+        return {"question": example.question, "answer": self.answer(example, answer), "likeliest": likeliest}
+
+    def miniature(self, rng: random.Random) -> Iterator[list[Row]]:
+        """Where is the thing? Two things in two rooms; swapping the rooms, or asking for the other thing, moves the
+        answer, with the same words in the passage."""
+        while True:
+            things, rooms = rng.sample(THINGS, 2), rng.sample(ROOMS, 2)
+            yield [
+                self._row(f"The {things[0]} is in the {a} and the {things[1]} is in the {b}.", asked, room)
+                for a, b in (rooms, rooms[::-1])
+                for asked, room in ((things[0], a), (things[1], b))
+            ]
+
+    def _row(self, context: str, thing: str, room: str | None) -> Row:
+        """Where `thing` is in a passage: the room, or not known."""
+        answers = [] if room is None else [{"text": f"the {room}", "answer_start": context.index(f"the {room}")}]
+        return {
+            "question": f"Where is the {thing}?",
+            "context": context,
+            "answers": answers,
+            "is_impossible": not answers,
+        }
