@@ -3,6 +3,7 @@ VENV    ?= .venv
 PYTHON  ?= python3
 PROFILE ?= laptop
 DATA    ?=
+TABLE   ?= table2 table3
 ARGS    ?=
 
 python    := $(VENV)/bin/python
@@ -11,11 +12,12 @@ installed := $(VENV)/.installed
 overrides := profile=$(PROFILE) $(if $(DATA),data=local 'data.root="$(DATA)"') $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test check reproduce-table2 benchmark tables status clean
+.PHONY: help setup test check reproduce-table2 reproduce-table3 benchmark tables status clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo "  variables: PROFILE=laptop|small|paper  DATA=<folder of local data>  ARGS=<any overrides>  PYTHON=python3.12"
+	@echo "  variables: PROFILE=laptop|small|paper  DATA=<folder of local data>  ARGS=<any overrides>  TABLE=table3"
+	@echo "             PYTHON=python3.12"
 
 setup: $(installed) ## install the exact pins of requirements.txt into .venv
 
@@ -34,18 +36,20 @@ check: $(installed) ## ruff and mypy
 	$(python) -m ruff format --check .
 	$(python) -m mypy
 
-reproduce-table2: $(installed) ## train what is missing and print Table 2 (SuperGLUE: FT, PT, PT-2)
-	@status=0; $(python) -m experiments.run -m experiment=table2 $(overrides) || status=$$?; \
-	$(python) -m experiments.table2 $(overrides) && exit $$status
+reproduce-table2: ## train what is missing and print Table 2 (SuperGLUE: FT, PT, PT-2)
+reproduce-table3: ## the same for Table 3 (NER, QA, SRL: FT, PT, PT-2, MPT-2)
+reproduce-table2 reproduce-table3: reproduce-%: $(installed)
+	@status=0; $(python) -m experiments.run -m experiment=$* $(overrides) || status=$$?; \
+	$(python) -m experiments.$* $(overrides) && exit $$status
 
 benchmark: $(installed) ## speed against the authors' recipe, PEFT and Trainer, on this machine (30 minutes on 2 cores)
 	$(python) -m experiments.benchmark $(ARGS)
 
-tables: $(installed) ## remake the tables from the records that are there
-	$(python) -m experiments.table2 $(overrides)
+tables: $(installed) ## remake the tables from the records that are there (all, or TABLE=table3)
+	@set -e; for table in $(TABLE); do $(python) -m experiments.$$table $(overrides); done
 
-status: $(installed) ## what of the sweep is done, missing, failed
-	$(python) -m experiments.status experiment=table2 $(overrides)
+status: $(installed) ## what of the sweeps is done, missing, failed (all, or TABLE=table3)
+	@set -e; for table in $(TABLE); do $(python) -m experiments.status experiment=$$table $(overrides); done
 
 clean: ## remove .venv, caches, Hydra's and W&B's folders; records, tables and weights stay
 	rm -rf .venv outputs/multirun outputs/wandb .mypy_cache .ruff_cache .pytest_cache

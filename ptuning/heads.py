@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -79,9 +79,9 @@ class Classification(Head):
 class Choice(Classification):
     """A score for each (text, choice) sequence; softmax over an example's choices."""
 
-    def __init__(self, hidden: int, labels: int, *rest: object, **named: object) -> None:
-        super().__init__(hidden, labels, *rest, **named)  # type: ignore[arg-type]
-        self.linear.register_parameter("bias", None)  # it would cancel in the softmax and drift on rounding errors
+    def __init__(self, hidden: int, labels: int, *rest: Any, **named: Any) -> None:
+        super().__init__(hidden, labels, *rest, **named)
+        _without_bias(self.linear)  # it is the same for all choices
         self.choices = labels
 
     def outputs(self, labels: int) -> int:
@@ -120,6 +120,10 @@ class Span(Head):
 
     reads_cls_alone = False
 
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        _without_bias(self.linear)  # it is the same at all tokens
+
     def forward(self, hidden: Tensor, real: Tensor) -> Tensor:
         """Logits `[B, T, 2]`, as low as can be at padding."""
         logits = self.linear(self.dropout(hidden.float()))
@@ -141,6 +145,11 @@ HEADS: dict[str, type[Head]] = {
     "token": Token,
     "span": Span,
 }
+
+
+def _without_bias(linear: nn.Linear) -> None:
+    """A bias that is the same for all that a softmax is taken over cancels there, and drifts on rounding errors."""
+    linear.register_parameter("bias", None)
 
 
 def _linear(inputs: int, outputs: int, random: torch.Generator) -> nn.Linear:

@@ -102,20 +102,23 @@ def forward(backbone: Backbone, parts: Sequence[Part]) -> list[Tensor]:
     every = [prompts.get(layer) for layer in range(1, backbone.layers + 1)]
     only = batch.cls if backbone.narrowable and all(part.adapter.head.reads_cls_alone for part in parts) else None
     hidden = backbone(embeds, types, batch, every, start, only)
-    real = (batch.slots < 0) & batch.attention_mask.bool()
-    logits = []
-    cut = (one.split(sizes) for one in (hidden, real, batch.slots))
-    for part, states, own, slots in zip(parts, *cut, strict=True):
-        if only is None and part.adapter.layout.inserted:
-            states, own = _text(states, own, slots, part.adapter.layout.inserted)
-        logits.append(part.adapter.head(states, own))
-    return logits
+    ends = np.cumsum(sizes)
+    rows = [batch.rows(slice(end - size, end)) for end, size in zip(ends, sizes, strict=True)]
+    texts = [
+        (states, own.attention_mask) if only is not None else _text(states, own, part)
+        for part, states, own in zip(parts, hidden.split(sizes), rows, strict=True)
+    ]
+    return [part.adapter.head(states, real.bool()) for part, (states, real) in zip(parts, texts, strict=True)]
 
 
-def _text(hidden: Tensor, real: Tensor, slots: Tensor, inserted: int) -> tuple[Tensor, Tensor]:
-    """Hidden states `[B, T, H]` and what of them is real `[B, T]`, without the `inserted` prompt rows of each row."""
-    order = (slots >= 0).byte().argsort(dim=1, stable=True)[:, : hidden.shape[1] - inserted]
-    return hidden.gather(1, order[..., None].expand(-1, -1, hidden.shape[-1])), real.gather(1, order)
+def _text(hidden: Tensor, batch: Batch, part: Part) -> tuple[Tensor, Tensor]:
+    """What of `hidden` `[B, W, H]` is the part's own text, `[B, T, H]`, without prompt rows and without the width of
+    the parts beside it (a head's dropout draws as in the solo run); and where it is not padding, `[B, T]`."""
+    width = part.width - part.adapter.layout.inserted
+    if not part.adapter.layout.inserted:
+        return hidden[:, :width], batch.attention_mask[:, :width]
+    order = (batch.slots >= 0).byte().argsort(dim=1, stable=True)[:, :width]
+    return hidden.gather(1, order[..., None].expand(-1, -1, hidden.shape[-1])), batch.attention_mask.gather(1, order)
 
 
 def _entering(

@@ -107,6 +107,23 @@ def chosen(record: Record, rule: str) -> tuple[int, float] | None:
     return record["history"][index]["epoch"], scores[index]
 
 
+def value(record: Record, rule: str, split: str = "dev", metric: str | None = None) -> float | None:
+    """A score of the epoch that the rule named `rule` chooses: on `split`, by `metric` (None: the one that chooses);
+    None if the run diverged. Raises InputError where the record has no such score."""
+    found = chosen(record, rule)
+    if found is None:
+        return None
+    epoch = next(one for one in record["history"] if one["epoch"] == found[0])
+    scores = epoch["dev"] if split == "dev" else epoch.get("tests", {}).get(split, {})
+    wanted = metric or record["metric"]
+    if wanted not in scores:
+        raise InputError(
+            f"record {record['id']} has no {wanted} on {split} in epoch {found[0]}, the one that {rule} chooses: "
+            "delete the record and run it again, or report by the rule that it was run with."
+        )
+    return float(scores[wanted])
+
+
 def read_all(results: Path) -> Iterator[tuple[Path, Record]]:
     """Every record of finished runs below `results`, in the order of their names."""
     for file in sorted((results / "runs").glob("*.json")):

@@ -33,7 +33,7 @@ class Cell:
     missing: tuple[str, ...]
     source: str | None
     train_examples: int | None
-    dev_examples: int | None
+    evaluated: str | None  # how many examples of which set the scores are of
     epochs: int
     capped: bool
     share: float | None
@@ -55,8 +55,9 @@ class Cell:
         return f"{self.mean:.1f}" + ("" if self.spread is None else f" ± {self.spread:.1f}")
 
 
-def cell(configs: Sequence[RunConfig], rule: str) -> Cell:
-    """The cell of the runs `configs`, each scored at the epoch that the selection rule named `rule` chooses.
+def cell(configs: Sequence[RunConfig], rule: str, split: str = "dev", metric: str | None = None) -> Cell:
+    """The cell of the runs `configs`, each scored by `metric` (None: its task's) on `split` at the epoch that the
+    selection rule named `rule` chooses.
 
     Raises InputError where a record cannot be read, and where the runs differ in more than their seed.
     """
@@ -68,21 +69,26 @@ def cell(configs: Sequence[RunConfig], rule: str) -> Cell:
         )
     found = [(config, records.find(config)) for config in configs]
     done = [(config, record) for config, record in found if record is not None]
-    scores = [chosen for _, record in done if (chosen := records.chosen(record, rule)) is not None]
+    scores = [value for _, record in done if (value := records.value(record, rule, split, metric)) is not None]
     facts: Mapping[str, Any] = done[0][1] if done else {}
     return Cell(
-        scores=tuple(score for _, score in scores),
+        scores=tuple(scores),
         expected=len(configs),
         diverged=len(done) - len(scores),
         records=tuple(records.path(config).name for config, _ in done),
         missing=tuple(records.name(config) for config, record in found if record is None),
         source=facts["data"]["source"] if facts else None,
         train_examples=facts["data"]["train_examples"] if facts else None,
-        dev_examples=facts["data"]["dev_examples"] if facts else None,
+        evaluated=_evaluated(facts["data"], split) if facts else None,
         epochs=max(config.train.epochs for config in configs),
-        capped=any(config.data.train_rows or config.data.dev_rows for config in configs),
+        capped=any(config.data.train_rows or config.data.dev_rows or config.data.test_rows for config in configs),
         share=statistics.fmean(record["parameters"]["share"] for _, record in done) if done else None,
     )
+
+
+def _evaluated(data: Mapping[str, Any], split: str) -> str:
+    count = data["dev_examples"] if split == "dev" else data["test_examples"][split]
+    return f"{count} {split}"
 
 
 def markdown(table: pd.DataFrame, notes: Sequence[str]) -> str:

@@ -41,10 +41,11 @@ def iob2(tags: Sequence[str]) -> list[str]:
     return to_tags(of_tags(tags), len(tags))
 
 
-def check_bio(tags: Sequence[str], places: Sequence[str], labels: Sequence[str]) -> None:
+def check_bio(tags: Sequence[str], places: Sequence[str], labels: Sequence[str], iob1: bool = False) -> None:
     """Raises InputError at `places[i]` where tags[i] is not O, B-x or I-x of `labels`, or is an I- out of nowhere.
 
-    Scorers repair such an I-, each in its own way; in training data it is most often a fault of a conversion.
+    Scorers repair such an I-, each in its own way; in training data it is most often a fault of a conversion. In IOB1
+    it is in order.
     """
     previous = "O"
     for tag, place in zip(tags, places, strict=True):
@@ -54,7 +55,7 @@ def check_bio(tags: Sequence[str], places: Sequence[str], labels: Sequence[str])
             raise InputError(
                 f"{place}: tag {tag!r} has a label that is not one of {', '.join(labels)}: correct the line."
             )
-        if tag[0] == "I" and _begins(previous, tag):
+        if not iob1 and tag[0] == "I" and _begins(previous, tag):
             raise InputError(
                 f"{place}: tag {tag!r} continues no span, for it follows {previous!r}, and is refused rather than"
                 f" guessed at: write B-{_label(tag)} where a span begins (IOB2)."

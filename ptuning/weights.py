@@ -68,7 +68,7 @@ def load(file: Path, run: RunConfig, backbone: Backbone) -> Adapter:
         raise InputError(f"{file} is of the mixture {folded.task.name}: give a run on one task that started from it.")
     if folded.backbone != run.backbone:
         raise InputError(f"{file} was trained on backbone={folded.backbone.name}: load that backbone for it.")
-    state = _tensors(file)
+    state = load_state(file)
     adapter = Adapter(folded, tasks.load(folded.task.name, **folded.task.options), backbone)
     adapter.method.load_folded(_part(state, "prompt.", backbone.device))
     adapter.head.load_state_dict(_part(state, "head.", backbone.device))
@@ -86,10 +86,11 @@ def hand_on(parent: RunConfig, adapter: Adapter) -> None:
             f"{file} holds the epoch chosen by {kept.selection}, and a stage hands on its {parent.selection} one: "
             "delete it and its record to train it again."
         )
-    adapter.method.load_folded(_part(_tensors(file), "prompt.", next(adapter.method.parameters()).device))
+    adapter.method.load_folded(_part(load_state(file), "prompt.", next(adapter.method.parameters()).device))
 
 
-def _tensors(file: Path) -> State:
+def load_state(file: Path) -> State:
+    """All tensors of a file that `write` has written."""
     with safe_open(file, "pt") as stored:
         return {key: stored.get_tensor(key) for key in stored.keys()}  # noqa: SIM118 (not a dict)
 

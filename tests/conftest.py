@@ -19,6 +19,7 @@ from ptuning.config import RunConfig
 torch.set_num_threads(1)  # the backbones are tiny: threads would only wait for each other
 
 SUPERGLUE = ["boolq", "cb", "copa", "multirc", "record", "rte", "wic", "wsc"]
+OPTIONS = {"squad": {"stride": 16}, "squad_v2": {"stride": 16}}  # of tasks whose own do not fit the tiny texts
 PROMPTS: dict[str, dict[str, Any] | None] = {
     "fine_tuning": None,
     "prompt_tuning": {

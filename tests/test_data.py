@@ -334,3 +334,20 @@ def test_the_real_few_shot_files_have_32_rows_a_split(name: str) -> None:
     config = DataConfig(source="local", root=os.environ["PTUNING_DATA"], files=files)
     assert [len(rows) for rows in sources.rows(tasks.load(name), config).values()] == [32, 32]
     assert data.load(tasks.load(name), config).train
+
+
+LABELLED = {  # examples: sentences, predicates or questions
+    "wnut17": {"train": 3394, "dev": 1009, "test": 1287},
+    "btc": {"train": 5338, "dev": 2001, "test": 2000},
+    "ewt": {"train": 33980, "dev": 4013, "test": 3988, "out_of_domain": 803},
+    "squadshifts": {"train": 10056, "dev": 10565},
+    "squad_v2_halves": {"train": 6078, "dev": 5793},
+}
+
+
+@real
+@pytest.mark.parametrize("name", LABELLED)
+def test_the_real_token_and_span_files_have_the_known_numbers_of_examples(name: str) -> None:
+    loaded = data.load(tasks.load(name), DataConfig(source="local", root=os.environ["PTUNING_DATA"]))
+    splits = {"train": loaded.train, "dev": loaded.dev, **loaded.tests}
+    assert {split: len(examples) for split, examples in splits.items()} == LABELLED[name]

@@ -10,7 +10,7 @@ import pytest
 
 from ptuning import data, weights
 from ptuning.budget import Budget
-from ptuning.encode import encode
+from ptuning.encode import collect, encode
 from ptuning.errors import InputError
 from ptuning.evaluate import predict
 from ptuning.inference import Answerer
@@ -37,7 +37,7 @@ def unlabelled(config):
     """The dev rows of a run's task as they come from a user: with the task's name, without labels."""
     task, _ = data.of(config)
     for _, row in rows(task, config.data)["dev"][:5]:
-        bare = {key: value for key, value in row.items() if key != "label"}
+        bare = {key: value for key, value in row.items() if key not in ("label", "tags", "answers")}
         for question in bare.get("passage", {}).get("questions", []) if isinstance(bare.get("passage"), dict) else []:
             for answer in question["answers"]:
                 answer.pop("label", None)
@@ -63,6 +63,33 @@ def test_mixed_answers_equal_each_task_by_itself_in_order(served):
         shares = np.exp(expected) / np.exp(expected).sum(1, keepdims=True)
         np.testing.assert_allclose([list(a["probabilities"].values()) for a in got], shares, atol=1e-5)
         assert {answer["run"] for answer in got} == {file.stem}
+
+
+def test_token_and_span_tasks_answer_in_one_call_with_classification(make_run):
+    """Sentences of other lengths than the passages, so that batches hold both, padded."""
+    configs = [
+        make_run("p_tuning_v2", "wnut17", runtime__save=True),
+        make_run("prompt_tuning", "squad", runtime__save=True, task__options={"stride": 16}),
+        make_run("p_tuning_v2", "rte", runtime__save=True, prompt__length=5),
+    ]
+    run(configs)
+    files = [weights.path(config) for config in configs]
+    mixed = [row for three in zip(*(unlabelled(config) for config in configs), strict=True) for row in three]
+    answers = Answerer(files, configs[0].runtime).answer([(f"q:{i}", row) for i, row in enumerate(mixed)])
+    keys = [{"run", "entities"}, {"run", "question", "answer", "likeliest"}, {"run", "label", "probabilities", "text"}]
+    assert [[set(answer) for answer in row] for row in answers] == [[own] for own in keys] * 5
+    for place, (config, file) in enumerate(zip(configs[:2], files, strict=False)):
+        backbone = ready(config)
+        adapter = weights.load(file, config, backbone)
+        examples = [example for row in mixed[place::3] for example in adapter.task.examples(row, "q")]
+        encoded = encode(adapter.task, examples, backbone.tokenizer, config.task.max_length)
+        (found,) = predict(backbone, [Part(adapter, encoded, np.arange(len(encoded)))], Budget(200))
+        own = collect(adapter.task, examples, encoded, found)
+        for (answer,), example, alone in zip(answers[place::3], examples, own, strict=True):
+            shown = {"run": file.stem, **adapter.task.shown(example, alone)}
+            for one, other in zip(answer.get("likeliest", []), shown.get("likeliest", []), strict=True):
+                assert one.pop("score") == pytest.approx(other.pop("score"), abs=1e-5)
+            assert answer == shown
 
 
 def test_bad_questions_and_files_are_one_sentence(served, make_run, tmp_path):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from conftest import make_backbone
+from conftest import OPTIONS, make_backbone
 
 from ptuning.budget import Budget
 from ptuning.encode import Materials
@@ -56,6 +56,9 @@ def mixed(make_run):
         make_run("p_tuning_v2", "wic", seed=4, prompt__layers=[1, 4], prompt__reparameterization="mlp"),
         make_run("prompt_tuning", "rte", seed=5, prompt__length=5, prompt__positions="keep", train__batch_size=3),
         make_run("prompt_tuning", "wsc", seed=6, prompt__double_embedding=True, train__schedule="exponential"),
+        make_run("p_tuning_v2", "wnut17", seed=8, prompt__length=4, prompt__dropout=0.1),
+        make_run("prompt_tuning", "squad", seed=9, prompt__placement="infix", task__options=OPTIONS["squad"]),
+        make_run("prompt_tuning", "conll12", seed=10, data__train_rows=5, train__batch_size=3),
         make_run("p_tuning_v2", "multirc", seed=7, data__train_rows=3, prompt__placement="infix", train__clip=None),
     ]
 
@@ -66,7 +69,7 @@ def test_packed_equals_solo(mixed):
     for lane, config in zip(packed, mixed, strict=True):
         (alone,), _ = trained([config])
         assert [e.loss for e in lane.history] == pytest.approx([e.loss for e in alone.history], rel=2e-4)
-        assert [e.dev for e in lane.history] == [e.dev for e in alone.history]
+        assert [(e.dev, e.tests) for e in lane.history] == [(e.dev, e.tests) for e in alone.history]
         for one, other in zip(lane.parameters, alone.parameters, strict=True):
             torch.testing.assert_close(one, other, atol=2e-4, rtol=1e-3)
 

@@ -6,11 +6,12 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from conftest import PROMPTS, make_backbone
+from conftest import OPTIONS, PROMPTS, SUPERGLUE, make_backbone
 from test_lanes import Silent, lanes_of
 
 from ptuning import methods, weights
 from ptuning.budget import Budget
+from ptuning.encode import collect
 from ptuning.errors import InputError
 from ptuning.evaluate import predict
 from ptuning.lanes import Adapter, Part, forward
@@ -161,18 +162,22 @@ def test_double_embedding_is_refused_where_the_embedding_module_widens(make_run)
 
 
 @pytest.mark.parametrize("placement", ["prefix", "infix"])
-@pytest.mark.parametrize("task", ["boolq", "cb", "copa", "multirc", "record", "rte", "wic", "wsc"])
+@pytest.mark.parametrize("task", [*SUPERGLUE, "wnut17", "ewt", "squad", "squad_v2"])
 @pytest.mark.parametrize("method", ["prompt_tuning", "p_tuning_v2"])
 def test_both_placements_train_on_every_task(make_run, method, task, placement):
     backbone = make_backbone()
-    config = make_run(method, task, prompt__placement=placement, data__train_rows=4, data__dev_rows=4)
+    rows = {"data__train_rows": 4, "data__dev_rows": 4, "task__options": OPTIONS.get(task, {})}
+    config = make_run(method, task, prompt__placement=placement, **rows)
     (lane,) = lanes_of([config], backbone)
     before = copy.deepcopy(lane.adapter.state_dict())
     (loss,) = step(backbone, [(lane, next(lane.batches()))])
     assert torch.isfinite(loss)
     assert all(not torch.equal(value, before[name]) for name, value in lane.adapter.state_dict().items())
-    (logits,) = predict(backbone, [lane.members[0].part("dev")], Budget(4096))
-    assert np.stack(logits).shape == (len(lane.members[0].part("dev").rows), len(lane.members[0].material.task.labels))
+    member = lane.members[0]
+    (answers,) = predict(backbone, [member.part("dev")], Budget(4096))
+    dev = member.material.data.dev
+    scores = member.material.task.score(dev, collect(member.material.task, dev, member.material.dev, answers))
+    assert member.material.task.metric in scores and all(0 <= score <= 100 for score in scores.values())
 
 
 def test_an_unknown_prompt_key_is_refused(make_run):

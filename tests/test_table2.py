@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from experiments import table2
+from experiments.table2 import TABLE as table2
+from experiments.tables import CONFIDENCE
 from ptuning import launch, records, report
 from ptuning.errors import InputError
 
@@ -55,13 +56,13 @@ def test_the_table_equals_the_one_that_was_read(sweep, tmp_path):
 
 
 def test_a_cell_is_mean_and_sample_deviation_or_a_gap(sweep):
-    cells = table2.our_cells(sweep)
-    whole = cells["tiny_bert", "fine_tuning", "rte"]
+    cells = table2.cells(sweep)
+    whole = cells["tiny_bert", "FT", "RTE acc"]
     assert (whole.mean, whole.spread) == (pytest.approx(214 / 3), pytest.approx(2.3094, abs=1e-4))
     assert whole.text == "71.3 ± 2.3"
-    gap = cells["tiny_bert", "p_tuning_v2", "rte"]
+    gap = cells["tiny_bert", "PT-2", "RTE acc"]
     assert (gap.text, gap.mean, len(gap.missing)) == ("-- (2/3)", None, 1)
-    assert cells["tiny_bert", "p_tuning_v2", "cb"].text == "-- (2/3) 1 diverged"
+    assert cells["tiny_bert", "PT-2", "CB acc"].text == "-- (2/3) 1 diverged"
 
 
 def test_the_selection_rule_is_applied_to_the_history(sweep):
@@ -73,7 +74,7 @@ def test_the_selection_rule_is_applied_to_the_history(sweep):
 def test_a_sweep_of_anything_but_seeds_is_not_averaged(make_run):
     runs = [make_run(prompt__length=length) for length in (4, 8)]
     with pytest.raises(InputError, match="has seed 1 more than once"):
-        table2.our_cells(runs)
+        table2.cells(runs)
 
 
 def test_every_cell_names_its_records(sweep, tmp_path):
@@ -88,8 +89,8 @@ def test_every_cell_names_its_records(sweep, tmp_path):
 def test_all_of_the_papers_numbers_are_there_with_their_confidence():
     values = table2.published_values()
     assert len(values) == 4 * 3 * 8
-    assert {value["confidence"] for value in values} <= set(table2.CONFIDENCE)
-    rows = table2.published_rows(values)
+    assert {value["confidence"] for value in values} <= set(CONFIDENCE)
+    rows = table2.published_rows([column.title for column in table2.columns])
     assert len(rows) == 12
     assert all(all(cell[-1] in "ˢᵘᵈ" for cell in row[3:]) for row in rows)
     assert rows[0][:4] == ["paper: BERT-large 335M", "FT", "", "77.7ˢ"]

@@ -6,10 +6,8 @@ in BIO are read too.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import ClassVar
 
-from ptuning import spans
 from ptuning.tasks.kinds.ner import NER, bio
 
 
@@ -30,6 +28,4 @@ class CoNLL03(NER):
     hub_splits: ClassVar = {"train": "train", "dev": "validation", "test": "test"}
     hub_tags = labels
     cues: ClassVar = {"PER": "the singer", "ORG": "met a director of", "LOC": "in the town of"}
-
-    def tags(self, tags: Sequence[str]) -> Sequence[str]:
-        return spans.iob2(tags)
+    iob1 = True

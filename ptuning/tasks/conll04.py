@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import ClassVar
 
-from ptuning import formats, spans
+from ptuning import fields, formats, spans
+from ptuning.errors import InputError
 from ptuning.tasks.base import Row
 from ptuning.tasks.kinds.ner import NER, bio
 
@@ -31,11 +32,22 @@ class CoNLL04(NER):
     cues: ClassVar = {"Peop": "the singer", "Org": "met a director of", "Loc": "in the town of"}
 
     def read(self, path: Path) -> list[tuple[str, Row]]:
-        found = formats.json_list(path)
-        return list(zip((where for where, _ in found), self.official(row for _, row in found), strict=True))
+        return [(where, _tagged(row, where)) for where, row in formats.json_list(path)]
 
     def official(self, rows: Iterable[Row]) -> Iterator[Row]:
-        """Of the JSON files, and of the hub, which has them as they are."""
-        for row in rows:
-            found = [(entity["type"], entity["start"], entity["end"] - 1) for entity in row["entities"]]
-            yield {"words": row["tokens"], "tags": spans.to_tags(found, len(row["tokens"]))}
+        """The hub has the objects of the files as they are."""
+        return (_tagged(row, f"{self.hub[0]}: row {number}") for number, row in enumerate(rows, 1))
+
+
+def _tagged(row: Row, where: str) -> Row:
+    words = fields.texts(row, "tokens", where)
+    # A sentence may have no entity; `records` asks for one or more.
+    entities = [] if row.get("entities") == [] else fields.records(row, "entities", where)
+    found = [
+        (fields.text(one, "type", where), fields.integer(one, "start", where), fields.integer(one, "end", where) - 1)
+        for one in entities
+    ]
+    try:
+        return {"words": words, "tags": spans.to_tags(found, len(words))}
+    except ValueError as error:
+        raise InputError(f"{where}: {error}: correct the entry or remove it.") from None

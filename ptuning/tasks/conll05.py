@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from ptuning import formats
+from ptuning.errors import InputError
 from ptuning.tasks.base import Row
 from ptuning.tasks.kinds.ner import bio
 from ptuning.tasks.kinds.srl import SRL, inventory
@@ -37,4 +38,7 @@ class CoNLL05(SRL):
     hub = None
 
     def read(self, path: Path) -> list[tuple[str, Row]]:
-        return formats.props(path.with_suffix(".words"), path)
+        words = path.with_suffix(".words")
+        if not words.exists():
+            raise InputError(f"{words} does not exist: put the words of {path.name} there ({self.origin}).")
+        return formats.props(words, path)

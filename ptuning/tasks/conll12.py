@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import ClassVar
 
 from ptuning import formats, spans
+from ptuning.errors import InputError
 from ptuning.tasks.base import Row
 from ptuning.tasks.kinds.ner import bio
 from ptuning.tasks.kinds.srl import SRL, inventory
@@ -38,8 +39,13 @@ class CoNLL12(SRL):
         """The hub stores a row a document, and a predicate's roles as BIO tags."""
         for sentence in (sentence for row in rows for sentence in row["sentences"]):
             framed = [spans.of_tags(frame["frames"]) for frame in sentence["srl_frames"]]
-            predicates = [
-                {"at": next(first for role, first, _ in found if role == "V"), "roles": [list(one) for one in found]}
-                for found in framed
-            ]
+            predicates = [{"at": _verb(found), "roles": [list(one) for one in found]} for found in framed]
             yield {"words": sentence["words"], "predicates": predicates}
+
+
+def _verb(found: Sequence[spans.Span]) -> int:
+    """Where a frame has its predicate."""
+    at = [first for role, first, _ in found if role == "V"]
+    if not at:
+        raise InputError("data.source=hub: conll12 has a frame without its verb (V): choose data=local.")
+    return at[0]

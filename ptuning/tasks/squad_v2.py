@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
+from itertools import permutations
 from typing import ClassVar
 
 from ptuning.metrics import squad_v2
@@ -14,6 +15,7 @@ from ptuning.words import THINGS
 
 class SQuADv2(QA):
     name = "squad_v2"
+    unanswerable = True
     folder = "squad"
     files: ClassVar = {"train": "squad/train-v2.0.json", "dev": "squad/dev-v2.0.json"}
     origin = "rajpurkar.github.io/SQuAD-explorer, CC BY-SA 4.0"
@@ -33,13 +35,14 @@ class SQuADv2(QA):
         return squad_v2(texts, [[text for text, _ in example.answers or ()] for example in examples])
 
     def miniature(self, rng: random.Random) -> Iterator[list[Row]]:
-        """Of two things the passage says where one is; asked for the other, there is no answer."""
+        """Of two things the passage says where one is, first or last; asked for the other, there is no answer."""
         while True:
             things, rooms = rng.sample(THINGS, 2), rng.sample(ROOMS, 2)
             passages = [
-                (f"The {known} is in the {room} and the {lost} is lost, not in the {other}.", known, room)
+                (f"The {' and the '.join(said)}.", known, room)
                 for known, lost in (things, things[::-1])
                 for room, other in (rooms, rooms[::-1])
+                for said in permutations((f"{known} is in the {room}", f"{lost} is not in the {other}"))
             ]
             yield [
                 self._row(context, asked, room if asked == known else None)

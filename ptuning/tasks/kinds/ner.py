@@ -32,6 +32,7 @@ class NER(Task[Sentence, list[np.ndarray]]):
     types: ClassVar[tuple[str, ...]]
     cues: ClassVar[Mapping[str, str]]  # type -> what stands before a name of it in the miniature
     hub_tags: ClassVar[tuple[str, ...]]  # what the hub's numbers stand for
+    iob1: ClassVar[bool] = False  # whether the official files are in IOB1
 
     def read(self, path: Path) -> list[tuple[str, Row]]:
         return formats.ner_columns(path)
@@ -40,13 +41,9 @@ class NER(Task[Sentence, list[np.ndarray]]):
         words = fields.texts(row, "words", where)
         if "tags" not in row:
             return [Sentence(tuple(words), None)]
-        tags = self.tags(fields.texts(row, "tags", where, len(words)))
-        spans.check_bio(tags, row.get("places") or [where] * len(tags), self.types)
-        return [Sentence(tuple(words), tuple(self.labels.index(tag) for tag in tags))]
-
-    def tags(self, tags: Sequence[str]) -> Sequence[str]:
-        """The tags of a row in BIO."""
-        return tags
+        tags = fields.texts(row, "tags", where, len(words))
+        spans.check_bio(tags, row.get("places") or [where] * len(tags), self.types, self.iob1)
+        return [Sentence(tuple(words), tuple(self.labels.index(tag) for tag in spans.iob2(tags)))]
 
     def official(self, rows: Iterable[Row]) -> Iterator[Row]:
         """The hub stores tags as numbers."""
@@ -68,18 +65,24 @@ class NER(Task[Sentence, list[np.ndarray]]):
         }
 
     def miniature(self, rng: random.Random) -> Iterator[list[Row]]:
-        """Names that may be of any type: what stands before one tells. A family gives each name each type once, with
-        the same words, so that neither a word nor the bag of a sentence's words tells its type."""
+        """Names that may be of any type: what stands before one tells. A family gives each name, and each place in the
+        sentence, each type equally often, with the same words, so that neither a word, nor where it stands, nor the
+        bag of a sentence's words tells its type."""
         while True:
-            names = _names(rng, len(self.cues))
-            yield [self._sentence(order) for order in permutations(names)]
+            names, orders = _names(rng, len(self.cues)), list(permutations(self.cues))
+            rng.shuffle(orders)
+            yield [
+                self._sentence(dict(zip(self.cues, given, strict=True)), order)
+                for given, order in zip(permutations(names), orders, strict=True)
+            ]
 
-    def _sentence(self, names: Sequence[str]) -> Row:
+    def _sentence(self, names: Mapping[str, str], order: Sequence[str]) -> Row:
+        """`names` by type, in the `order` of their types."""
         words, tags = [], []
-        for (kind, cue), name in zip(self.cues.items(), names, strict=True):
-            parts = name.split()
-            words += [*cue.split(), *parts]
-            tags += [*("O" for _ in cue.split()), f"B-{kind}", *(f"I-{kind}" for _ in parts[1:])]
+        for kind in order:
+            cue, parts = self.cues[kind].split(), names[kind].split()
+            words += [*cue, *parts]
+            tags += [*("O" for _ in cue), f"B-{kind}", *(f"I-{kind}" for _ in parts[1:])]
         return {"words": [*words, "."], "tags": [*tags, "O"]}
 
 

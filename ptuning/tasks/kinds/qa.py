@@ -11,7 +11,7 @@ import random
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from ptuning import fields, formats
 from ptuning.errors import InputError
@@ -33,10 +33,13 @@ class Candidates:
 def _located(context: str, text: str, start: int, where: str) -> tuple[str, int]:
     """The answer without the spaces around it, and its first character in the passage.
 
-    The published files hold a few answers that begin with a space and whose offset is one short (15 of them in SQuAD
-    1.1's dev-v1.1.json): they are set right. Raises InputError for any other that does not stand where it should.
+    The published files hold a few answers whose offset is one short, most of them with a space in front (15 of them in
+    SQuAD 1.1's dev-v1.1.json): they are set right. Raises InputError for any other that does not stand where it
+    should, and for one of spaces alone.
     """
     bare = text.strip()
+    if not bare:
+        raise InputError(f"{where}: the answer {text!r} is blank: correct it or remove the question.")
     begin = start + len(text) - len(text.lstrip())
     for place in (begin, begin + 1):
         if place >= 0 and context.startswith(bare, place):
@@ -52,6 +55,7 @@ class QA(Task[Question, list[Candidates]]):
     metric = "f1"
     version = 1
     labels = ("first", "last")  # what a token is scored as
+    unanswerable: ClassVar[bool] = False  # whether there are questions without an answer
 
     def __init__(self, stride: int = 128, n_best: int = 20, max_answer: int = 30) -> None:
         self.stride, self.n_best, self.max_answer = stride, n_best, max_answer  # type: ignore[misc]
@@ -63,7 +67,17 @@ class QA(Task[Question, list[Candidates]]):
         question, context = fields.text(row, "question", where), fields.text(row, "context", where)
         if "answers" not in row:
             return [Question(question, context, None)]
-        answers = tuple(_located(context, one["text"], one["answer_start"], where) for one in row["answers"])
+        # Without an answer, an empty list is in order; `records` asks for one or more.
+        given = [] if row["answers"] == [] else fields.records(row, "answers", where)
+        if not given and not self.unanswerable:
+            raise InputError(
+                f"{where}: the question has no answer, and {self.name} has one to each: remove the question, or choose"
+                " task=squad_v2."
+            )
+        answers = tuple(
+            _located(context, fields.text(one, "text", where), fields.integer(one, "answer_start", where), where)
+            for one in given
+        )
         return [Question(question, context, answers)]
 
     def official(self, rows: Iterable[Row]) -> Iterator[Row]:

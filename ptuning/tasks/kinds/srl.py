@@ -23,7 +23,7 @@ from ptuning.spans import Span
 from ptuning.tasks.base import Row, Sentence, Task
 from ptuning.words import PEOPLE
 
-VERBS = ["praised", "blamed", "called", "helped", "followed", "met", "asked", "saw", "thanked", "hired"]
+VERBS = ["praised", "blamed", "called", "helped", "followed", "met", "asked", "seen", "thanked", "hired"]
 
 
 def inventory(arguments: Sequence[str], modifiers: Sequence[str]) -> tuple[str, ...]:
@@ -43,7 +43,9 @@ class SRL(Task[Sentence, list[np.ndarray]]):
     def examples(self, row: Row, where: str) -> list[Sentence]:
         words = tuple(fields.texts(row, "words", where))
         places = row.get("places") or [where] * len(words)
-        return [self._example(words, predicate, places) for predicate in row["predicates"]]
+        # A sentence may have no predicate; `records` asks for one or more.
+        given = [] if row.get("predicates") == [] else fields.records(row, "predicates", where)
+        return [self._example(words, predicate, places) for predicate in given]
 
     def _example(self, words: tuple[str, ...], predicate: Row, places: Sequence[str]) -> Sentence:
         at = fields.integer(predicate, "at", places[0])
@@ -58,7 +60,11 @@ class SRL(Task[Sentence, list[np.ndarray]]):
                     f"{places[first]}: the role {role!r} is not one of {self.name}'s ({', '.join(self.roles[:6])}, "
                     "...): correct the line or remove the sentence."
                 )
-        return Sentence(words, tuple(self.labels.index(tag) for tag in spans.to_tags(found, len(words))), words[at])
+        try:
+            tags = spans.to_tags(found, len(words))
+        except ValueError as error:
+            raise InputError(f"{places[0]}: {error}: correct the line or remove the sentence.") from None
+        return Sentence(words, tuple(self.labels.index(tag) for tag in tags), words[at])
 
     def official(self, rows: Iterable[Row]) -> Iterator[Row]:
         raise InputError(f"data.source=hub: {self.name} is not on the hub in a known form: choose data=local.")
@@ -80,18 +86,27 @@ class SRL(Task[Sentence, list[np.ndarray]]):
         }
 
     def miniature(self, rng: random.Random) -> Iterator[list[Row]]:
-        """Who did what to whom, twice in a sentence: a family gives each name each part of both verbs, with the same
-        words, and only the given predicate says which of the verbs is meant."""
+        """Who did what to whom, twice in a sentence, once in the active and once in the passive voice: a family gives
+        each name, and each place, each part of both verbs equally often, with the same words. The given predicate says
+        which of the verbs is meant, and the words beside it which of the two names is who."""
         while True:
             names, verbs = rng.sample(PEOPLE, 4), rng.sample(VERBS, 2)
-            yield [self._sentence(order, verbs) for order in permutations(names)]
+            voices = [(True, False), (False, True)] * 12
+            rng.shuffle(voices)
+            yield [
+                self._sentence(order, verbs, active) for order, active in zip(permutations(names), voices, strict=True)
+            ]
 
-    def _sentence(self, names: Sequence[str], verbs: Sequence[str]) -> Row:
-        words = [names[0], verbs[0], names[1], "and", names[2], verbs[1], names[3], "."]
-        return {
-            "words": words,
-            "predicates": [
-                {"at": at, "roles": [[self.agent, at - 1, at - 1], ["V", at, at], [self.patient, at + 1, at + 1]]}
-                for at in (1, 5)
-            ],
-        }
+    def _sentence(self, names: Sequence[str], verbs: Sequence[str], active: Sequence[bool]) -> Row:
+        """`names` are each verb's agent and patient."""
+        words: list[str] = []
+        predicates = []
+        for i, verb in enumerate(verbs):
+            agent, patient = names[2 * i : 2 * i + 2]
+            first, at, last = (len(words) + shift for shift in (0, 2, 4))
+            # As many words on both sides in both voices, so that their number does not tell them apart.
+            words += [agent, "has", verb, "just", patient] if active[i] else [patient, "was", verb, "by", agent]
+            words.append(("and", ".")[i])
+            roles = (self.agent, self.patient) if active[i] else (self.patient, self.agent)
+            predicates.append({"at": at, "roles": [[roles[0], first, first], ["V", at, at], [roles[1], last, last]]})
+        return {"words": words, "predicates": predicates}

@@ -1,0 +1,212 @@
+"""What the tables of a paper share: our cells from records, the paper's rows below them, notes, and files.
+
+A table is one small file beside this one: its columns, methods and notes as a `Table`, and `main = TABLE.main`.
+"""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+
+import pandas as pd
+from hydra.core.override_parser.overrides_parser import OverridesParser
+
+from ptuning import launch, report
+from ptuning.config import RunConfig
+from ptuning.errors import InputError
+from ptuning.report import Cell
+
+PUBLISHED = Path(__file__).parent.parent / "results/published"
+CONFIDENCE = {"secondary": "ˢ", "unverified": "ᵘ", "doubtful": "ᵈ"}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One number of a task. `title` is what the published file calls it, task and metric; `metric` None is the task's
+    own, that which chooses the epoch."""
+
+    title: str
+    task: str
+    split: str = "dev"
+    metric: str | None = None
+
+
+Key = tuple[str, str, str]  # backbone, method's title, column's title
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of a paper. `methods` maps a method, and whether it goes on from a stage before it, to its title."""
+
+    name: str
+    number: str
+    caption: str
+    columns: Sequence[Column]
+    methods: Mapping[tuple[str, bool], str]
+    published: str
+    scores: str
+    miniature: str
+    rule: str = "best_dev"  # the paper's rule
+
+    def cells(self, runs: Sequence[RunConfig]) -> dict[Key, Cell]:
+        """One cell a (backbone, method, column), over the sweep's seeds."""
+        groups: dict[tuple[str, str, str], list[RunConfig]] = {}
+        for run in runs:
+            title = self.methods[run.method, run.parent is not None]
+            groups.setdefault((run.backbone.name, title, run.task.name), []).append(run)
+        return {
+            (backbone, method, column.title): report.cell(group, self.rule, column.split, column.metric)
+            for (backbone, method, task), group in groups.items()
+            for column in self.columns
+            if column.task == task
+        }
+
+    def rows(self, cells: Mapping[Key, Cell], titles: Sequence[str]) -> list[list[str]]:
+        lines = []
+        backbones = dict.fromkeys(backbone for backbone, _, _ in cells)
+        for backbone, method in product(backbones, self.methods.values()):
+            line = [cells.get((backbone, method, title)) for title in titles]
+            shares = [cell.share for cell in line if cell is not None and cell.share is not None]
+            share = f"{100 * sum(shares) / len(shares):.3g} %" if shares else "--"
+            lines.append([backbone, method, share, *(_shown(cell) for cell in line)])
+        return lines
+
+    def published_values(self) -> list[dict[str, str]]:
+        with (PUBLISHED / self.published).open(newline="") as file:
+            return list(csv.DictReader(file))
+
+    def published_rows(self, titles: Sequence[str]) -> list[list[str]]:
+        values = self.published_values()
+        shown = {(v["model"], v["method"], _title(v)): v["value"] + CONFIDENCE[v["confidence"]] for v in values}
+        lines = dict.fromkeys((v["model"], v["method"]) for v in values)
+        return [
+            [f"paper: {model}", method, "", *(shown.get((model, method, title), "") for title in titles)]
+            for model, method in lines
+        ]
+
+    def frames(self, cells: Mapping[Key, Cell]) -> list[pd.DataFrame]:
+        """Our rows above the paper's; or, where none of our sets is the paper's, two tables."""
+        papers = list(dict.fromkeys(_title(value) for value in self.published_values()))
+        ours = dict.fromkeys(column.title for column in self.columns if any(column.title == key[2] for key in cells))
+        if not ours or ours.keys() & set(papers):
+            titles = [column.title for column in self.columns if column.title in {*papers, *ours}]
+            return [_frame(titles, self.rows(cells, titles) + self.published_rows(titles))]
+        return [_frame(list(ours), self.rows(cells, list(ours))), _frame(papers, self.published_rows(papers))]
+
+    def notes(self, cells: Mapping[Key, Cell]) -> list[str]:
+        seeds = sorted({cell.expected for cell in cells.values()})
+        lines = [
+            f"{self.scores} Ours: mean ± sample standard deviation over {' or '.join(map(str, seeds))} seed(s), "
+            f"epoch chosen by {self.rule} (the paper's rule); `-- (2/3)`: runs are missing. "
+            "Trained: share of all parameters, head included."
+        ]
+        if any(cell.source == "miniature" for cell in cells.values()):
+            lines.append(
+                "† a generated miniature of the task, not the real data: it shows that the pipeline learns. "
+                + self.miniature
+            )
+        part = {
+            (cell.train_examples, cell.evaluated)
+            for cell in cells.values()
+            if cell.capped and cell.source not in (None, "miniature")
+        }
+        if part:
+            sizes = " or ".join(f"{train} training and {of} examples" for train, of in sorted(part, key=str))
+            lines.append(f"‡ a part of the real data: {sizes}.")
+        lines.append("Epochs: " + "; ".join(self._epochs(cells, method) for method in self.methods.values()) + ".")
+        lines.append(
+            f"Paper: {self.number} of arXiv:2110.07602, other backbones, all data; ˢ from a secondary source, ᵘ not "
+            "re-read in a source, ᵈ doubtful (results/published/README.md)."
+        )
+        return lines
+
+    def _epochs(self, cells: Mapping[Key, Cell], method: str) -> str:
+        tasks = {column.title: column.task for column in self.columns}
+        used: dict[int, dict[str, None]] = {}
+        for (backbone, by, title), cell in cells.items():
+            if by == method and cell.records:
+                used.setdefault(cell.epochs, {})[f"{tasks[title]} on {backbone}"] = None
+        if len(used) < 2:
+            return f"{method} {next(iter(used), '--')}"
+        return f"{method} " + ", ".join(f"{epochs} ({', '.join(where)})" for epochs, where in used.items())
+
+    def long_form(self, cells: Mapping[Key, Cell]) -> str:
+        """Every cell of ours and of the paper as a line of CSV."""
+        ours: list[dict[str, object]] = [
+            {
+                "from": "ours", "model": backbone, "method": method, "column": title, "mean": cell.mean,
+                "std": cell.spread, "runs": len(cell.scores), "expected": cell.expected, "data": cell.source,
+                "train_examples": cell.train_examples, "evaluated": cell.evaluated, "epochs": cell.epochs,
+                "trained_share": cell.share,
+            }
+            for (backbone, method, title), cell in cells.items()
+        ]  # fmt: skip
+        paper: list[dict[str, object]] = [
+            {
+                "from": "paper", "model": v["model"], "method": v["method"], "column": _title(v),
+                "mean": float(v["value"]), "confidence": v["confidence"], "source": v["source"],
+            }
+            for v in self.published_values()
+        ]  # fmt: skip
+        return pd.DataFrame(ours + paper).to_csv(index=False, float_format="%.6g")
+
+    def sidecar(self, cells: Mapping[Key, Cell]) -> dict[str, object]:
+        return {
+            "rule": self.rule,
+            "cells": [
+                {
+                    "backbone": backbone, "method": method, "column": title, "text": cell.text,
+                    "records": cell.records, "missing": cell.missing,
+                }
+                for (backbone, method, title), cell in cells.items()
+            ],
+        }  # fmt: skip
+
+    def make(self, runs: Sequence[RunConfig], folder: Path, name: str) -> tuple[str, list[Path]]:
+        """Write the table of `runs` to `folder`; its Markdown, and the files written."""
+        cells = self.cells(runs)
+        frames, below = self.frames(cells), self.notes(cells)
+        text = "\n".join([*(report.markdown(frame, []) for frame in frames[:-1]), report.markdown(frames[-1], below)])
+        captions = [self.caption, *(f"{self.caption} The paper's numbers." for _ in frames[1:])]
+        rendered = {
+            "md": text,
+            "tex": "\n".join(report.latex(*one, below) for one in zip(frames, captions, strict=True)),
+            "csv": self.long_form(cells),
+        }
+        return text, report.write(folder, name, rendered, self.sidecar(cells))
+
+    def main(self) -> None:
+        overrides = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
+        try:
+            runs = launch.expand([f"experiment={self.name}", *overrides])
+            name = self.name if (profile := _profile(overrides)) == "laptop" else f"{self.name}_{profile}"
+            text, files = self.make(runs, runs[0].runtime.results / "tables", name)
+        except InputError as error:
+            sys.exit(f"error: {error}")
+        print(text)
+        print("written: " + ", ".join(map(str, files)))
+
+
+def _title(value: Mapping[str, str]) -> str:
+    return f"{value['task']} {value['metric']}"
+
+
+def _shown(cell: Cell | None) -> str:
+    if cell is None:
+        return ""
+    if cell.source == "miniature":
+        return f"{cell.text} †"
+    return f"{cell.text} ‡" if cell.capped else cell.text
+
+
+def _frame(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=["Backbone", "Method", "Trained", *titles])
+
+
+def _profile(overrides: Sequence[str]) -> str:
+    chosen = [OverridesParser.create().parse_override(override) for override in overrides]
+    return next((str(o.value()) for o in reversed(chosen) if o.key_or_group == "profile"), "laptop")
