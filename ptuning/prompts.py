@@ -72,9 +72,9 @@ def fold(producer: nn.Module) -> dict[str, Tensor]:
         return {"prompt": producer().detach().clone()}
 
 
-def folds_to_itself(prompt: Mapping[str, object] | None) -> bool:
+def folds_to_itself(prompt: Mapping[str, object]) -> bool:
     """Whether the trained weights are the prompt itself."""
-    return prompt is not None and prompt["reparameterization"] == "none"
+    return prompt["reparameterization"] == "none"
 
 
 def folded_config(prompt: Mapping[str, object] | None) -> dict[str, object] | None:

@@ -92,12 +92,8 @@ def _evaluated(data: Mapping[str, Any], split: str) -> str:
 
 
 def markdown(table: pd.DataFrame, notes: Sequence[str]) -> str:
-    return (
-        table.to_markdown(index=False, disable_numparse=True)
-        + "\n\n"
-        + "\n".join(f"{note}  " for note in notes)
-        + "\n"
-    )
+    lines = [table.to_markdown(index=False, disable_numparse=True), *([""] if notes else [])]
+    return "\n".join([*lines, *(f"{note}  " for note in notes)]) + "\n"
 
 
 def latex(table: pd.DataFrame, caption: str, notes: Sequence[str]) -> str:

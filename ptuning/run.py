@@ -52,6 +52,8 @@ def _check_parent(config: RunConfig) -> None:
     parent = config.parent_run
     if parent is None:
         return
+    if config.prompt is None:
+        raise InputError(f"parent: method={config.method} has no prompt to start from: remove parent.")
     if not prompts.folds_to_itself(config.prompt):
         raise InputError(
             "parent: a prompt is handed on without what produced it, and this run starts from one: set "

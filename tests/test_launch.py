@@ -108,9 +108,18 @@ def test_every_tuned_file_names_an_existing_triple_and_changes_its_run():
         (run,) = launch.expand([f"method={method}", f"backbone={backbone}", f"task={task}"])
         tuned = OmegaConf.load(launch.CONF / "tuned" / f"{name}.yaml")
         assert tuned, "a tuned file sets something"
-        assert all(getattr(run.train, key) == float(value) for key, value in tuned.get("train", {}).items())
-        assert all(run.task.options[key] == value for key, value in tuned.get("task", {}).get("options", {}).items())
-        assert all(run.prompt[key] == value for key, value in tuned.get("prompt", {}).items())
+        made = run.model_dump()
+        for path, value in leaves(OmegaConf.to_container(tuned)):
+            node = made
+            for key in path:
+                node = node[key]
+            assert node == value or float(node) == float(value), f"{name}: {path}"
+
+
+def leaves(node, path=()):
+    """Every value of a config, with the keys that lead to it."""
+    for key, value in node.items():
+        yield from leaves(value, (*path, key)) if isinstance(value, dict) else [((*path, key), value)]
 
 
 @pytest.mark.parametrize("backbone", sorted(names("backbone") - {"hub"}))

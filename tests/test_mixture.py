@@ -194,6 +194,11 @@ def test_a_stage_with_a_reparameterization_is_refused(make_run):
         run([config])
 
 
+def test_a_stage_before_a_method_without_a_prompt_is_refused(make_run):
+    with pytest.raises(InputError, match="method=fine_tuning has no prompt to start from: remove parent"):
+        run([child_of(make_run("fine_tuning", task="btc"))])
+
+
 def test_a_mixture_s_weights_serve_no_task(make_run):
     parent = of(make_run(runtime__save=True))
     run([parent])

@@ -49,7 +49,13 @@ class EWT(SRL):
         self.held_out, self.genre = held_out, genre
 
     def read(self, path: Path) -> list[tuple[str, Row]]:
-        return formats.ewt(path)
+        rows = formats.ewt(path)
+        for where, row in rows:
+            if row["genre"] not in GENRES:
+                raise InputError(
+                    f"{where}: the genre {row['genre']!r} is not one of {', '.join(GENRES)}: correct sent_id."
+                )
+        return rows
 
     def arranged(self, splits: dict[str, list[tuple[str, Row]]]) -> dict[str, list[tuple[str, Row]]]:
         """The held-out genre apart. A miniature has no genres."""

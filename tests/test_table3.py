@@ -1,0 +1,114 @@
+"""Table 3 from records alone: test sets, several numbers a run, multi-task runs, and stand-ins beside the paper."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from test_mixture import child_of
+
+from experiments.table3 import TABLE
+from ptuning import launch, records
+from ptuning.errors import InputError
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def fake_record(config, source="local", **history):
+    """`history`: what each set scored, an entry an epoch; a test set is asked only where dev is at its best so far."""
+    epochs, best = [], -1.0
+    for index, dev in enumerate(history["dev"]):
+        epoch = {"epoch": index + 1, "dev": dev, "tests": {}}
+        if dev["f1"] > best:
+            epoch["tests"] = {name: scores[index] for name, scores in history.items() if name != "dev"}
+        best = max(best, dev["f1"])
+        epochs.append(epoch)
+    return {
+        "id": records.run_id(config),
+        "status": "finished",
+        "config": records.dump(config),
+        "metric": "f1",
+        "score": best,
+        "history": epochs,
+        "parameters": {"trained": 31, "total": 10000, "share": 0.0031},
+        "data": {
+            "source": source, "fingerprint": "x", "train_examples": 500, "dev_examples": 8,
+            "test_examples": {name: 9 for name in history if name != "dev"},
+        },
+    }  # fmt: skip
+
+
+def f1(*values, **more):
+    return [{"f1": value} | {key: scores[i] for key, scores in more.items()} for i, value in enumerate(values)]
+
+
+NER = {"dev": f1(50.0, 70.0, 60.0), "test": f1(45.0, 66.5, 99.0)}
+ROLES = {"dev": f1(80.0), "wsj": f1(79.5), "brown": f1(70.25)}
+ASKED = {"dev": f1(60.0, 61.0, em=[50.0, 48.0])}
+
+
+@pytest.fixture
+def sweep(make_run):
+    """One run a cell: of the paper's sets, one of them after a stage before it, and one that is missing."""
+
+    def asked(method, task, **more):
+        return make_run(method, task, data__train_rows=None, data__dev_rows=None, **more)
+
+    runs = [
+        (asked("fine_tuning", "conll03"), NER),
+        (asked("p_tuning_v2", "conll03"), NER),
+        (child_of(asked("p_tuning_v2", "conll03")), NER | {"test": f1(45.0, 71.0, 99.0)}),
+        (asked("prompt_tuning", "squad"), ASKED),
+        (asked("p_tuning_v2", "conll05"), ROLES),
+        (asked("prompt_tuning", "conll12"), None),
+    ]
+    for config, history in runs:
+        if history:
+            records.write(config, fake_record(config, **history))
+    return [config for config, _ in runs]
+
+
+def test_the_table_equals_the_one_that_was_read(sweep, tmp_path):
+    text, _ = TABLE.make(sweep, tmp_path, "table3")
+    assert text == (GOLDEN / "table3.md").read_text()
+
+
+def test_a_test_score_is_that_of_the_epoch_chosen_on_dev(sweep):
+    cells = TABLE.cells(sweep)
+    assert cells["tiny_bert", "FT", "NER CoNLL03 F1"].scores == (66.5,)
+    assert cells["tiny_bert", "MPT-2", "NER CoNLL03 F1"].scores == (71.0,)
+    assert cells["tiny_bert", "PT", "QA SQuAD 1.1 EM"].scores == (48.0,)
+    assert cells["tiny_bert", "PT", "QA SQuAD 1.1 F1"].scores == (61.0,)
+    assert cells["tiny_bert", "PT-2", "SRL CoNLL05 Brown F1"].scores == (70.25,)
+    assert cells["tiny_bert", "PT", "SRL CoNLL12 F1"].text == "-- (0/1)"
+
+
+def test_a_score_that_the_chosen_epoch_does_not_have_is_no_score(sweep):
+    record = records.find(sweep[0])
+    with pytest.raises(InputError, match=r"has no f1 on test in epoch 3, the one that last chooses"):
+        records.value(record, "last", "test", "f1")
+    assert records.value(record, "last") == 60.0
+
+
+def test_stand_ins_get_a_table_of_their_own_above_the_papers(make_run, tmp_path):
+    config = make_run("p_tuning_v2", "wnut17")
+    records.write(config, fake_record(config, **NER))
+    text, files = TABLE.make([config], tmp_path, "table3_small")
+    ours, papers = text.split("\n\n")[:2]
+    assert "NER WNUT17 F1" in ours and "66.5 ‡" in ours and "paper:" not in ours
+    assert papers.count("paper:") == 12 and "WNUT17" not in papers
+    assert "12 training" not in text and "500 training and 9 test examples" in text
+    cells = json.loads(next(file for file in files if file.name.endswith(".json")).read_text())["cells"]
+    assert [cell["records"] for cell in cells] == [[records.path(config).name]]
+
+
+def test_every_column_is_a_task_s_and_every_published_number_has_a_column():
+    titles = {column.title for column in TABLE.columns}
+    assert len(titles) == len(TABLE.columns)
+    values = TABLE.published_values()
+    assert len(values) == 3 * 4 * 10
+    assert {f"{value['task']} {value['metric']}" for value in values} <= titles
+    small = launch.expand(["experiment=table3", "profile=small", "data=local", "data.root=/anywhere"])
+    paper = launch.expand(["experiment=table3", "profile=paper"])
+    assert {run.task.name for run in [*small, *paper]} == {column.task for column in TABLE.columns}
