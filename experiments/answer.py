@@ -5,7 +5,8 @@
 
 A line of questions.jsonl is a row in its task's official format, labels not needed, with "task" (or "run", the name of
 a prompt's file): {"task": "rte", "premise": "...", "hypothesis": "..."}. A line of the answers holds the run and, for
-each thing asked in the row, the label and the probabilities. Any `runtime.*` override may follow.
+each thing asked in the row, the answer: label and probabilities, entities, roles, or a part of the passage. Any
+`runtime.*` override may follow.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ def job(composed: DictConfig) -> float | None:
         sweep([launch.read(composed)], ["auto"], tell, _progress.say)
     except InputError as error:
         sys.exit(f"error: {error}")
-    return scores[0]
+    return scores[-1]  # before it come the stages that the run starts from
 
 
 def main() -> None:

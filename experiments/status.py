@@ -21,7 +21,7 @@ def state(config: RunConfig) -> str:
 def main() -> None:
     overrides = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
     try:
-        states = {records.name(run): state(run) for run in launch.expand(overrides)}
+        states = {records.name(run): state(run) for run in launch.lineage(launch.expand(overrides))}
     except InputError as error:
         sys.exit(f"error: {error}")
     for name, one in states.items():

@@ -15,7 +15,7 @@ from pathlib import Path
 import pandas as pd
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from ptuning import launch, report
+from ptuning import launch, records, report
 from ptuning.config import RunConfig
 from ptuning.errors import InputError
 from ptuning.report import Cell
@@ -56,13 +56,16 @@ class Table:
         """One cell a (backbone, method, column), over the sweep's seeds."""
         groups: dict[tuple[str, str, str], list[RunConfig]] = {}
         for run in runs:
-            title = self.methods[run.method, run.parent is not None]
+            title = self.methods.get((run.method, run.parent is not None))
+            if title is None:
+                known = ", ".join(self.methods.values())
+                raise InputError(f"{records.name(run)} has no row in {self.name}: leave it out, the rows are {known}.")
             groups.setdefault((run.backbone.name, title, run.task.name), []).append(run)
         return {
             (backbone, method, column.title): report.cell(group, self.rule, column.split, column.metric)
             for (backbone, method, task), group in groups.items()
             for column in self.columns
-            if column.task == task
+            if column.task == task and report.scored(group, column.split)
         }
 
     def rows(self, cells: Mapping[Key, Cell], titles: Sequence[str]) -> list[list[str]]:

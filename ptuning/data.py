@@ -63,7 +63,7 @@ def together(fingerprints: Sequence[str]) -> str:
     return hashlib.sha256("".join(fingerprints).encode()).hexdigest()
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=32)
 def _read(task: str, source: str) -> tuple[AnyTask, TaskData]:
     chosen = TaskConfig.model_validate_json(task)
     found = tasks.load(chosen.name, **chosen.options)

@@ -109,7 +109,8 @@ class Evaluation:
 def evaluate(backbone: Backbone, lanes: Sequence[Lane], budget: Budget) -> list[Evaluation | Exception | None]:
     """How well each lane does now; None where its answers are not finite, an exception where they could not be had.
 
-    Test sets are asked only in epochs that the lane's selection rule would choose, as in the authors' code.
+    Test sets are asked only in epochs that the lane's selection rule would choose if training ended there, as in the
+    authors' code: under `last` in all of them.
     """
     devs = iter(_scores(backbone, [(member, "dev") for lane in lanes for member in lane.members], budget))
     found = [_together(lane, [next(devs) for _ in lane.members]) for lane in lanes]

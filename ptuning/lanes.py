@@ -8,6 +8,7 @@ float rounding (with the backbone's own dropout on, which rows share, up to its 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -318,21 +319,39 @@ class Lane:
     def batches(self) -> Iterator[Part]:
         """The epoch's batches: shuffled by the run's seed, of similar length each, of one set at a time."""
         randoms = [np.random.default_rng([self.config.seed, self.epoch, i]) for i in range(len(self.members) + 1)]
-        batches = [self._endless(member, random) for member, random in zip(self.members, randoms, strict=False)]
-        for which in mixture.order(_steps(self.config, self.members), randoms[-1]).tolist():
+        steps = _steps(self.config, self.members)
+        batches = [
+            self._endless(member, count, random)
+            for member, count, random in zip(self.members, steps, randoms[:-1], strict=True)
+        ]
+        for which in mixture.order(steps, randoms[-1]).tolist():
             yield next(batches[which])
 
-    def _endless(self, member: Member, random: np.random.Generator) -> Iterator[Part]:
-        """A set's batches, shuffled anew each time they are through."""
-        examples = member.material.train
+    def _endless(self, member: Member, steps: int, random: np.random.Generator) -> Iterator[Part]:
+        """A set's batches, shuffled anew each time they are through; where an epoch takes only `steps` of them, those
+        of so many items drawn from all."""
+        examples, batch_size = member.material.train, self.config.train.batch_size
         while True:
-            for rows in bucketed(examples.longest, self.config.train.batch_size, random):
-                yield Part(member.adapter, examples, rows)
+            drawn = np.arange(len(examples))
+            if steps * batch_size < len(examples):
+                drawn = random.permutation(drawn)[: steps * batch_size]
+            for rows in bucketed(examples.longest[drawn], batch_size, random):
+                yield Part(member.adapter, examples, drawn[rows])
+
+    @property
+    def items_per_epoch(self) -> int:
+        """Items that an epoch goes through, those of sets that it goes through more than once counted each time."""
+        total = 0
+        for member, steps in zip(self.members, _steps(self.config, self.members), strict=True):
+            size, batch_size = len(member.material.train), self.config.train.batch_size
+            rounds, rest = divmod(steps, math.ceil(size / batch_size))
+            total += rounds * size + min(size, rest * batch_size)
+        return total
 
     @property
     def test_sets(self) -> list[str]:
         """Those of the run's task; a mixture, which nothing is reported of, has none."""
-        return list(self.members[0].material.tests) if len(self.members) == 1 else []
+        return list(self.members[0].material.data.tests) if len(self.members) == 1 else []
 
     def step(self) -> None:
         """Update what this lane trains from the gradients that stand in it."""

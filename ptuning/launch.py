@@ -15,7 +15,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import ConfigCompositionException, HydraException
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException
 
 from ptuning import data, records, weights
 from ptuning.config import RunConfig, parse
@@ -30,6 +30,9 @@ def read(config: DictConfig) -> RunConfig:
     """A composed Hydra config as a checked run. Raises InputError."""
     try:
         values = cast("dict[str, Any]", OmegaConf.to_container(config, resolve=True, throw_on_missing=True))
+    except InterpolationKeyError as error:
+        wanted = (re.findall(r"'([^']+)'", str(error)) or ["another key"])[0]
+        raise InputError(f"{error.full_key} follows {wanted}, which is not set: set one of the two.") from None
     except OmegaConfBaseException as error:
         raise InputError(f"{error.full_key} is not set: give it a value ({_first_line(error)}).") from None
     parsed = parse(RunConfig, {key: values[key] for key in RunConfig.model_fields if key in values})
@@ -120,28 +123,29 @@ def _first_line(error: Exception) -> str:
     return str(error).strip().splitlines()[0].rstrip(".")
 
 
-def _can_stand(config: RunConfig, record: records.Record) -> None:
-    """A record of other local data, or without the weights that are asked for, is no answer. Raises InputError."""
+def _can_stand(config: RunConfig, record: records.Record) -> bool:
+    """Whether the weights that are asked for are there too, where there can be any. Raises InputError for a record of
+    other local data."""
     file = records.path(config)
     if config.data.source == "local" and record["data"]["fingerprint"] != data.fingerprint_of(config):
         raise InputError(f"{file} was made from other data than data.root={config.data.root}: move it, or the data.")
-    if config.runtime.save and not weights.path(config).exists():
-        raise InputError(f"{file} is there, but its weights were not kept: delete it to train and save them.")
+    return not config.runtime.save or record["status"] == "diverged" or weights.path(config).exists()
 
 
 def finished(config: RunConfig) -> records.Record | None:
-    """The record that stands for the run, None where there is none. Raises InputError for one that cannot."""
+    """The record that stands for the run, None where there is none, or it is without the weights that are asked for:
+    the run is then trained again. Raises InputError for a record of other data."""
     record = records.find(config)
-    if record is not None:
-        _can_stand(config, record)
-    return record
+    return record if record is not None and _can_stand(config, record) else None
 
 
 def lineage(configs: Sequence[RunConfig]) -> list[RunConfig]:
     """`configs` and before them, once each, the runs of the stage before that they need: of those without a record."""
     needed = [config.parent_run for config in configs if not done(config)]
     parents = [parent for parent in needed if parent is not None]
-    return list({records.run_id(config): config for config in [*parents, *configs]}.values())
+    # A stage keeps its weights, whoever else asks for that run.
+    before = {records.run_id(parent): parent for parent in parents}
+    return list(({records.run_id(config): config for config in [*parents, *configs]} | before).values())
 
 
 def done(config: RunConfig) -> bool:

@@ -86,6 +86,12 @@ def cell(configs: Sequence[RunConfig], rule: str, split: str = "dev", metric: st
     )
 
 
+def scored(configs: Sequence[RunConfig], split: str) -> bool:
+    """Whether the runs' data have `split`, as far as records tell (a miniature lacks some)."""
+    found = [record for config in configs if (record := records.find(config)) is not None]
+    return split == "dev" or all(split in record["data"].get("test_examples", {}) for record in found)
+
+
 def _evaluated(data: Mapping[str, Any], split: str) -> str:
     count = data["dev_examples"] if split == "dev" else data["test_examples"][split]
     return f"{count} {split}"

@@ -10,7 +10,6 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
-from itertools import islice
 from typing import Any
 
 import torch
@@ -75,7 +74,7 @@ def run(configs: Sequence[RunConfig]) -> list[Record]:
         raise InputError("a method that trains the backbone cannot share a batch with other runs: run it alone.")
     keeper = Keeper()
     try:
-        work(iter(configs), keeper)
+        work(iter(configs), keeper, len(configs))
     finally:
         keeper.outbox.close()
     for error in keeper.failures.values():
@@ -83,21 +82,21 @@ def run(configs: Sequence[RunConfig]) -> list[Record]:
     return [keeper.records[records.run_id(config)] for config in configs]
 
 
-def work(queue: Iterator[RunConfig], keeper: Keeper) -> None:
-    """Train what comes out of `queue`, runs that can share a batch, as lanes; `keeper` is told how each ends.
+def work(queue: Iterator[RunConfig], keeper: Keeper, runs: int) -> None:
+    """Train what comes out of `queue`, about so many `runs` that can share a batch, as lanes; `keeper` is told how
+    each ends.
 
     Raises InputError where the backbone cannot be had.
     """
-    waiting = list(islice(queue, 2))
-    if not waiting:
+    first = next(queue, None)
+    if first is None:
         return
     records.provenance()  # whatever it needs is found missing now rather than after training
-    first = waiting[0]
     backbone = ready(first)
-    budget = _budget(first, len(waiting), backbone)
+    budget = _budget(first, runs, backbone)
     recorder = Recorder(backbone, keeper, Mirror(first.runtime.wandb))
     try:
-        train(backbone, _Lanes(waiting, queue, backbone, keeper), recorder, budget, first.runtime.progress)
+        train(backbone, _Lanes(first, queue, backbone, keeper), recorder, budget, first.runtime.progress)
     finally:
         recorder.mirror.abandon()
         backbone.forget()
@@ -127,10 +126,8 @@ def _budget(config: RunConfig, runs: int, backbone: Backbone) -> Budget:
 class _Lanes:
     """Lanes of the runs in a queue, built when they are asked for. It may have none now and one later."""
 
-    def __init__(
-        self, waiting: list[RunConfig], queue: Iterator[RunConfig], backbone: Backbone, keeper: Keeper
-    ) -> None:
-        self.waiting, self.queue, self.backbone, self.keeper = waiting, queue, backbone, keeper
+    def __init__(self, first: RunConfig, queue: Iterator[RunConfig], backbone: Backbone, keeper: Keeper) -> None:
+        self.waiting, self.queue, self.backbone, self.keeper = [first], queue, backbone, keeper
         self.materials = Materials(backbone.tokenizer)
 
     def __iter__(self) -> Iterator[Lane]:
@@ -219,7 +216,8 @@ class Recorder:
     def lane_ended(self, lane: Lane) -> None:
         identifier = records.run_id(lane.config)
         record = self._record(lane, self.lives.pop(identifier))
-        self.keeper.ended(lane.config, record, self.kept.pop(identifier, None))
+        state = self.kept.pop(identifier, None)
+        self.keeper.ended(lane.config, record, None if lane.status == "diverged" else state)
         self.mirror.lane_ended(lane)
 
     def lane_failed(self, lane: Lane, error: Exception) -> None:
@@ -234,7 +232,6 @@ class Recorder:
         everything = dict.fromkeys(parameter for module in modules for parameter in module.parameters())
         frozen = sum(parameter.numel() for parameter in everything if not parameter.requires_grad)
         seconds = sum(epoch.seconds for epoch in lane.history)
-        items = sum(len(member.material.train) for member in lane.members)
         parent = lane.config.parent_run
         record: Record = {
             "id": records.run_id(lane.config),
@@ -247,7 +244,7 @@ class Recorder:
             "data": _described(lane.members),
             "backbone": {"fingerprint": self.backbone.fingerprint, "layers": self.backbone.layers},
             "speed": {
-                "examples_per_second": items * len(lane.history) / seconds if seconds else None,
+                "examples_per_second": lane.items_per_epoch * len(lane.history) / seconds if seconds else None,
                 "seconds": time.perf_counter() - life.since,
                 "peak_memory_mb": _peak_memory(self.backbone.device) / 2**20,
                 "lanes": life.lanes,

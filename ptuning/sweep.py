@@ -85,9 +85,10 @@ def launch(config: RunConfig) -> Record:
     """
     outcome: list[Record | Exception] = []
     sweep([config], ["auto"], lambda _config, what, _new: outcome.append(what), to_stderr)
-    if isinstance(outcome[0], Exception):
-        raise outcome[0]
-    return outcome[0]
+    last = outcome[-1]  # before it come the stages that it starts from
+    if isinstance(last, Exception):
+        raise last
+    return last
 
 
 def sweep(configs: Sequence[RunConfig], devices: Sequence[str], tell: Tell, say: Say) -> None:
@@ -184,7 +185,7 @@ class Worker(Keeper):
     def _train(self, group: list[RunConfig]) -> None:
         queue = _Queue(self, group)
         try:
-            work(queue, self)
+            work(queue, self, len(group))
         except torch.AcceleratorError:
             raise  # the device is of no use to this process any more: the runs go back
         except InputError as error:  # the backbone cannot be had

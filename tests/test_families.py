@@ -304,3 +304,18 @@ def test_half_precision_stays_close(name, dtype):
     for given, expected in zip((prompts, hidden), whole, strict=True):
         got = passed(backbone, batch, given)[real]
         torch.testing.assert_close(got.float(), expected, atol=0.1, rtol=0.1)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("name", NAMES)
+def test_fine_tuning_in_half_precision_stays_close(name, dtype):
+    """Weights in float32, computing in half precision, without a prompt: the stock class's own path, or ours."""
+    backbone = make_backbone(name)
+    batch = batch_of(backbone)
+    real = batch.attention_mask.bool()
+    expected = passed(backbone, batch, [None] * 4)[real]
+    backbone.unfreeze(dtype)
+    got = passed(backbone, batch, [None] * 4)[real]
+    torch.testing.assert_close(got.float(), expected, atol=0.1, rtol=0.1)
+    got.float().square().sum().backward()
+    assert all(torch.isfinite(p.grad).all() for p in backbone.model.parameters() if p.grad is not None)

@@ -10,6 +10,7 @@ from ptuning.encode import Materials
 from ptuning.evaluate import Evaluation
 from ptuning.lanes import Epoch, Lane, bucketed, schedule
 from ptuning.run import run
+from ptuning.tasks.wnut17 import WNUT17
 from ptuning.train import train
 
 
@@ -109,6 +110,24 @@ def test_early_stopping_waits_as_long_as_it_is_told(make_run, monkeypatch):
     (lane,), _ = trained([make_run(train__epochs=5, train__patience=2)])
     assert lane.status == "stopped_early"
     assert [e.dev["accuracy"] for e in lane.history] == [50.0, 60.0, 55.0, 55.0]
+
+
+@pytest.mark.parametrize(("rule", "asked"), [("best_dev", [1, 2, 5]), ("last", [1, 2, 3, 4, 5])])
+def test_test_sets_are_scored_only_in_epochs_that_the_rule_would_choose(make_run, monkeypatch, rule, asked):
+    config = make_run(task="wnut17", train__epochs=5, selection=rule)
+    dev = iter([50.0, 60.0, 55.0, 60.0, 61.0])
+    score = WNUT17.score
+
+    def scored(task, examples, answers):
+        found = score(task, examples, answers)
+        return found | {"f1": next(dev)} if len(examples) == len(sets[0].data.dev) else found
+
+    sets = [lanes_of([config], make_backbone())[0].members[0].material]
+    assert len(sets[0].data.dev) != len(sets[0].data.tests["test"])
+    monkeypatch.setattr(WNUT17, "score", scored)
+    ((lane,), _) = trained([config])
+    assert [epoch.epoch for epoch in lane.history if epoch.tests] == asked
+    assert all(set(epoch.tests) <= {"test"} for epoch in lane.history)
 
 
 def test_bucketed_batches_hold_every_example_once_and_little_padding():

@@ -122,6 +122,12 @@ def leaves(node, path=()):
         yield from leaves(value, (*path, key)) if isinstance(value, dict) else [((*path, key), value)]
 
 
+def test_what_follows_an_unset_key_says_so():
+    with pytest.raises(InputError, match=r"^parent\.task follows task\.mixture, which is not set: set one of"):
+        launch.expand(["task=rte", "method=mpt_2"])
+    assert launch.expand(["task=ner_open", "profile=laptop", "backbone=minilm_l3"])[0].data.train_rows == 320
+
+
 @pytest.mark.parametrize("backbone", sorted(names("backbone") - {"hub"}))
 def test_every_backbone_composes_with_every_method(backbone):
     runs = launch.expand([f"backbone={backbone}", f"method={','.join(methods.names())}"])
@@ -139,8 +145,9 @@ def test_a_record_of_other_data_or_without_its_weights_is_no_answer(make_run, tm
     config = make_run(**local)
     sweep.launch(config)
     assert launch.done(config)
-    with pytest.raises(InputError, match="its weights were not kept"):
-        sweep.launch(make_run(**local, runtime__save=True))
+    assert not launch.done(make_run(**local, runtime__save=True))
+    sweep.launch(make_run(**local, runtime__save=True))
+    assert launch.done(make_run(**local, runtime__save=True)), "trained again, for its weights"
     (folder / "val.jsonl").write_text(row % ("new", "entailment", 0))
     data._read.cache_clear()
     with pytest.raises(InputError, match="was made from other data"):

@@ -14,7 +14,9 @@ from test_lanes import lanes_of, trained
 from ptuning import launch, mixture, records, weights
 from ptuning.config import RunConfig
 from ptuning.errors import InputError
+from ptuning.lanes import Lane
 from ptuning.run import run
+from ptuning.sweep import launch as launch_one
 from ptuning.sweep import sweep
 from ptuning.train import step
 
@@ -73,6 +75,19 @@ def test_batches_are_of_one_set_at_a_time_and_cover_each_set_once_an_epoch(make_
         seen[member.name].update(part.rows.tolist())
     assert all(set(counts.values()) == {1} for counts in seen.values())
     assert {name: len(counts) for name, counts in seen.items()} == {"a": 12, "b": 12, "c": 12}
+
+
+def test_a_cap_keeps_no_example_out_for_good(make_run):
+    config = of(make_run(data__train_rows=60, train__epochs=40), cap=8)
+    (lane,) = lanes_of([config], make_backbone())
+    seen = {member.name: set() for member in lane.members}
+    for _ in range(60):
+        for part in lane.batches():
+            (member,) = (one for one in lane.members if one.adapter is part.adapter)
+            seen[member.name].update(part.rows.tolist())
+        lane.history.append(None)
+    assert {name: len(rows) for name, rows in seen.items()} == {"a": 60, "b": 60, "c": 60}
+    assert lane.items_per_epoch == 24
 
 
 def test_the_sets_share_one_prompt_and_have_a_head_each(make_run):
@@ -172,6 +187,53 @@ def test_a_run_whose_stage_failed_fails_with_it(make_run):
     assert told[records.run_id(broken.parent_run)]["status"] == "diverged"
     assert "the stage before it left no prompt" in str(told[records.run_id(broken)])
     assert told[records.run_id(good)]["status"] == "finished"
+
+
+def test_a_diverged_stage_fails_its_runs_alone_also_when_launched_again(make_run, monkeypatch):
+    """In whatever epoch it diverged, and nobody starts from what it was before."""
+    broken, good = child_of(make_run(task="btc"), epochs=3), make_run(task="btc", seed=5)
+    sound = Lane.step
+    of_stage = lambda lane: len(lane.members) > 1 and lane.epoch == 2  # noqa: E731
+    monkeypatch.setattr(Lane, "step", lambda lane: spoil(lane) if of_stage(lane) else sound(lane))
+    for told in ({}, {}):
+
+        def tell(config, what, new, told=told):
+            told[records.run_id(config)] = what
+
+        sweep([broken, good], ["cpu"], tell, print)
+        parent = told[records.run_id(broken.parent_run)]
+        assert parent["status"] == "diverged" and len(parent["history"]) == 1
+        assert "the stage before it left no prompt" in str(told[records.run_id(broken)])
+        assert told[records.run_id(good)]["status"] == "finished"
+
+
+def spoil(lane):
+    for parameter in lane.parameters:
+        parameter.data.fill_(float("nan"))
+
+
+def test_a_stage_whose_weights_are_gone_is_trained_again_for_those_who_need_it(make_run):
+    """As on a fresh clone, where records are and weights are not."""
+    first, second = (child_of(make_run(task=task), epochs=1) for task in ("wnut17", "btc"))
+    sweep([first], ["cpu"], lambda *_: None, print)
+    weights.path(first.parent_run).unlink()
+    assert launch.lineage([first]) == [first], "what is done needs no stage"
+    told = []
+    sweep([first, second], ["cpu"], lambda config, what, new: told.append((config.task.name, new)), print)
+    assert told == [("wnut17", False), ("mixed", True), ("btc", True)]
+
+
+def test_a_stage_that_is_also_asked_for_by_itself_keeps_its_prompt(make_run):
+    child = child_of(make_run(task="btc"))
+    alone = child.parent_run.model_copy(update={"runtime": child.runtime})
+    told = {}
+    sweep([alone, child], ["cpu"], lambda config, what, new: told.update({records.run_id(config): what}), print)
+    assert len(told) == 2 and all(what["status"] == "finished" for what in told.values())
+
+
+def test_launching_a_run_with_a_stage_gives_its_own_record(make_run):
+    config = child_of(make_run(task="btc"), epochs=1)
+    assert launch_one(config)["id"] == records.run_id(config)
 
 
 def test_a_changed_stage_is_another_run_and_a_seedless_key_is_not(make_run):

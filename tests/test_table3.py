@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from test_mixture import child_of
 
+from experiments.table2 import TABLE as TABLE2
 from experiments.table3 import TABLE
 from ptuning import launch, records
 from ptuning.errors import InputError
@@ -101,6 +102,16 @@ def test_stand_ins_get_a_table_of_their_own_above_the_papers(make_run, tmp_path)
     assert "12 training" not in text and "500 training and 9 test examples" in text
     cells = json.loads(next(file for file in files if file.name.endswith(".json")).read_text())["cells"]
     assert [cell["records"] for cell in cells] == [[records.path(config).name]]
+
+
+def test_a_set_that_the_data_lack_has_no_cell_and_a_method_without_a_row_is_refused(make_run, tmp_path):
+    config = make_run("p_tuning_v2", "ewt")
+    records.write(config, fake_record(config, "miniature", dev=f1(70.0), test=f1(69.0, f1_official=[50.0])))
+    assert [key[2] for key in TABLE.cells([config])] == ["SRL EWT F1", "SRL EWT F1 by srl-eval"]
+    with pytest.raises(
+        InputError, match=r"-from-mixed-.* has no row in table2: leave it out, the rows are FT, PT, PT-2"
+    ):
+        TABLE2.cells([child_of(make_run())])
 
 
 def test_every_column_is_a_task_s_and_every_published_number_has_a_column():

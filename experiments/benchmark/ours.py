@@ -52,7 +52,8 @@ class Ours:
         configs = run_configs(self.work, layers, count)
         task, loaded = data.of(configs[0])
         one = data.TaskData(loaded.train, loaded.dev[:1], loaded.source, loaded.fingerprint)
-        material = Material(task, one, self.work.examples, self.work.examples.first(1), {})
+        examples = self.work.examples
+        material = Material(task, one, examples, examples.first(1), read=lambda _: examples)
         return [Lane.build(config, [material], self.backbone) for config in configs]
 
     def prepare(self, lanes: int = 1, layers: str = "all") -> Contestant:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
 from types import ModuleType
 from typing import Any
 
@@ -40,7 +41,12 @@ class Material:
     data: TaskData
     train: Encoded
     dev: Encoded
-    tests: dict[str, Encoded]
+    read: Callable[[Sequence[Any]], Encoded]
+
+    @cached_property
+    def tests(self) -> dict[str, Encoded]:
+        """The test sets, read when they are first asked for: a mixture never asks."""
+        return {name: self.read(examples) for name, examples in self.data.tests.items()}
 
 
 class Materials:
@@ -55,9 +61,6 @@ class Materials:
         key = config.task.model_dump_json(), config.data.model_dump_json()
         if key not in self.known:
             task, loaded = data.of(config)
-            splits = {"train": loaded.train, "dev": loaded.dev, **loaded.tests}
-            read = {
-                name: encode(task, part, self.tokenizer, config.single.max_length) for name, part in splits.items()
-            }
-            self.known[key] = Material(task, loaded, read.pop("train"), read.pop("dev"), read)
+            read = partial(encode, task, tokenizer=self.tokenizer, max_length=config.single.max_length)
+            self.known[key] = Material(task, loaded, read(loaded.train), read(loaded.dev), read)
         return self.known[key]

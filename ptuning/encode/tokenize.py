@@ -25,7 +25,11 @@ def windowed(
     tokens. Raises InputError where the other segment leaves no room for that."""
     other = [(pair[1] or "") if split == "first" else pair[0] for pair in pairs]
     special = tokenizer.num_special_tokens_to_add(pair=pairs[0][1] is not None)
-    lengths = [len(ids) for ids in tokenizer(other, add_special_tokens=False)["input_ids"]]
+    lengths = [
+        len(ids)
+        for at in range(0, len(other), CHUNK)
+        for ids in tokenizer(other[at : at + CHUNK], add_special_tokens=False)["input_ids"]
+    ]
     longest = max(range(len(lengths)), key=lengths.__getitem__)
     if max_length - special - lengths[longest] <= stride:
         raise InputError(

@@ -1,8 +1,10 @@
 """Token classification: a label a word, read and learned at the word's first token (P-Tuning v2, section 3.3).
 
 A sentence that is too long for one sequence goes into overlapping windows, and each word belongs to that window in
-which it has most context on its poorer side: nothing is cut away, in training or in scoring. A word of which the
-tokenizer leaves nothing (a lone control character) is not learned from, and counts as answered with O.
+which it has most context on its poorer side: nothing is cut away, in training or in scoring (the authors' code cuts).
+A word of which the tokenizer leaves nothing (a lone control character) is not learned from, and counts as answered
+with O. Words are read as a text with spaces between them; the authors' code has RoBERTa read a space before the first
+one too.
 """
 
 from __future__ import annotations

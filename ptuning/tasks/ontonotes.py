@@ -10,7 +10,7 @@ from ptuning import formats
 from ptuning.tasks.base import Row
 from ptuning.tasks.kinds.ner import NER, bio
 
-ORIGIN = "the texts are the Linguistic Data Consortium's (LDC2013T19); its scripts make the *_gold_conll files"
+ORIGIN = "the texts are the Linguistic Data Consortium's (LDC2013T19); *_gold_conll releases have this layout"
 
 
 def folders() -> dict[str, str]:

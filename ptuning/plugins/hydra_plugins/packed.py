@@ -35,16 +35,16 @@ class PackedLauncher(Launcher):
         setup_globals()
         composed = [self._compose(overrides) for overrides in job_overrides]
         runs = [launch.read(config) for config in composed]
-        progress = Progress(len(runs))
+        unique = list({records.run_id(run): run for run in runs}.values())
+        progress = Progress(len(launch.lineage(unique)))
         outcomes: dict[str, Record | Exception] = {}
 
         def tell(config: RunConfig, what: Record | Exception, new: bool) -> None:
             outcomes[records.run_id(config)] = what
             progress.tell(config, what, new)
 
-        unique = {records.run_id(run): run for run in runs}
         try:
-            sweep(list(unique.values()), devices(self.devices), tell, progress.say)
+            sweep(unique, devices(self.devices), tell, progress.say)
         except InputError as error:
             sys.exit(f"error: {error}")
         return [

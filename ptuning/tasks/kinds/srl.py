@@ -1,10 +1,10 @@
 """Semantic role labelling of a given predicate: one example a predicate, BIO tags over the words.
 
-The input is the sentence and, as second segment, the predicate's word, as in the authors' code (for RoBERTa that code
-writes the letters "[SEP]" between the two; here it is the tokenizer's own separator). As there, what is labelled
-includes the predicate itself (V) and pieces (C-) and references (R-) as roles of their own, and `f1` counts them all,
-which is the paper's number; `f1_official` counts as the shared task's srl-eval does, without V and with the pieces
-joined.
+The input is the sentence and, as second segment, the predicate's word. (The authors' code writes "[SEP]" and that word
+behind the sentence, so that BERT's token types are all 0 there and RoBERTa reads the letters "[SEP]".) As there, what
+is labelled includes the predicate itself (V) and pieces (C-) and references (R-) as roles of their own, and `f1` is of
+them all, which is the paper's number; `f1_official` counts as the shared task's srl-eval does, without V and with the
+pieces joined.
 """
 
 from __future__ import annotations
