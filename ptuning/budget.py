@@ -14,8 +14,8 @@ import psutil
 import torch
 from torch import Tensor
 
+from ptuning.adapters import Part, layer_prompts
 from ptuning.backbone import Backbone
-from ptuning.lanes import Part, layer_prompts
 from ptuning.layout import Batch
 from ptuning.methods.base import DeepPrompt
 

@@ -11,10 +11,11 @@ import numpy as np
 import torch
 
 from ptuning import select
+from ptuning.adapters import Part, forward
 from ptuning.backbone import Backbone
 from ptuning.budget import Budget, halving
 from ptuning.encode import collect
-from ptuning.lanes import MEAN, Lane, Member, Part, forward
+from ptuning.lanes import MEAN, Lane, Member
 
 
 def predict(backbone: Backbone, parts: Sequence[Part], budget: Budget) -> list[list[np.ndarray] | Exception]:

@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 
 from ptuning import weights
+from ptuning.adapters import Adapter, Part
 from ptuning.budget import Budget
 from ptuning.config import RunConfig, RuntimeConfig
 from ptuning.encode import collect, encode
 from ptuning.errors import InputError
 from ptuning.evaluate import predict
-from ptuning.lanes import Adapter, Part
 from ptuning.run import ALONE, ready, trains_backbone
 
 Answer = dict[str, Any]  # what `task.shown` says of one example, and the `run` that answered

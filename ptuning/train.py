@@ -11,11 +11,12 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from ptuning.adapters import Part, forward
 from ptuning.backbone import Backbone
 from ptuning.budget import Budget, device_lost, halving, out_of_memory
 from ptuning.errors import InputError
 from ptuning.evaluate import evaluate
-from ptuning.lanes import Epoch, Lane, Part, forward
+from ptuning.lanes import Epoch, Lane
 from ptuning.select import improved_within
 
 

@@ -12,11 +12,12 @@ from safetensors.torch import save
 from torch import Tensor
 
 from ptuning import methods, prompts, records, tasks
+from ptuning.adapters import Adapter
 from ptuning.backbone import Backbone
 from ptuning.config import MixtureConfig, RunConfig, RuntimeConfig, parse
 from ptuning.errors import InputError
 from ptuning.files import write_atomic
-from ptuning.lanes import Adapter, Member
+from ptuning.lanes import Member
 
 State = dict[str, Tensor]
 

@@ -12,8 +12,8 @@ from test_lanes import Silent, lanes_of, trained
 from test_layout import encoded
 
 from ptuning import train as training
+from ptuning.adapters import Part
 from ptuning.budget import Budget, halving, measure
-from ptuning.lanes import Part
 from ptuning.layout import Layout
 
 

@@ -11,9 +11,9 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
 from transformers import PreTrainedTokenizerFast
 
 from ptuning import tasks
+from ptuning.adapters import Part, forward
 from ptuning.encode import IGNORED, collect, encode
 from ptuning.errors import InputError
-from ptuning.lanes import Part, forward
 from ptuning.tasks.base import Question, Sentence
 
 TEXT = "Every child of Jackson 's knew that Wellington , far from Kent , was no town for singers"

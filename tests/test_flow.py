@@ -8,7 +8,7 @@ FLOW = [
     "errors", "files", "seeds", "config", "depth", "packages", "onnx_weights", "packaged", "tiny",
     "fields", "spans", "formats", "metrics", "words", "tasks", "sources", "data", "encode", "layout", "injection",
     "families", "stem", "backbone", "prompts",
-    "methods", "heads", "mixture", "lanes", "budget", "select", "evaluate", "train",
+    "methods", "heads", "adapters", "mixture", "lanes", "budget", "select", "evaluate", "train",
     "records", "weights", "mirror", "outbox",
     "run", "inference", "launch", "claims", "sweep", "plugins", "report",
 ]  # fmt: skip

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from ptuning import data, weights
+from ptuning.adapters import Part
 from ptuning.budget import Budget
 from ptuning.encode import collect, encode
 from ptuning.errors import InputError
 from ptuning.evaluate import predict
 from ptuning.inference import Answerer
-from ptuning.lanes import Part
 from ptuning.run import ready, run
 from ptuning.sources import rows
 

@@ -10,11 +10,11 @@ from conftest import OPTIONS, PROMPTS, SUPERGLUE, make_backbone
 from test_lanes import Silent, lanes_of
 
 from ptuning import methods, weights
+from ptuning.adapters import Adapter, Part, forward
 from ptuning.budget import Budget
 from ptuning.encode import collect
 from ptuning.errors import InputError
 from ptuning.evaluate import predict
-from ptuning.lanes import Adapter, Part, forward
 from ptuning.tiny import FAMILIES
 from ptuning.train import step, train
 

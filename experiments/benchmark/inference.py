@@ -11,8 +11,8 @@ import torch
 from experiments.benchmark.ours import Ours
 from experiments.benchmark.work import run_configs
 from ptuning import data
+from ptuning.adapters import Adapter, Part
 from ptuning.evaluate import predict
-from ptuning.lanes import Adapter, Part
 
 ARRIVING = 32  # questions that wait together
 
