@@ -123,3 +123,17 @@ def test_every_column_is_a_task_s_and_every_published_number_has_a_column():
     small = launch.expand(["experiment=table3", "profile=small", "data=local", "data.root=/anywhere"])
     paper = launch.expand(["experiment=table3", "profile=paper"])
     assert {run.task.name for run in [*small, *paper]} == {column.task for column in TABLE.columns}
+
+
+def test_the_committed_table_is_what_the_committed_records_give(tmp_path):
+    root = Path(__file__).parent.parent
+    asked = [
+        "experiment=table3",
+        "profile=small",
+        "data=local",
+        "data.root=/anywhere",
+        "seed=11",
+        "backbone=minilm_l6",
+    ]
+    text, _ = TABLE.make(launch.expand([*asked, f"runtime.results={root / 'results'}"]), tmp_path, "table3_small")
+    assert text == (root / "results/tables/table3_small.md").read_text()
