@@ -201,6 +201,8 @@ def _title(value: Mapping[str, str]) -> str:
 def _shown(cell: Cell | None) -> str:
     if cell is None:
         return ""
+    if cell.source is None:  # no record yet that says what the data are
+        return cell.text
     if cell.source == "miniature":
         return f"{cell.text} †"
     return f"{cell.text} ‡" if cell.capped else cell.text

@@ -50,8 +50,8 @@ class MixtureConfig(Schema):
     name: str
     tasks: dict[str, TaskConfig] = Field(min_length=1)
     bundled: Literal["package", "miniature"]
-    cap: int | None = Field(ge=1, description="a set counts as at most so many examples when shares are drawn")
-    temperature: float = Field(ge=1, description="1: in proportion to the sets' sizes; larger: more alike")
+    cap: int | None = Field(default=None, ge=1, description="a set counts as at most so many examples in its share")
+    temperature: float = Field(default=1, ge=1, description="1: in proportion to the sets' sizes; larger: more alike")
 
 
 class DataConfig(Schema):

@@ -82,9 +82,13 @@ def ner_columns(path: Path) -> Rows:
     Such are the two-column files of WNUT-17 and the four columns of CoNLL-2003.
     """
     rows: Rows = []
+    width = 0
     for sentence in sentences(path, None):
         where = sentence.places[0]
         _check_width(sentence, 2, "a word and a tag")
+        if rows and len(sentence.cells[0]) != width:
+            raise InputError(f"{where}: the line has {len(sentence.cells[0])} columns, not {width}: correct the line.")
+        width = len(sentence.cells[0])
         row = {"words": sentence.column(0), "tags": sentence.column(-1), "places": sentence.places}
         rows.append((where, row))
     return rows

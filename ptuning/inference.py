@@ -93,7 +93,10 @@ class Answerer:
             return str(row["run"])
         if "run" in row:
             raise InputError(f"{where}: run={row['run']} is not loaded: choose one of {', '.join(self.runs)}.")
-        if len(serving) != 1:
+        if not serving:
+            known = ", ".join(sorted({adapter.task.name for adapter in self.runs.values()}))
+            raise InputError(f"{where}: task={row.get('task')} has no loaded run: those of {known} have.")
+        if len(serving) > 1:
             raise InputError(
                 f"{where}: task={row.get('task')} is served by {len(serving)} of the loaded runs: "
                 f'give "run", one of {", ".join(self.runs)}.'

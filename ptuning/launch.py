@@ -104,9 +104,16 @@ def _composition_error(error: Exception) -> str:
 def _unknown_key(key: str) -> str:
     whole = OmegaConf.to_container(compose("config"), resolve=False)
     known = _keys(cast("dict[str, Any]", whole))
-    close = difflib.get_close_matches(key, known, 1)
+    if key in known or key.startswith("task.options."):
+        return (
+            f"{key} is not a config key of this method and task: remove it, or, where other runs of a sweep have it, "
+            f"write ++{key}=... or launch those apart."
+        )
     near = sorted(name for name in known if name.rpartition(".")[0] == key.rpartition(".")[0])
-    hint = f"did you mean {close[0]}?" if close else f"known here are {', '.join(near or sorted(whole))}."  # type: ignore[arg-type]
+    close = difflib.get_close_matches(key, known, 1)
+    hint = (
+        f"did you mean {close[0]}?" if close else f"known here are {', '.join(near or sorted(map(str, whole or ())))}."
+    )
     return f"{key} is not a config key (for this method): {hint}"
 
 

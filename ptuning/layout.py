@@ -47,7 +47,7 @@ class Layout:
             fix = (
                 f"shorten prompt.length to {max_positions - max_length} or less, or set prompt.positions=keep"
                 if max_length < max_positions
-                else f"set task.max_length to {max_positions} or less"
+                else f"set task.max_length to {max(1, max_positions - self.shift)} or less"
             )
             raise InputError(
                 f"prompt.length={self.length} with task.max_length={max_length} needs {max_length + self.shift} "

@@ -75,7 +75,10 @@ def told(config: RunConfig, record: Record, new: bool) -> str:
         return f"{name}  {record['status']}  {place}"
     epoch, score = chosen
     how = f"epoch {epoch}, {config.selection}, {record['data']['source']} data"
-    return f"{name}  dev {record['metric']} {score:.1f} ({how})  {place}"
+    tests = next(one for one in record["history"] if one["epoch"] == epoch).get("tests", {})
+    metric = record["metric"]
+    scores = [f"dev {metric} {score:.1f}", *(f"{split} {found[metric]:.1f}" for split, found in tests.items())]
+    return f"{name}  {', '.join(scores)} ({how})  {place}"
 
 
 def launch(config: RunConfig) -> Record:
@@ -270,7 +273,7 @@ class _Queue:
         if records.run_id(parent) in self.worker.open:
             return False
         if not weights.path(parent).exists():
-            raise InputError(f"the stage before it left no prompt: see what became of {records.path(parent)}.")
+            raise InputError(f"the stage before it left no prompt: see what became of {records.name(parent)}.")
         return True
 
     def taken(self) -> list[RunConfig]:

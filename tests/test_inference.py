@@ -96,7 +96,7 @@ def test_bad_questions_and_files_are_one_sentence(served, make_run, tmp_path):
     configs, files = served
     answerer = Answerer(files, configs[0].runtime)
     for row, sentence in (
-        ({"task": "wic"}, r"^q:1: task=wic is served by 0 of the loaded runs: give \"run\", one of "),
+        ({"task": "wic"}, r"^q:1: task=wic has no loaded run: those of copa, multirc, rte have"),
         ({"run": "nothing"}, r"^q:1: run=nothing is not loaded: choose one of rte-"),
         ({"task": "rte", "premise": "p"}, r"^q:1: the key 'hypothesis' is missing"),
     ):

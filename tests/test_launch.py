@@ -122,6 +122,14 @@ def leaves(node, path=()):
         yield from leaves(value, (*path, key)) if isinstance(value, dict) else [((*path, key), value)]
 
 
+def test_a_fixed_key_that_only_some_runs_have_is_explained():
+    with pytest.raises(
+        InputError, match=r"^task.options.stride is not a config key of this method and task: .* write ..task"
+    ):
+        launch.expand(["task=squad,squad_v2", "task.options.stride=16"])
+    assert len(launch.expand(["task=squad,squad_v2", "++task.options.stride=16"])) == 2
+
+
 def test_what_follows_an_unset_key_says_so():
     with pytest.raises(InputError, match=r"^parent\.task follows task\.mixture, which is not set: set one of"):
         launch.expand(["task=rte", "method=mpt_2"])

@@ -32,9 +32,10 @@ def windowed(
     ]
     longest = max(range(len(lengths)), key=lengths.__getitem__)
     if max_length - special - lengths[longest] <= stride:
+        least = special + lengths[longest] + stride + 1
         raise InputError(
             f"task.max_length={max_length} leaves no window beside {other[longest][:60]!r} of {lengths[longest]} "
-            f"tokens: it must be more than {special + lengths[longest] + stride}."
+            f"tokens: make it {least} or more, or the overlap of windows (stride={stride}) smaller."
         )
     return _chunked(
         pairs,

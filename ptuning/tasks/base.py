@@ -85,7 +85,7 @@ class Task(ABC, Generic[E, A]):
     folder: ClassVar[str]  # the task's folder in the official archive
     # split -> path below the data root, for the `local` source: train, dev, and test sets by any name
     files: ClassVar[Mapping[str, str]]
-    hub: ClassVar[tuple[str, str] | None]  # data set and configuration on the Hugging Face hub
+    hub: ClassVar[tuple[str, str] | None] = None  # data set and configuration on the Hugging Face hub
     hub_revision: ClassVar[str | None] = None  # the branch there, where it is not the newest of the default one
     hub_splits: ClassVar[Mapping[str, str]] = {"train": "train", "dev": "validation"}  # split -> its name there
     origin: ClassVar[str] = ""  # for data that are not free: who gives them, and how the files are made

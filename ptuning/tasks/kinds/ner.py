@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ptuning import fields, formats, spans
+from ptuning.errors import InputError
 from ptuning.metrics import span_f1
 from ptuning.tasks.base import Row, Sentence, Task
 from ptuning.words import SURNAMES
@@ -30,7 +31,7 @@ class NER(Task[Sentence, list[np.ndarray]]):
     metric = "f1"
     version = 1
     types: ClassVar[tuple[str, ...]]
-    cues: ClassVar[Mapping[str, str]]  # type -> what stands before a name of it in the miniature
+    cues: ClassVar[Mapping[str, str]] = {}  # type -> what stands before a name of it in the miniature
     hub_tags: ClassVar[tuple[str, ...]]  # what the hub's numbers stand for
     iob1: ClassVar[bool] = False  # whether the official files are in IOB1
 
@@ -68,6 +69,8 @@ class NER(Task[Sentence, list[np.ndarray]]):
         """Names that may be of any type: what stands before one tells. A family gives each name, and each place in the
         sentence, each type equally often, with the same words, so that neither a word, nor where it stands, nor the
         bag of a sentence's words tells its type."""
+        if not self.cues:
+            raise InputError(f"data.source=miniature: {self.name} generates none: give its class `cues`.")
         while True:
             names, orders = _names(rng, len(self.cues)), list(permutations(self.cues))
             rng.shuffle(orders)

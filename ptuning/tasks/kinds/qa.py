@@ -58,6 +58,9 @@ class QA(Task[Question, list[Candidates]]):
     unanswerable: ClassVar[bool] = False  # whether there are questions without an answer
 
     def __init__(self, stride: int = 128, n_best: int = 20, max_answer: int = 30) -> None:
+        for key, value in (("stride", stride), ("n_best", n_best), ("max_answer", max_answer)):
+            if not isinstance(value, int) or value < 1:
+                raise InputError(f"task.options.{key}={value!r} is refused: give a whole number of 1 or more.")
         self.stride, self.n_best, self.max_answer = stride, n_best, max_answer  # type: ignore[misc]
 
     def read(self, path: Path) -> list[tuple[str, Row]]:
