@@ -56,9 +56,10 @@ def _head(config: RunConfig, task: AnyTask, backbone: Backbone, noise: torch.Gen
     random = seeds.generator(config.seed, "head")
     pooler: nn.Module = nn.Identity()
     kind = heads.HEADS[task.head]
-    if config.backbone.pooler != "none" and kind.reads_cls_alone:
-        pooler = heads.Pooler(backbone.hidden, random, backbone.pooler)
-        trains = config.backbone.pooler == "trained" or methods.load(config.method).trains_backbone
+    wanted = config.backbone.pooler
+    if wanted != "none" and kind.reads_cls_alone:
+        pooler = heads.Pooler(backbone.hidden, random, None if wanted == "random" else backbone.pooler)
+        trains = wanted == "trained" or methods.load(config.method).trains_backbone
         pooler.requires_grad_(trains)
     return kind(backbone.hidden, len(task.labels), pooler, config.train.head_dropout, random, noise)
 

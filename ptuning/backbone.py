@@ -243,8 +243,8 @@ def load(config: BackboneConfig, train: TrainConfig, attention: str = "sdpa", de
         model.pooler = None
     if config.pooler == "frozen" and pooler is None:
         raise InputError(
-            f"backbone.pooler=frozen, but {config.id} has no pooler weights and a frozen random one would make scores "
-            "depend on the seed unseen: choose backbone.pooler=none or trained."
+            f"backbone.pooler=frozen, but {config.id} has no pooler weights: choose backbone.pooler=none, trained, "
+            "or random, a frozen one that each seed draws anew."
         )
     if train.backbone_dropout == 0:
         _switch_dropout_off(model)

@@ -26,14 +26,15 @@ class BackboneConfig(Schema):
 
     `pooler` is what stands between the real [CLS] and the head: `none`; `frozen` (the checkpoint's own, as frozen as
     the backbone: refused where the checkpoint has none); `trained` (each run trains its own, starting from the
-    checkpoint's where it has one and from a seeded random one otherwise).
+    checkpoint's where it has one and from a seeded random one otherwise); `random` (frozen, drawn anew by each seed:
+    what RoBERTa's pooler is in the authors' code, whose checkpoint has none).
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9_.-]+$", description="what records and tables call it")
     source: Literal["packaged", "hub", "random"]
     id: str
     revision: str = Field(default="main", description="branch, tag or commit on the hub")
-    pooler: Literal["none", "frozen", "trained"]
+    pooler: Literal["none", "frozen", "trained", "random"]
 
 
 class TaskConfig(Schema):

@@ -24,6 +24,10 @@ class TaskData:
     fingerprint: str  # SHA-256 over the rows used
     tests: dict[str, list[Any]] = field(default_factory=dict)
 
+    def examples(self, split: str) -> list[Any]:
+        """Those of `dev`, or of a test set by its name."""
+        return self.dev if split == "dev" else self.tests[split]
+
 
 def load(task: AnyTask, data: DataConfig) -> TaskData:
     """Raises InputError where the source does, for a malformed row, and for a split without examples."""

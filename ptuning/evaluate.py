@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from statistics import fmean
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -99,11 +100,19 @@ def _answer(backbone: Backbone, parts: Sequence[Part], places: Sequence[Place]) 
 Scores = dict[str, float]
 
 
+class Scored(NamedTuple):
+    """The official metrics of a split in percent; and, where the metric is a share of examples, which are answered
+    rightly: a digit an example, 1 or 0."""
+
+    scores: Scores
+    right: str
+
+
 @dataclass(frozen=True)
 class Evaluation:
-    """The official metrics in percent, on the development set, and on each test set where the epoch calls for it."""
+    """How well a lane does on the development set, and on each test set where the epoch calls for it."""
 
-    dev: Scores
+    dev: Scored
     tests: dict[str, Scores]
 
 
@@ -115,7 +124,7 @@ def evaluate(backbone: Backbone, lanes: Sequence[Lane], budget: Budget) -> list[
     """
     devs = iter(_scores(backbone, [(member, "dev") for lane in lanes for member in lane.members], budget))
     found = [_together(lane, [next(devs) for _ in lane.members]) for lane in lanes]
-    chosen = [isinstance(dev, dict) and _chooses(lane, dev) for lane, dev in zip(lanes, found, strict=True)]
+    chosen = [isinstance(dev, Scored) and _chooses(lane, dev.scores) for lane, dev in zip(lanes, found, strict=True)]
     asked = [lane.test_sets if now else [] for lane, now in zip(lanes, chosen, strict=True)]
     parts = [(lane.members[0], name) for lane, names in zip(lanes, asked, strict=True) for name in names]
     tests = iter(_scores(backbone, parts, budget))
@@ -126,46 +135,48 @@ def _chooses(lane: Lane, dev: Scores) -> bool:
     return select.rule(lane.config.selection)([*lane.scores, dev[lane.metric]]) == len(lane.history)
 
 
-def _together(lane: Lane, scores: Sequence[Scores | Exception | None]) -> Scores | Exception | None:
+def _together(lane: Lane, scored: Sequence[Scored | Exception | None]) -> Scored | Exception | None:
     """A lane's scores: of a mixture those of its sets, by their names, and their mean."""
-    if len(scores) == 1:
-        return scores[0]
+    if len(scored) == 1:
+        return scored[0]
     named: Scores = {}
-    for member, one in zip(lane.members, scores, strict=True):
-        if not isinstance(one, dict):
+    for member, one in zip(lane.members, scored, strict=True):
+        if not isinstance(one, Scored):
             return one
-        named |= {f"{member.name}_{key}": value for key, value in one.items()}
+        named |= {f"{member.name}_{key}": value for key, value in one.scores.items()}
     metrics = [f"{member.name}_{member.material.task.metric}" for member in lane.members]
-    return named | {MEAN: fmean(named[metric] for metric in metrics)}
+    return Scored(named | {MEAN: fmean(named[metric] for metric in metrics)}, "")
 
 
 def _evaluation(
-    dev: Scores | Exception | None, tests: Mapping[str, Scores | Exception | None]
+    dev: Scored | Exception | None, tests: Mapping[str, Scored | Exception | None]
 ) -> Evaluation | Exception | None:
-    if not isinstance(dev, dict):
+    if not isinstance(dev, Scored):
         return dev
     for one in tests.values():
-        if not isinstance(one, dict):
+        if not isinstance(one, Scored):
             return one
-    return Evaluation(dev, {name: one for name, one in tests.items() if isinstance(one, dict)})
+    return Evaluation(dev, {name: one.scores for name, one in tests.items() if isinstance(one, Scored)})
 
 
 def _scores(
     backbone: Backbone, asked: Sequence[tuple[Member, str]], budget: Budget
-) -> list[Scores | Exception | None]:
-    answers = predict(backbone, [member.part(split) for member, split in asked], budget)
-    return [_score(member, split, found) for (member, split), found in zip(asked, answers, strict=True)]
+) -> list[Scored | Exception | None]:
+    parts = [member.part(split) for member, split in asked]
+    answers = predict(backbone, parts, budget)
+    return [
+        _score(member, split, part, found) for (member, split), part, found in zip(asked, parts, answers, strict=True)
+    ]
 
 
-def _score(member: Member, split: str, found: list[np.ndarray] | Exception) -> Scores | Exception | None:
+def _score(member: Member, split: str, part: Part, found: list[np.ndarray] | Exception) -> Scored | Exception | None:
     if isinstance(found, Exception):
         return found
     if not all(np.isfinite(one).all() for one in found):
         return None
-    task, part = member.material.task, member.part(split)
-    examples = member.material.data.dev if split == "dev" else member.material.data.tests[split]
+    task, examples = member.material.task, member.material.data.examples(split)
     try:
-        scores: Scores = task.score(examples, collect(task, examples, part.examples, found))
-        return scores
+        answers = collect(task, examples, part.examples, found)
+        return Scored(task.score(examples, answers), "".join(map(str, task.right(examples, answers))))
     except Exception as error:  # one task's metric must not end the other lanes
         return error

@@ -31,7 +31,8 @@ MEAN = "mean"  # the key of a mixture's score: the mean of its sets' metrics
 class Epoch:
     """One line of a run's history. Scores in percent; seconds of wall time, its own evaluation apart, and all that the
     lanes beside it did in that time included. `tests`: the scores on each test set, in the epochs that the run's
-    selection rule would have chosen when they ended."""
+    selection rule would have chosen when they ended. `right`: a digit a dev example, 1 where it is answered rightly;
+    empty where the metric is no share of examples."""
 
     epoch: int
     loss: float
@@ -39,6 +40,7 @@ class Epoch:
     seconds: float
     dev_seconds: float
     tests: dict[str, dict[str, float]] = field(default_factory=dict)
+    right: str = ""
 
 
 @dataclass(frozen=True)

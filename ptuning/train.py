@@ -183,7 +183,8 @@ def _end_epochs(backbone: Backbone, courses: Sequence[_Course], watcher: Watcher
         if evaluation is None:
             lane.status = "diverged"
         else:
-            epoch = Epoch(lane.epoch, mean, evaluation.dev, now - course.since, seconds, evaluation.tests)
+            dev, right = evaluation.dev
+            epoch = Epoch(lane.epoch, mean, dev, now - course.since, seconds, evaluation.tests, right)
             lane.history.append(epoch)
             watcher.epoch_ended(lane, epoch)
             lane.status = _status(lane)

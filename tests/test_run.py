@@ -5,7 +5,8 @@ import torch
 from conftest import make_backbone
 
 from ptuning import backbone as backbones
-from ptuning import records
+from ptuning import records, tasks
+from ptuning.adapters import Adapter
 from ptuning.config import BackboneConfig
 from ptuning.errors import InputError
 from ptuning.run import run
@@ -64,12 +65,33 @@ def test_backbone_dropout_is_off_unless_asked_for(make_run, method):
     assert losses(calm) != pytest.approx(losses(noisy), rel=1e-3)
 
 
-@pytest.mark.parametrize("pooler", ["none", "trained"])
+@pytest.mark.parametrize("pooler", ["none", "trained", "random"])
 @pytest.mark.parametrize("name", FAMILIES)
 def test_poolers(make_run, name, pooler):
     (record,) = run([make_run(backbone__id=name, backbone__name=name, backbone__pooler=pooler)])
     head = 32 * 2 + 2 + (32 * 32 + 32 if pooler == "trained" else 0)
     assert record["parameters"]["trained"] == 3 * 4 * 2 * 32 + head
+
+
+def test_a_random_pooler_is_frozen_and_each_seed_draws_its_own(make_run):
+    task = tasks.load("rte")
+    shapes = []
+    for seed in (1, 1, 2):
+        config = make_run(seed=seed, backbone__pooler="random")
+        adapter = Adapter(config, task, backbones.load(config.backbone, config.train))
+        assert not any(parameter.requires_grad for parameter in adapter.head.pooler.parameters())
+        shapes.append(adapter.head.pooler.dense.weight)
+    assert torch.equal(shapes[0], shapes[1])
+    assert not torch.equal(shapes[0], shapes[2])
+
+
+def test_an_epoch_says_which_dev_examples_are_answered_rightly(make_run):
+    (record,) = run([make_run(data__dev_rows=10)])
+    for epoch in record["history"]:
+        assert len(epoch["right"]) == record["data"]["dev_examples"]
+        assert 100 * epoch["right"].count("1") / len(epoch["right"]) == pytest.approx(epoch["dev"]["accuracy"])
+    (ungraded,) = run([make_run(task="wnut17", task__max_length=64)])
+    assert {epoch["right"] for epoch in ungraded["history"]} == {""}
 
 
 def test_a_frozen_pooler_that_is_not_there_is_refused(make_run):

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
 import numpy as np
 
 from ptuning import formats
+from ptuning.metrics import accuracy
 from ptuning.packages import Package
 
 Row = Mapping[str, Any]
@@ -117,6 +118,10 @@ class Task(ABC, Generic[E, A]):
     def score(self, examples: Sequence[E], answers: A) -> dict[str, float]:
         """The official metrics, in percent."""
 
+    def right(self, examples: Sequence[E], answers: A) -> list[int]:
+        """1 for each example that is answered rightly, 0 for the others; none where the metric is no share of them."""
+        return []
+
     @abstractmethod
     def shown(self, example: E, answer: Any) -> dict[str, Any]:
         """One example's answer as JSON, for those who ask with data of their own."""
@@ -149,3 +154,16 @@ class Classifying(Task[Example, np.ndarray]):
             "probabilities": dict(zip(self.labels, map(float, shares / shares.sum()), strict=True)),
             "text": example.segments[-1][1] or example.segments[-1][0],
         }
+
+
+class ByAccuracy(Classifying):
+    """A task whose metric is the share of right answers."""
+
+    metric = "accuracy"
+
+    def score(self, examples: Sequence[Example], logits: np.ndarray) -> dict[str, float]:
+        return {"accuracy": accuracy([example.label for example in examples], logits.argmax(axis=-1))}
+
+    def right(self, examples: Sequence[Example], logits: np.ndarray) -> list[int]:
+        answers = logits.argmax(axis=-1).tolist()
+        return [int(example.label == answer) for example, answer in zip(examples, answers, strict=True)]

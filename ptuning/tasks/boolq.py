@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import ClassVar
 
-import numpy as np
-
 from ptuning import fields
-from ptuning.metrics import accuracy
 from ptuning.packages import Package
-from ptuning.tasks.base import Classifying, Example, Row, superglue
+from ptuning.tasks.base import ByAccuracy, Example, Row, superglue
 from ptuning.words import THINGS
 
 PLACES = ["room", "house", "garden", "office", "kitchen", "hall", "shop", "school"]
 
 
-class BoolQ(Classifying):
+class BoolQ(ByAccuracy):
     name = "boolq"
     version = 1
     head = "classification"
     labels = ("false", "true")
-    metric = "accuracy"
     folder = "BoolQ"
     files = superglue("BoolQ")
     hub = ("aps/super_glue", "boolq")
@@ -40,9 +36,6 @@ class BoolQ(Classifying):
 
     def official(self, rows: Iterable[Row]) -> Iterator[Row]:
         return ({**row, "label": bool(row["label"])} for row in rows)
-
-    def score(self, examples: Sequence[Example], logits: np.ndarray) -> dict[str, float]:
-        return {"accuracy": accuracy([example.label for example in examples], logits.argmax(axis=-1))}
 
     def miniature(self, rng: random.Random) -> Iterator[list[Row]]:
         """Is the thing that a place has, or the one that it has not, in it? Swapping the two flips the answer."""

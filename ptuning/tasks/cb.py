@@ -8,17 +8,16 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from ptuning import fields
-from ptuning.metrics import accuracy, macro_f1
-from ptuning.tasks.base import Classifying, Example, Row, superglue
+from ptuning.metrics import macro_f1
+from ptuning.tasks.base import ByAccuracy, Example, Row, superglue
 from ptuning.words import PEOPLE
 
 
-class CB(Classifying):
+class CB(ByAccuracy):
     name = "cb"
     version = 1
     head = "classification"
     labels = ("entailment", "contradiction", "neutral")  # the hub's order
-    metric = "accuracy"  # what Table 2 of P-Tuning v2 prints; SuperGLUE averages it with the macro F1
     folder = "CB"
     files = superglue("CB")
     hub = ("aps/super_glue", "cb")
@@ -31,11 +30,9 @@ class CB(Classifying):
         return ({**row, "label": self.labels[row["label"]]} for row in rows)
 
     def score(self, examples: Sequence[Example], logits: np.ndarray) -> dict[str, float]:
+        """Table 2 of P-Tuning v2 prints accuracy; SuperGLUE averages it with the macro F1."""
         labels, predictions = [example.label for example in examples], logits.argmax(axis=-1)
-        return {
-            "accuracy": accuracy(labels, predictions),
-            "f1_macro": macro_f1(labels, predictions, len(self.labels)),
-        }
+        return super().score(examples, logits) | {"f1_macro": macro_f1(labels, predictions, len(self.labels))}
 
     def miniature(self, rng: random.Random) -> Iterator[list[Row]]:
         """Who won, who lost, and of whom is it not said? Rotating the three people changes the answer."""

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Iterator, Sequence
-
-import numpy as np
+from collections.abc import Iterable, Iterator
 
 from ptuning import fields
 from ptuning.errors import InputError
-from ptuning.metrics import accuracy
-from ptuning.tasks.base import Classifying, Example, Row, superglue
+from ptuning.tasks.base import ByAccuracy, Example, Row, superglue
 from ptuning.words import PEOPLE, THINGS
 
 JOINERS = {"cause": "because", "effect": "so"}
@@ -20,12 +17,11 @@ TALES = (  # question, premise, choice: of the premise's two things, the second 
 )
 
 
-class COPA(Classifying):
+class COPA(ByAccuracy):
     name = "copa"
     version = 1
     head = "choice"
     labels = ("choice1", "choice2")
-    metric = "accuracy"
     folder = "COPA"
     files = superglue("COPA")
     hub = ("aps/super_glue", "copa")
@@ -43,9 +39,6 @@ class COPA(Classifying):
 
     def official(self, rows: Iterable[Row]) -> Iterator[Row]:
         return iter(rows)
-
-    def score(self, examples: Sequence[Example], logits: np.ndarray) -> dict[str, float]:
-        return {"accuracy": accuracy([example.label for example in examples], logits.argmax(axis=-1))}
 
     def miniature(self, rng: random.Random) -> Iterator[list[Row]]:
         """Swapping the two things in the premise flips the answer."""

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Iterator, Sequence
-
-import numpy as np
+from collections.abc import Iterable, Iterator
 
 from ptuning import fields
-from ptuning.metrics import accuracy
-from ptuning.tasks.base import Classifying, Example, Row, superglue
+from ptuning.tasks.base import ByAccuracy, Example, Row, superglue
 from ptuning.words import PEOPLE, THINGS
 
 
-class RTE(Classifying):
+class RTE(ByAccuracy):
     name = "rte"
     version = 1
     head = "classification"
     labels = ("entailment", "not_entailment")  # the hub's order
-    metric = "accuracy"
     folder = "RTE"
     files = superglue("RTE")
     hub = ("aps/super_glue", "rte")
@@ -29,9 +25,6 @@ class RTE(Classifying):
 
     def official(self, rows: Iterable[Row]) -> Iterator[Row]:
         return ({**row, "label": self.labels[row["label"]]} for row in rows)
-
-    def score(self, examples: Sequence[Example], logits: np.ndarray) -> dict[str, float]:
-        return {"accuracy": accuracy([example.label for example in examples], logits.argmax(axis=-1))}
 
     def miniature(self, rng: random.Random) -> Iterator[list[Row]]:
         """Who paid has bought. Swapping buyer and seller in the premise flips the answer."""

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import product
 from typing import Any
 
-import numpy as np
-
 from ptuning import fields
 from ptuning.errors import InputError
-from ptuning.metrics import accuracy
-from ptuning.tasks.base import Classifying, Example, Row, superglue
+from ptuning.tasks.base import ByAccuracy, Example, Row, superglue
 
 SENSES = {  # word -> what goes with its first sense, and with its second
     "bank": (
@@ -42,14 +39,13 @@ SENSES = {  # word -> what goes with its first sense, and with its second
 }
 
 
-class WiC(Classifying):
+class WiC(ByAccuracy):
     """`template` is the authors': 0, one sequence that ends in a question (RoBERTa); 1, two segments (BERT)."""
 
     name = "wic"
     version = 1
     head = "classification"
     labels = ("false", "true")
-    metric = "accuracy"
     folder = "WiC"
     files = superglue("WiC")
     hub = ("aps/super_glue", "wic")
@@ -73,9 +69,6 @@ class WiC(Classifying):
 
     def official(self, rows: Iterable[Row]) -> Iterator[Row]:
         return ({**row, "label": bool(row["label"])} for row in rows)
-
-    def score(self, examples: Sequence[Example], logits: np.ndarray) -> dict[str, float]:
-        return {"accuracy": accuracy([example.label for example in examples], logits.argmax(axis=-1))}
 
     def miniature(self, rng: random.Random) -> Iterator[list[Row]]:
         """Two sentences for each sense, in all four pairings: every word stands in as many same as other pairs."""

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Iterator, Sequence
-
-import numpy as np
+from collections.abc import Iterable, Iterator
 
 from ptuning import fields
-from ptuning.metrics import accuracy
-from ptuning.tasks.base import Classifying, Example, Row, superglue
+from ptuning.tasks.base import ByAccuracy, Example, Row, superglue
 from ptuning.words import MEN, WOMEN
 
 SPANS = ("span1_index", "span1_text", "span2_index", "span2_text")
@@ -17,12 +14,11 @@ DEEDS = ["called", "visited", "joined", "followed", "asked", "met"]
 STATES = ["lonely", "bored", "curious", "worried", "late", "lost"]
 
 
-class WSC(Classifying):
+class WSC(ByAccuracy):
     name = "wsc"
     version = 1
     head = "classification"
     labels = ("false", "true")
-    metric = "accuracy"
     folder = "WSC"
     files = superglue("WSC")
     hub = ("aps/super_glue", "wsc")
@@ -38,9 +34,6 @@ class WSC(Classifying):
         for row in rows:
             target = {key: row[key] for key in SPANS}
             yield {"text": row["text"], "target": target, "idx": row["idx"], "label": bool(row["label"])}
-
-    def score(self, examples: Sequence[Example], logits: np.ndarray) -> dict[str, float]:
-        return {"accuracy": accuracy([example.label for example in examples], logits.argmax(axis=-1))}
 
     def miniature(self, rng: random.Random) -> Iterator[list[Row]]:
         """The pronoun means the one who acts. Swapping the two people in the text flips the answer."""
