@@ -3,7 +3,7 @@ VENV    ?= .venv
 PYTHON  ?= python3
 PROFILE ?= laptop
 DATA    ?=
-TABLE   ?= table2 table3
+SWEEP   ?= $(sweeps)
 ARGS    ?=
 
 python    := $(VENV)/bin/python
@@ -11,12 +11,15 @@ installed := $(VENV)/.installed
 # DATA=../shared/data reads local files instead of the profile's own source.
 overrides := profile=$(PROFILE) $(if $(DATA),data=local 'data.root="$(DATA)"') $(ARGS)
 
+sweeps    := table2 table3 figure1 figure3 figure4 placement protocol selection efficiency
+reproductions := $(addprefix reproduce-,$(sweeps))
+
 .DEFAULT_GOAL := help
-.PHONY: help setup test check reproduce-table2 reproduce-table3 benchmark tables status clean
+.PHONY: help setup test check benchmark tables figures report notebooks status clean $(reproductions)
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo "  variables: PROFILE=laptop|small|paper  DATA=<folder of local data>  ARGS=<any overrides>  TABLE=table3"
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "  variables: PROFILE=laptop|small|paper  DATA=<folder of local data>  ARGS=<any overrides>  SWEEP=figure3"
 	@echo "             PYTHON=python3.12"
 
 setup: $(installed) ## install the exact pins of requirements.txt into .venv
@@ -38,18 +41,35 @@ check: $(installed) ## ruff and mypy
 
 reproduce-table2: ## train what is missing and print Table 2 (SuperGLUE: FT, PT, PT-2)
 reproduce-table3: ## the same for Table 3 (NER, QA, SRL: FT, PT, PT-2, MPT-2)
-reproduce-table2 reproduce-table3: reproduce-%: $(installed)
+reproduce-figure1: ## score against the backbone's size
+reproduce-figure3: ## prompt depth: from the bottom, from the top, in between
+reproduce-figure4: ## prompt length, with and without an MLP
+reproduce-placement: ## prefix or infix
+reproduce-protocol: ## what papers leave unsaid: positions, pooler, dropout, init, the released PT baseline
+reproduce-selection: ## what choosing the best dev epoch flatters (the runs of figure1)
+reproduce-efficiency: ## score against trained parameters
+$(reproductions): reproduce-%: $(installed)
 	@status=0; $(python) -m experiments.run -m experiment=$* $(overrides) || status=$$?; \
 	$(python) -m experiments.$* $(overrides) && exit $$status
 
+status: $(installed) ## what of the sweeps is done, missing, failed (all, or SWEEP=table3)
+	@set -e; for sweep in $(SWEEP); do $(python) -m experiments.status experiment=$$sweep $(overrides); done
+
+tables: $(installed) ## remake all tables in results/ from the records that are there
+	$(python) -m experiments.remake results/tables
+
+figures: $(installed) ## remake all figures in results/ from the records that are there
+	$(python) -m experiments.remake results/figures
+	@$(python) -m experiments.benchmark.report > /dev/null
+
+report: $(installed) ## one page with everything, every number led back to its runs: results/report/index.html
+	$(python) -m experiments.report
+
+notebooks: $(installed) ## execute the notebooks
+	$(python) -m experiments.notebooks
+
 benchmark: $(installed) ## speed against the authors' recipe, PEFT and Trainer, on this machine (30 minutes on 2 cores)
 	$(python) -m experiments.benchmark $(ARGS)
-
-tables: $(installed) ## remake the tables from the records that are there (all, or TABLE=table3)
-	@set -e; for table in $(TABLE); do $(python) -m experiments.$$table $(overrides); done
-
-status: $(installed) ## what of the sweeps is done, missing, failed (all, or TABLE=table3)
-	@set -e; for table in $(TABLE); do $(python) -m experiments.status experiment=$$table $(overrides); done
 
 clean: ## remove .venv, caches, Hydra's and W&B's folders; records, tables and weights stay
 	rm -rf .venv outputs/multirun outputs/wandb .mypy_cache .ruff_cache .pytest_cache

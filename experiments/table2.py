@@ -12,7 +12,7 @@ from experiments.tables import Column, Table
 
 TABLE = Table(
     name="table2",
-    number="Table 2",
+    title="Table 2",
     caption="SuperGLUE development set (P-Tuning v2, Table 2).",
     columns=[
         Column("BoolQ acc", "boolq"),

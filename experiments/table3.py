@@ -15,7 +15,7 @@ from experiments.tables import Column, Table
 
 TABLE = Table(
     name="table3",
-    number="Table 3",
+    title="Table 3",
     caption="Named entities, extractive questions and semantic roles (P-Tuning v2, Table 3).",
     columns=[
         Column("NER CoNLL03 F1", "conll03", "test"),

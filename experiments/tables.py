@@ -6,16 +6,15 @@ A table is one small file beside this one: its columns, methods and notes as a `
 from __future__ import annotations
 
 import csv
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
 import pandas as pd
-from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from ptuning import launch, records, report
+from experiments.artefact import Artefact, Made, Place
+from ptuning import records, report
 from ptuning.config import RunConfig
 from ptuning.errors import InputError
 from ptuning.report import Cell
@@ -39,11 +38,12 @@ Key = tuple[str, str, str]  # backbone, method's title, column's title
 
 
 @dataclass(frozen=True)
-class Table:
+class Table(Artefact):
     """A table of a paper. `methods` maps a method, and whether it goes on from a stage before it, to its title."""
 
+    folder = "tables"
     name: str
-    number: str
+    title: str
     caption: str
     columns: Sequence[Column]
     methods: Mapping[tuple[str, bool], str]
@@ -122,7 +122,7 @@ class Table:
             lines.append(f"‡ a part of the real data: {sizes}.")
         lines.append("Epochs: " + "; ".join(self._epochs(cells, method) for method in self.methods.values()) + ".")
         lines.append(
-            f"Paper: {self.number} of arXiv:2110.07602, other backbones, all data; ˢ from a secondary source, ᵘ not "
+            f"Paper: {self.title} of arXiv:2110.07602, other backbones, all data; ˢ from a secondary source, ᵘ not "
             "re-read in a source, ᵈ doubtful (results/published/README.md)."
         )
         return lines
@@ -157,41 +157,25 @@ class Table:
         ]  # fmt: skip
         return pd.DataFrame(ours + paper).to_csv(index=False, float_format="%.6g")
 
-    def sidecar(self, cells: Mapping[Key, Cell]) -> dict[str, object]:
-        return {
-            "rule": self.rule,
-            "cells": [
-                {
-                    "backbone": backbone, "method": method, "column": title, "text": cell.text,
-                    "records": cell.records, "missing": cell.missing,
-                }
-                for (backbone, method, title), cell in cells.items()
-            ],
-        }  # fmt: skip
-
-    def make(self, runs: Sequence[RunConfig], folder: Path, name: str) -> tuple[str, list[Path]]:
-        """Write the table of `runs` to `folder`; its Markdown, and the files written."""
+    def made(self, runs: Sequence[RunConfig], stem: str) -> Made:
         cells = self.cells(runs)
         frames, below = self.frames(cells), self.notes(cells)
         text = "\n".join([*(report.markdown(frame, []) for frame in frames[:-1]), report.markdown(frames[-1], below)])
         captions = [self.caption, *(f"{self.caption} The paper's numbers." for _ in frames[1:])]
-        rendered = {
-            "md": text,
-            "tex": "\n".join(report.latex(*one, below) for one in zip(frames, captions, strict=True)),
-            "csv": self.long_form(cells),
-        }
-        return text, report.write(folder, name, rendered, self.sidecar(cells))
+        latex = "\n".join(report.latex(*one, below) for one in zip(frames, captions, strict=True))
+        files = {"md": text, "tex": latex, "csv": self.long_form(cells)}
+        return Made(text, files, frames, self._places(cells, frames[0]), below)
 
-    def main(self) -> None:
-        overrides = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
-        try:
-            runs = launch.expand([f"experiment={self.name}", *overrides])
-            name = self.name if (profile := _profile(overrides)) == "laptop" else f"{self.name}_{profile}"
-            text, files = self.make(runs, runs[0].runtime.results / "tables", name)
-        except InputError as error:
-            sys.exit(f"error: {error}")
-        print(text)
-        print("written: " + ", ".join(map(str, files)))
+    def _places(self, cells: Mapping[Key, Cell], frame: pd.DataFrame) -> list[Place]:
+        tasks = {column.title: column.task for column in self.columns}
+        rows = {key: row for row, key in enumerate(zip(frame["Backbone"], frame["Method"], strict=True))}
+        return [
+            Place(
+                {"backbone": backbone, "method": method, "task": tasks[title], "column": title},
+                cell, 0, rows[backbone, method], title,
+            )
+            for (backbone, method, title), cell in cells.items()
+        ]  # fmt: skip
 
 
 def _title(value: Mapping[str, str]) -> str:
@@ -210,8 +194,3 @@ def _shown(cell: Cell | None) -> str:
 
 def _frame(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["Backbone", "Method", "Trained", *titles])
-
-
-def _profile(overrides: Sequence[str]) -> str:
-    chosen = [OverridesParser.create().parse_override(override) for override in overrides]
-    return next((str(o.value()) for o in reversed(chosen) if o.key_or_group == "profile"), "laptop")

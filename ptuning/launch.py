@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any, cast
@@ -51,12 +51,30 @@ def expand(overrides: Sequence[str]) -> list[RunConfig]:
     return list({records.run_id(run): run for run in runs}.values())
 
 
+def composed(overrides: Sequence[str]) -> DictConfig:
+    """What the overrides of one run compose to, not yet checked as `read` does. Raises InputError."""
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return _compose(overrides)
+
+
 def _jobs(overrides: Sequence[str]) -> list[list[str]]:
-    """One list of overrides a job, as Hydra's basic sweeper would make them."""
-    own = _compose([o for o in overrides if not _is_sweep(o)], hydra=True).hydra.sweeper.params or {}
+    """One list of overrides a job, as Hydra's sweepers would make them."""
+    sweeper = _compose([o for o in overrides if not _is_sweep(o)], hydra=True).hydra.sweeper
     given = {_key(override) for override in overrides}
-    params = [f"{key}={value}" for key, value in own.items() if key not in given]
-    return [list(job) for job in product(*(_choices(override) for override in [*params, *overrides]))]
+    return [
+        list(job)
+        for params in sweeps(sweeper.params or {}, sweeper.get("sweeps"))
+        for job in product(
+            *(_choices(f"{key}={value}") for key, value in params.items() if key not in given),
+            *(_choices(override) for override in overrides),
+        )
+    ]
+
+
+def sweeps(params: Mapping[str, str], several: Sequence[Mapping[str, str]] | None) -> list[dict[str, str]]:
+    """What each of an experiment's sweeps goes through: `params`, and what it adds (`hydra/sweeper=several`)."""
+    return [{**params, **more} for more in several or [{}]]
 
 
 def _choices(override: str) -> list[str]:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -15,7 +13,6 @@ import pandas as pd
 from ptuning import records
 from ptuning.config import RunConfig
 from ptuning.errors import InputError
-from ptuning.files import write_atomic
 
 
 @dataclass(frozen=True)
@@ -86,6 +83,32 @@ def cell(configs: Sequence[RunConfig], rule: str, split: str = "dev", metric: st
     )
 
 
+def printed(value: float) -> Cell:
+    """A cell for a number that a paper prints: no run stands behind it."""
+    return Cell((value,), 1, 0, (), (), None, None, None, 0, False, None)
+
+
+def average(cells: Sequence[Cell]) -> Cell:
+    """The mean of several tasks' cells of the same seeds, seed by seed; a gap, of all their runs, while one is
+    missing."""
+    runs = tuple(name for cell in cells for name in cell.records)
+    missing = tuple(name for cell in cells for name in cell.missing)
+    whole = all(cell.mean is not None for cell in cells) and len({cell.expected for cell in cells}) == 1
+    scores = zip(*(cell.scores for cell in cells), strict=True) if whole else [cell.scores for cell in cells]
+    flat = [statistics.fmean(one) for one in scores] if whole else [score for one in scores for score in one]
+    sources = {cell.source for cell in cells}
+    return replace(
+        cells[0],
+        scores=tuple(flat),
+        expected=len(flat) if whole else sum(cell.expected for cell in cells),
+        diverged=sum(cell.diverged for cell in cells),
+        records=runs,
+        missing=missing,
+        source="miniature" if "miniature" in sources else cells[0].source,
+        capped=any(cell.capped for cell in cells),
+    )
+
+
 def scored(configs: Sequence[RunConfig], split: str) -> bool:
     """Whether the runs' data have `split`, as far as records tell (a miniature lacks some)."""
     found = [record for config in configs if (record := records.find(config)) is not None]
@@ -122,14 +145,3 @@ _TEX = {
 
 def _tex(text: object) -> str:
     return re.sub("|".join(map(re.escape, _TEX)), lambda found: _TEX[found[0]], str(text)).replace("--", "{-}{-}")
-
-
-def write(folder: Path, name: str, rendered: Mapping[str, str], cells: Mapping[str, Any]) -> list[Path]:
-    """Write each rendering as `name.<ending>`, and beside them the sidecar `name.records.json`: what is behind each
-    cell."""
-    folder.mkdir(parents=True, exist_ok=True)
-    contents = {f"{name}.{ending}": text for ending, text in rendered.items()}
-    contents[f"{name}.records.json"] = json.dumps(cells, indent=1) + "\n"
-    for file, text in contents.items():
-        write_atomic(folder / file, text)
-    return [folder / file for file in contents]

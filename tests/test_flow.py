@@ -9,8 +9,8 @@ FLOW = [
     "fields", "spans", "formats", "metrics", "words", "tasks", "sources", "data", "encode", "layout", "injection",
     "families", "stem", "backbone", "prompts",
     "methods", "heads", "adapters", "mixture", "lanes", "budget", "select", "evaluate", "train",
-    "records", "weights", "mirror", "outbox",
-    "run", "inference", "launch", "claims", "sweep", "plugins", "report",
+    "records", "compare", "heldout", "weights", "mirror", "outbox",
+    "run", "inference", "launch", "rerun", "claims", "sweep", "plugins", "report",
 ]  # fmt: skip
 
 

@@ -1,0 +1,125 @@
+"""What tables and figures share: they are made from records alone, and say where each number is from.
+
+An artefact is one small file beside this one. Beside what a reader looks at it leaves a sidecar,
+`<stem>.records.json`: the overrides that remake it, every cell's text, and the records behind each cell. The report
+and `experiments.explain` read those.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pandas as pd
+from hydra.core.override_parser.overrides_parser import OverridesParser
+
+from ptuning import launch
+from ptuning.config import RunConfig
+from ptuning.errors import InputError
+from ptuning.files import write_atomic
+from ptuning.report import Cell
+
+FOLDER = 'data.root="<folder>"'  # stands for where the local data lie, which is nobody else's business
+
+
+@dataclass(frozen=True)
+class Place:
+    """A cell, and where its text stands: in which frame, row and column. `keys` say in words what it is of."""
+
+    keys: Mapping[str, str]
+    cell: Cell
+    frame: int
+    row: int
+    column: str
+
+
+@dataclass(frozen=True)
+class Made:
+    """What an artefact comes to: `text` to print, `files` by their ending, and the frames of text with their cells."""
+
+    text: str
+    files: Mapping[str, str | bytes]
+    frames: Sequence[pd.DataFrame]
+    places: Sequence[Place]
+    notes: Sequence[str]
+
+
+class Artefact(ABC):
+    """A table or a figure. `name` is its experiment's (`conf/experiment/<name>.yaml`) and its file's."""
+
+    folder: ClassVar[str]  # below results/
+    name: str
+    title: str
+    caption: str
+    rule: str = "best_dev"  # the paper's rule
+
+    @abstractmethod
+    def made(self, runs: Sequence[RunConfig], stem: str) -> Made:
+        """The artefact of `runs`; `stem` is what its files will be called."""
+
+    def runs(self, overrides: Sequence[str]) -> list[RunConfig]:
+        """Those that it is made from. Raises InputError."""
+        return launch.expand([f"experiment={self.name}", *overrides])
+
+    def write(self, overrides: Sequence[str], results: Path | None = None) -> tuple[str, list[Path]]:
+        """Make it from the runs that `overrides` ask for; its text, and the files written. Raises InputError."""
+        where = [] if results is None else [f"runtime.results={json.dumps(str(results))}"]
+        runs = self.runs([*overrides, *where])
+        folder = runs[0].runtime.results / self.folder
+        folder.mkdir(parents=True, exist_ok=True)
+        profile = _profile(overrides)
+        stem = self.name if profile == "laptop" else f"{self.name}_{profile}"
+        made = self.made(runs, stem)
+        files: dict[str, str | bytes] = {**made.files, "records.json": self._sidecar(made, overrides)}
+        for ending, content in files.items():
+            write_atomic(folder / f"{stem}.{ending}", content)
+        return made.text, [folder / f"{stem}.{ending}" for ending in files]
+
+    def _sidecar(self, made: Made, overrides: Sequence[str]) -> str:
+        content: dict[str, Any] = {
+            "name": self.name,
+            "title": self.title,
+            "caption": self.caption,
+            "overrides": _told(overrides),
+            "rule": self.rule,
+            "notes": list(made.notes),
+            "frames": [
+                {"columns": list(frame.columns), "rows": frame.astype(str).values.tolist()} for frame in made.frames
+            ],
+            "cells": [
+                {
+                    "keys": dict(place.keys), "frame": place.frame, "row": place.row, "column": place.column,
+                    "text": place.cell.text, "records": list(place.cell.records), "missing": list(place.cell.missing),
+                }
+                for place in made.places
+            ],
+        }  # fmt: skip
+        return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+
+    def main(self) -> None:
+        overrides = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
+        try:
+            text, files = self.write(overrides)
+        except InputError as error:
+            sys.exit(f"error: {error}")
+        print(text)
+        print("written: " + ", ".join(map(str, files)))
+
+
+def _told(overrides: Sequence[str]) -> list[str]:
+    """The overrides as they can be told to others: without where data, results and machines are."""
+    return [
+        FOLDER if override.startswith("data.root=") else override
+        for override in overrides
+        if not override.startswith(("runtime.", "hydra"))
+    ]
+
+
+def _profile(overrides: Sequence[str]) -> str:
+    chosen = [OverridesParser.create().parse_override(override) for override in overrides]
+    return next((str(o.value()) for o in reversed(chosen) if o.key_or_group == "profile"), "laptop")

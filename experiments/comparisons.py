@@ -1,0 +1,132 @@
+"""Figures that compare two ways of doing one thing: runs that differ in one key alone, paired by seed.
+
+A comparison is a key and two of its values; which runs can be paired shows in their configs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import pandas as pd
+
+from experiments import style
+from experiments.artefact import Artefact, Made, Place
+from experiments.figures import about, marked
+from experiments.table2 import TABLE
+from ptuning import compare, report
+from ptuning.compare import Difference
+from ptuning.config import RunConfig
+from ptuning.report import Cell
+
+TITLES = {method: title for (method, stage), title in TABLE.methods.items() if not stage}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What `key` does at its `second` value, against the `first`. `words` name both."""
+
+    key: str
+    first: Any
+    second: Any
+    words: tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Line:
+    """One comparison on one task, and the cells of both sides."""
+
+    words: tuple[str, str]
+    where: str
+    first: Cell
+    second: Cell
+    difference: Difference
+
+
+class Comparisons(Artefact):
+    """Differences with their intervals, a line each."""
+
+    folder = "figures"
+    comparisons: ClassVar[Sequence[Comparison]]
+
+    def lines(self, runs: Sequence[RunConfig]) -> list[Line]:
+        return [
+            Line(
+                one.words,
+                f"{pair.first[0].task.name}, {TITLES.get(pair.first[0].method, pair.first[0].method)}",
+                report.cell(pair.first, self.rule),
+                report.cell(pair.second, self.rule),
+                compare.difference(pair.first, pair.second, self.rule),
+            )
+            for one in self.comparisons
+            for pair in compare.pairs(runs, one.key, one.first, one.second)
+        ]
+
+    def made(self, runs: Sequence[RunConfig], stem: str) -> Made:
+        lines = self.lines(runs)
+        frame, notes = self.frame(lines), self.notes(lines)
+        with style.styled():
+            drawn = style.rendered(self.draw(lines, stem))
+        places = [
+            Place({"task and method": line.where, "from": line.words[0], "to": line.words[1]}, cell, 0, row, column)
+            for row, line in enumerate(lines)
+            for column, cell in (("first", line.first), ("second", line.second))
+        ]
+        text = report.markdown(frame, [self.caption, *notes])
+        return Made(text, {"md": text, "csv": self.long_form(lines), **drawn}, [frame], places, notes)
+
+    def frame(self, lines: Sequence[Line]) -> pd.DataFrame:
+        columns = ["from", "to", "task and method", "first", "second", "second - first [95 %]", "pairs"]
+        rows = [
+            [*line.words, line.where, marked(line.first), marked(line.second), line.difference.text,
+             str(len(line.difference.by_seed))]
+            for line in lines
+        ]  # fmt: skip
+        return pd.DataFrame(rows, columns=columns)
+
+    def long_form(self, lines: Sequence[Line]) -> str:
+        """Every pair as a line of CSV."""
+        rows = [
+            {"from": line.words[0], "to": line.words[1], "where": line.where, "seed": seed, "difference": gap}
+            for line in lines
+            for seed, gap in line.difference.by_seed.items()
+        ]
+        columns = ["from", "to", "where", "seed", "difference"]
+        return pd.DataFrame(rows, columns=columns).to_csv(index=False, float_format="%.6g")
+
+    def notes(self, lines: Sequence[Line]) -> list[str]:
+        compared = sum(len(line.difference.by_seed) > 1 for line in lines)
+        return [
+            *about([cell for line in lines for cell in (line.first, line.second)], self.rule),
+            "Differences are paired by seed; in brackets the 95 % interval of Student's t over the pairs, which knows "
+            "how seeds vary, not how dev sets do; without brackets there is one pair, or all differ alike. "
+            f"Intervals shown: {compared}, not corrected for their number; about one in twenty misses 0 by chance.",
+        ]
+
+    def draw(self, lines: Sequence[Line], stem: str) -> Any:
+        figure, (axes,) = style.panels(1, width=7.2, height=0.5 + 0.42 * max(1, len(lines)))
+        look = style.LOOKS[0]
+        axes.axvline(0, color=style.INK, linewidth=0.8)
+        names = []
+        for row, line in enumerate(lines):
+            names.append(f"{line.words[0]} → {line.words[1]}\n{line.where}")
+            _drawn(axes, row, line.difference, look, style.link(stem, 2 * row + 1))
+        axes.set_yticks(range(len(names)), names)
+        axes.set_ylim(len(lines) - 0.5, -0.5)
+        low, high = axes.get_xlim()
+        axes.set_xlim(min(low, -5), max(high, 5))
+        axes.set(title=self.title, xlabel="difference in the dev score (points of percent)")
+        return figure
+
+
+def _drawn(axes: Any, row: int, difference: Difference, look: style.Look, url: str) -> None:
+    if difference.mean is None:
+        return
+    if difference.interval is not None:
+        axes.plot(difference.interval, [row, row], color=look.color, linewidth=1.5, solid_capstyle="butt")
+    if len(difference.by_seed) > 1:
+        gaps = list(difference.by_seed.values())
+        axes.plot(gaps, [row + 0.2] * len(gaps), "o", color=look.color, alpha=0.35, markersize=3.5)
+    axes.plot([difference.mean], [row], marker=look.marker, color=look.color)
+    axes.plot([difference.mean], [row], marker="o", markersize=14, alpha=0, color=style.INK, url=url)

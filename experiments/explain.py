@@ -1,0 +1,227 @@
+"""What stands behind the cells of a table or a figure: the runs, and how to make each again.
+
+    python -m experiments.explain table2                                # all its cells, a line each
+    python -m experiments.explain table2 minilm_l6 rte p_tuning_v2      # those that all of the words fit
+
+A word fits a cell if it is one of its keys' values, a word of its column's title, or the task, backbone, method or
+seed of one of its runs (a multi-task run's method is mpt_2). Reads the sidecars in results/tables and results/figures,
+and the records in results/runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shlex
+import sys
+import textwrap
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from experiments import facts
+from experiments.facts import Point
+from experiments.page import sidecar
+from experiments.page.sidecar import Sidecar
+from ptuning import records, rerun
+from ptuning.errors import InputError
+from ptuning.records import Record
+
+WIDTH = 100
+VALUES = 18  # the column where they begin
+EPOCHS = 11  # of a curve, in numbers
+BARS = "▁▂▃▄▅▆▇█"
+RUN = re.compile(r"([^-]+)-(.+?)-([^-]+)(-from-[^-]+)?-seed(\d+)-[0-9a-f]{10}")  # as ptuning.records.name has it
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell of the artefact in the file `stem`; `runs` has its records, None where a file is not there any more."""
+
+    stem: str
+    artefact: Sidecar
+    cell: sidecar.Cell
+    runs: dict[str, Record | None]
+
+    @property
+    def words(self) -> dict[str, str]:
+        """The words that fit it: in small letters, and as they are shown."""
+        said = [*map(str, self.cell.keys.values()), *self.cell.column.split()]
+        for record in filter(None, self.runs.values()):
+            said += _said_of(record)
+        for run in filter(None, map(RUN.fullmatch, self.unread)):
+            said += _run_words(*run.groups())
+        return {word.casefold(): word for word in said}
+
+    @property
+    def unread(self) -> list[str]:
+        """The names of its runs without a record here."""
+        gone = [file.removesuffix(".json") for file, record in self.runs.items() if record is None]
+        return [*gone, *self.cell.missing]
+
+
+def _said_of(record: Record) -> list[str]:
+    config = record["config"]
+    names = (config["task"]["name"], config["backbone"]["name"], config["method"])
+    return _run_words(*names, config.get("parent"), config["seed"])
+
+
+def _run_words(task: str, backbone: str, method: str, stage: object, seed: int | str) -> list[str]:
+    """Of a run; one with a stage before it is not found by its method, so that PT-2 and MPT-2 can be told apart."""
+    return [task, backbone, "mpt_2" if stage else method, str(seed)]
+
+
+def cells(results: Path, artefact: str) -> list[Cell]:
+    """Those of every table and figure with that name or stem. Raises InputError."""
+    known = sidecar.read_all(results / "tables") | sidecar.read_all(results / "figures")
+    chosen = {stem: one for stem, one in known.items() if artefact in (stem, one.name)}
+    if not chosen:
+        others = f"choose one of {', '.join(known)}" if known else "there is none yet, make one with `make tables`"
+        raise InputError(f"{artefact} is no table or figure in {results}: {others}.")
+    return [
+        Cell(stem, one, cell, {name: _record(results / "runs" / name) for name in cell.records})
+        for stem, one in chosen.items()
+        for cell in one.cells
+    ]
+
+
+def _record(file: Path) -> Record | None:
+    return records.read(file) if file.exists() else None
+
+
+def fitting(found: Sequence[Cell], words: Sequence[str]) -> list[Cell]:
+    """The cells that all of `words` fit. Raises InputError for the first word that leaves none."""
+    left = list(found)
+    for index, word in enumerate(words):
+        before, left = left, [cell for cell in left if word.casefold() in cell.words]
+        if not left:
+            known = {small: shown for cell in before for small, shown in cell.words.items()}
+            of = f" of {' '.join(words[:index])}" if index else ""
+            raise InputError(f"{word} fits no cell{of}: choose among {', '.join(sorted(known.values()))}.")
+    return left
+
+
+def listed(found: Sequence[Cell]) -> Iterator[str]:
+    """The cells, a line each."""
+    rows = [[cell.stem, *map(str, cell.cell.keys.values()), cell.cell.text, _count(cell.cell)] for cell in found]
+    widths = [max(len(row[i]) for row in rows if i < len(row)) for i in range(max(map(len, rows), default=0))]
+    for row in rows:
+        line = "  ".join(f"{text:{width}}" for text, width in zip(row, widths, strict=False)).rstrip()
+        yield line if len(line) <= WIDTH else f"{line[: WIDTH - 1]}…"
+
+
+def _count(cell: sidecar.Cell) -> str:
+    """How much stands behind it."""
+    count = f"{len(cell.records)} record{'' if len(cell.records) == 1 else 's'}"
+    return f"{count}, {len(cell.missing)} missing" if cell.missing else count
+
+
+def explained(found: Sequence[Cell]) -> Iterator[str]:
+    """All that stands behind the cells, line by line; a record behind several of them is told once."""
+    told: set[str] = set()
+    for cell in found:
+        heading = f"{cell.artefact.title} ({cell.stem}): {cell.cell.label} = {cell.cell.text}"
+        yield from textwrap.wrap(heading, WIDTH)
+        yield "=" * min(len(heading), WIDTH)
+        for file, record in cell.runs.items():
+            yield from ["", file]
+            yield from ["  told above"] if file in told else _run(record, cell.artefact.rule)
+            told.add(file)
+        for name in cell.cell.missing:
+            yield from ["", f"not run: {name}"]
+        yield ""
+    for stem, artefact in {cell.stem: cell.artefact for cell in found}.items():
+        yield f"{stem} is made from records by"
+        yield from shell(["python", "-m", f"experiments.{artefact.name}", *artefact.overrides])
+
+
+def _run(record: Record | None, rule: str) -> Iterator[str]:
+    if record is None:
+        yield "  not in results/runs: restore it, or make the table again"
+        return
+    score, *others = facts.sections(record, rule)
+    yield from section(score)
+    yield from drawn(facts.curve(record, rule), record["metric"])
+    for one in others:
+        yield from section(one)
+    yield "  Again"
+    try:
+        yield from shell(["python", "-m", "experiments.run", *rerun.overrides(record)])
+    except InputError as error:
+        yield from _wrapped("not possible", str(error))
+
+
+def section(one: facts.Section) -> Iterator[str]:
+    """A heading, and its facts below it."""
+    heading, pairs = one
+    yield f"  {heading}"
+    for name, value in pairs:
+        yield from _wrapped(name, value)
+
+
+def _wrapped(name: str, value: str) -> list[str]:
+    first = f"    {name}".ljust(VALUES - 1) + " "
+    return textwrap.wrap(value, WIDTH, initial_indent=first, subsequent_indent=" " * VALUES, break_on_hyphens=False)
+
+
+def drawn(curve: Sequence[Point], metric: str) -> Iterator[str]:
+    """A learning curve: a bar an epoch, and below it the numbers of as many epochs as a line has room for."""
+    if not curve:
+        return
+    few = _spread(curve)
+    some = f"; {len(few)} of {len(curve)} epochs in numbers" if len(few) < len(curve) else ""
+    yield f"  Learning curve (*: the chosen epoch{some})"
+    yield from _wrapped(f"dev {metric}", _bars([point.dev for point in curve]))
+    rows = {
+        "epoch": [f"{point.epoch}{'*' if point.chosen else ''}" for point in few],
+        f"dev {metric}": [f"{point.dev:.1f}" for point in few],
+    }
+    for name in dict.fromkeys(name for point in curve for name in point.tests):
+        rows[f"{name} {metric}"] = [f"{point.tests[name]:.1f}" if name in point.tests else "" for point in few]
+    rows["loss"] = [f"{point.loss:.3g}" for point in few]
+    width = max(VALUES, *(len(name) + 6 for name in rows))
+    for name, values in rows.items():
+        yield (f"    {name}".ljust(width) + "".join(f"{value:<7}" for value in values)).rstrip()
+
+
+def _spread(curve: Sequence[Point]) -> list[Point]:
+    """At most EPOCHS of them: the first, the last, the chosen one, and others evenly between."""
+    if len(curve) <= EPOCHS:
+        return list(curve)
+    even = {round(index * (len(curve) - 1) / (EPOCHS - 2)) for index in range(EPOCHS - 1)}
+    return [point for index, point in enumerate(curve) if index in even or point.chosen]
+
+
+def _bars(values: Sequence[float]) -> str:
+    low, high = min(values), max(values)
+    steps = (0.5 if low == high else (value - low) / (high - low) for value in values)
+    return "".join(BARS[round(step * (len(BARS) - 1))] for step in steps)
+
+
+def shell(words: Sequence[str]) -> Iterator[str]:
+    """A command to copy, over as many lines as it needs."""
+    line = "   "
+    for word in map(shlex.quote, words):
+        if len(line) + len(word) > WIDTH - 3:
+            yield f"{line} \\"
+            line = "     "
+        line += f" {word}"
+    yield line
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("artefact", help="the name of a table or figure, or its file's without the ending")
+    parser.add_argument("words", nargs="*", help="what the cells are of; none: list them all")
+    parser.add_argument("--results", type=Path, default=Path("results"), help="default: results")
+    given = parser.parse_intermixed_args()
+    try:
+        found = fitting(cells(given.results, given.artefact), given.words)
+        for line in explained(found) if given.words else listed(found):
+            print(line)
+    except InputError as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main()

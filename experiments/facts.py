@@ -1,0 +1,153 @@
+"""What a record tells, ready to be shown: sections of names and values in a fixed order, and its learning curve.
+
+What a record lacks (an older one, or one whose run diverged) is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ptuning import records, rerun
+from ptuning.records import Record
+
+Fact = tuple[str, str]  # name, value
+Section = tuple[str, list[Fact]]  # heading, facts
+
+
+@dataclass(frozen=True)
+class Point:
+    """An epoch of a learning curve, scores in percent. `tests`: on the test sets that were scored in that epoch."""
+
+    epoch: int
+    loss: float
+    dev: float
+    tests: Mapping[str, float]
+    chosen: bool
+
+
+def curve(record: Record, rule: str | None = None) -> list[Point]:
+    """The record's metric epoch by epoch, with the one that the selection rule (None: the run's own) chooses."""
+    metric = record["metric"]
+    found = records.chosen(record, rule or record["config"]["selection"])
+    return [
+        Point(
+            epoch=one["epoch"],
+            loss=one.get("loss", float("nan")),
+            dev=one["dev"][metric],
+            tests={name: scores[metric] for name, scores in one.get("tests", {}).items() if metric in scores},
+            chosen=found is not None and one["epoch"] == found[0],
+        )
+        for one in record["history"]
+    ]
+
+
+def sections(record: Record, rule: str | None = None) -> list[Section]:
+    """All that the record tells but its curve, scored in the epoch that the rule (None: the run's own) chooses."""
+    found = [
+        ("Score", _score(record, rule or record["config"]["selection"])),
+        ("Data", _data(record)),
+        ("Backbone", _backbone(record)),
+        ("Method", _method(record)),
+        ("Training", [("train", _pairs(record["config"]["train"])), ("seed", str(record["config"]["seed"]))]),
+        ("Stage before", _stage(record)),
+        ("Cost", _cost(record.get("speed", {}))),
+        ("Made with", _provenance(record)),
+    ]
+    return [(heading, facts) for heading, facts in found if facts]
+
+
+def _score(record: Record, rule: str) -> list[Fact]:
+    facts = [("status", record["status"].replace("_", " "))]
+    found = records.chosen(record, rule)
+    if found is None:
+        return [*facts, ("chosen", f"no epoch: the loss was not finite after epoch {len(record['history'])}")]
+    epoch, _ = found
+    at = next(one for one in record["history"] if one["epoch"] == epoch)
+    facts.append(("chosen", f"epoch {epoch} of {len(record['history'])}, by {rule}"))
+    sets = {"dev": at["dev"], **at.get("tests", {})}
+    return [*facts, *((name, _scores(scores, record["metric"])) for name, scores in sets.items())]
+
+
+def _scores(scores: Mapping[str, float], metric: str) -> str:
+    """The metric that chooses comes first."""
+    ordered = sorted(scores, key=lambda name: name != metric)
+    return ", ".join(f"{name} {scores[name]:.1f}" for name in ordered)
+
+
+def _data(record: Record) -> list[Fact]:
+    task, asked, used = record["config"]["task"], record["config"]["data"], record["data"]
+    told = {key: value for key, value in asked.items() if key != "source" and value is not None}
+    facts = [("task", _task(task)), ("source", " ".join([asked["source"], _pairs(told)]).strip())]
+    if "sets" not in used:
+        return [*facts, ("examples", _examples(used)), ("fingerprint", used["fingerprint"][:16])]
+    sets = [(name, f"{_examples(one)}; fingerprint {one['fingerprint'][:16]}") for name, one in used["sets"].items()]
+    return [*facts, *sets, ("all", f"{_examples(used)}; fingerprint {used['fingerprint'][:16]}")]
+
+
+def _task(task: Mapping[str, Any]) -> str:
+    if "tasks" in task:
+        return f"{task['name']}, a mixture of {', '.join(task['tasks'])}; " + _pairs(_only(task, "cap", "temperature"))
+    return " ".join([f"{task['name']}, {_pairs(_only(task, 'max_length'))}", _pairs(task["options"])]).strip()
+
+
+def _examples(data: Mapping[str, Any]) -> str:
+    counts = {"training": data["train_examples"], "dev": data["dev_examples"], **data.get("test_examples", {})}
+    return ", ".join(f"{count:,} {name}" for name, count in counts.items())
+
+
+def _backbone(record: Record) -> list[Fact]:
+    asked = record["config"]["backbone"]
+    used = {name: str(value) for name, value in record.get("backbone", {}).items()}
+    told = _pairs(_only(asked, "source", "id", "revision", "pooler"))
+    return [("name", asked["name"]), ("from", told), *used.items()]
+
+
+def _method(record: Record) -> list[Fact]:
+    config, parameters = record["config"], record["parameters"]
+    trained, share = parameters["trained"], f"{100 * parameters['share']:.3g} %"
+    facts = [("method", config["method"])]
+    if config["prompt"]:
+        facts.append(("prompt", _pairs(config["prompt"])))
+    return [*facts, ("trained", f"{trained:,} of {parameters['total']:,} parameters, {share}")]
+
+
+def _stage(record: Record) -> list[Fact]:
+    stage = record["config"].get("parent")
+    if stage is None:
+        return []
+    facts = [("record", record["parent"])] if record.get("parent") else []
+    facts.append(("task", _task(stage["task"])))
+    return [*facts, ("train", f"as this run, but {_pairs(stage['train'])}" if stage["train"] else "as this run")]
+
+
+def _cost(speed: Mapping[str, Any]) -> list[Fact]:
+    shown = {
+        "speed": ("examples_per_second", "{:.1f} examples/s"),
+        "time": ("seconds", "{:.0f} s"),
+        "peak memory": ("peak_memory_mb", "{:.0f} MB"),
+        "lanes": ("lanes", "{} at most, this one included"),
+        "device": ("device", "{}"),
+    }
+    return [(name, form.format(speed[key])) for name, (key, form) in shown.items() if speed.get(key) is not None]
+
+
+def _provenance(record: Record) -> list[Fact]:
+    facts = []
+    if versions := record.get("versions"):
+        facts.append(("versions", ", ".join(f"{name} {version}" for name, version in versions.items())))
+    if machine := record.get("machine"):
+        facts.append(("machine", f"{machine['system']} {machine['processor']}, {machine['cores']} cores"))
+    if (git := record.get("git")) and git["commit"]:
+        facts.append(("commit", git["commit"] + (", with uncommitted changes" if git["dirty"] else ", clean")))
+    return facts
+
+
+def _only(node: Mapping[str, Any], *keys: str) -> dict[str, Any]:
+    return {key: node[key] for key in keys if key in node}
+
+
+def _pairs(node: Mapping[str, Any]) -> str:
+    """`length=20 layers=all`, as overrides are written."""
+    return " ".join(f"{key}={rerun.written(value)}" for key, value in node.items())

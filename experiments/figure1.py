@@ -1,0 +1,96 @@
+"""Figure 1 of P-Tuning v2: the average of RTE, BoolQ and CB against the size of the backbone.
+
+    python -m experiments.run -m experiment=figure1 profile=laptop     # train what is missing
+    python -m experiments.figure1 profile=laptop                       # records -> results/figures/
+
+The paper's points are averages of its Table 2, other backbones; ours come from records alone.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+import statistics
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from experiments import style
+from experiments.figures import Figure, Point, Spot
+from experiments.table2 import TABLE
+from experiments.tables import CONFIDENCE, PUBLISHED
+from ptuning import records, report
+from ptuning.config import RunConfig
+
+TASKS = {"boolq": "BoolQ acc", "cb": "CB acc", "rte": "RTE acc"}  # and what the published file calls them
+PANEL = "Average of BoolQ, CB and RTE"
+
+
+class Size(Figure):
+    name = "figure1"
+    title = "Figure 1: size of the backbone"
+    caption = (
+        "Average of BoolQ, CB and RTE against the backbone's size (P-Tuning v2, Figure 1). The paper's points are "
+        "averages of its Table 2 (BERT-large, RoBERTa-large, GLM-xlarge, GLM-xxlarge)."
+    )
+    x = "backbone"
+    looks: ClassVar = {
+        **style.METHODS,
+        **{f"{name} (paper)": replace(look, hollow=True) for name, look in style.METHODS.items()},
+    }
+    connected = tuple(looks)
+
+    def spots(self, runs: Sequence[RunConfig]) -> list[tuple[Spot, RunConfig]]:
+        sizes = _sizes(runs)
+        titles = {method: title for (method, stage), title in TABLE.methods.items() if not stage}
+        return [(Spot(PANEL, titles[run.method], sizes[run.backbone.name], run.backbone.name), run) for run in runs]
+
+    def points(self, runs: Sequence[RunConfig]) -> list[Point]:
+        groups: dict[Spot, dict[str, list[RunConfig]]] = {}
+        for spot, run in self.spots(runs):
+            groups.setdefault(spot, {}).setdefault(run.task.name, []).append(run)
+        ours = [
+            Point(spot, report.average([report.cell(group, self.rule) for group in tasks.values()]))
+            for spot, tasks in groups.items()
+        ]
+        return ours + _published()
+
+    def axis(self, axes: Any, points: Sequence[Point]) -> None:
+        axes.set_xscale("log")
+        axes.set_xlabel("parameters of the backbone")
+        axes.xaxis.set_major_formatter(lambda size, _: f"{size / 1e9:g}B" if size >= 1e9 else f"{size / 1e6:g}M")
+
+
+def _sizes(runs: Sequence[RunConfig]) -> dict[str, float]:
+    """Parameters of each backbone, as its records tell: with the fewest that a method added. 0: no record yet."""
+    sizes: dict[str, float] = {run.backbone.name: 0 for run in runs}
+    for run in runs:
+        record = records.find(run)
+        if record is not None:
+            known, found = sizes[run.backbone.name], record["parameters"]["total"]
+            sizes[run.backbone.name] = min(known, found) if known else found
+    return sizes
+
+
+def _published() -> list[Point]:
+    """The paper's averages, marked by the least sure of the three numbers."""
+    with (PUBLISHED / TABLE.published).open(newline="") as file:
+        values = [value for value in csv.DictReader(file) if f"{value['task']} {value['metric']}" in TASKS.values()]
+    groups: dict[tuple[str, str], list[dict[str, str]]] = {}
+    for value in values:
+        groups.setdefault((value["model"], value["method"]), []).append(value)
+    return [_point(model, method, three) for (model, method), three in groups.items() if len(three) == len(TASKS)]
+
+
+def _point(model: str, method: str, values: Sequence[dict[str, str]]) -> Point:
+    number, unit = re.search(r"([\d.]+)([MB])$", model).groups()  # type: ignore[union-attr]  # a test reads all of them
+    spot = Spot(PANEL, f"{method} (paper)", float(number) * {"M": 1e6, "B": 1e9}[unit], model)
+    sure = list(CONFIDENCE)
+    least = max((value["confidence"] for value in values), key=sure.index)
+    return Point(spot, report.printed(statistics.fmean(float(value["value"]) for value in values)), CONFIDENCE[least])
+
+
+FIGURE = Size()
+
+if __name__ == "__main__":
+    FIGURE.main()

@@ -1,0 +1,200 @@
+"""Figures of scores against something: points from records, series and panels, and the data behind them as a table.
+
+A figure is one small file beside this one: where a run's point stands, and how the axes are called.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import pandas as pd
+
+from experiments import style
+from experiments.artefact import Artefact, Made, Place
+from experiments.style import Look
+from ptuning import records, report
+from ptuning.config import RunConfig
+from ptuning.report import Cell
+
+SPAN = 10  # points of percent that a y axis spans at least
+
+
+@dataclass(frozen=True)
+class Spot:
+    """Where a run's score is drawn. `label` is what `x` is called in words (`4-6`); runs with the same spot differ in
+    their seeds alone."""
+
+    panel: str
+    series: str
+    x: float
+    label: str
+
+
+@dataclass(frozen=True)
+class Point:
+    """A score, and the runs behind it: none where it is a paper's. Those come after ours, with a mark that says how
+    sure the number is."""
+
+    spot: Spot
+    cell: Cell
+    mark: str = ""
+
+    @property
+    def ours(self) -> bool:
+        return bool(self.cell.records or self.cell.missing)
+
+
+class Figure(Artefact):
+    """Scores against `x`, a panel each for what `Spot.panel` says."""
+
+    folder = "figures"
+    x: ClassVar[str]  # what the axis, and the column, is called
+    looks: ClassVar[Mapping[str, Look]]  # of the series, in the legend's order
+    connected: ClassVar[Sequence[str]]  # the series whose points are joined
+
+    @abstractmethod
+    def spots(self, runs: Sequence[RunConfig]) -> list[tuple[Spot, RunConfig]]:
+        """Where each run is drawn, once or more. Raises InputError for a run that has no place."""
+
+    def points(self, runs: Sequence[RunConfig]) -> list[Point]:
+        """One point a spot, over its seeds."""
+        groups: dict[Spot, list[RunConfig]] = {}
+        for spot, run in self.spots(runs):
+            groups.setdefault(spot, []).append(run)
+        return [Point(spot, report.cell(group, self.rule)) for spot, group in groups.items()]
+
+    def made(self, runs: Sequence[RunConfig], stem: str) -> Made:
+        points = self.points(runs)
+        frame, notes = self.frame(points), [self.caption, *self.notes(points)]
+        with style.styled():
+            drawn = style.rendered(self.draw(points, stem, self.unit(runs)))
+        text = report.markdown(frame, notes)
+        places = [
+            Place({"panel": p.spot.panel, "series": p.spot.series, self.x: p.spot.label}, p.cell, 0, row, "score")
+            for row, p in enumerate(points)
+            if p.ours
+        ]
+        return Made(text, {"md": text, "csv": self.long_form(points), **drawn}, [frame], places, notes[1:])
+
+    def frame(self, points: Sequence[Point]) -> pd.DataFrame:
+        """The data behind the drawing, a row a point."""
+        columns = ["", "series", self.x, "score", "runs"]
+        rows = [
+            [
+                p.spot.panel,
+                p.spot.series,
+                p.spot.label,
+                marked(p.cell) + p.mark,
+                str(len(p.cell.records)) if p.ours else "--",
+            ]
+            for p in points
+        ]
+        return pd.DataFrame(rows, columns=columns)
+
+    def long_form(self, points: Sequence[Point]) -> str:
+        """Every score of every point as a line of CSV."""
+        rows = [
+            {"panel": p.spot.panel, "series": p.spot.series, self.x: p.spot.label, "at": p.spot.x, "score": score}
+            for p in points
+            for score in p.cell.scores
+        ]
+        columns = ["panel", "series", self.x, "at", "score"]
+        return pd.DataFrame(rows, columns=columns).to_csv(index=False, float_format="%.6g")
+
+    def notes(self, points: Sequence[Point]) -> list[str]:
+        return about([p.cell for p in points if p.ours], self.rule)
+
+    def draw(self, points: Sequence[Point], stem: str, unit: Mapping[str, str]) -> Any:
+        names = list(dict.fromkeys(p.spot.panel for p in points))
+        figure, axes = style.panels(len(names))
+        for one, name in zip(axes, names, strict=True):
+            one.set(title=name, xlabel=self.x, ylabel=unit.get(name, "score (%)"))
+            self.panel(one, [(i, p) for i, p in enumerate(points) if p.spot.panel == name], stem)
+        handles = {h: label for one in axes for h, label in zip(*one.get_legend_handles_labels(), strict=True)}
+        first = {label: handle for handle, label in reversed(handles.items())}
+        shown = [label for label in self.looks if label in first]
+        figure.legend([first[label] for label in shown], shown, loc="outside lower center", ncols=len(shown))
+        return figure
+
+    def panel(self, axes: Any, points: Sequence[tuple[int, Point]], stem: str) -> None:
+        """Seeds as faint points, their mean as a marker that leads to its records."""
+        for series, look in self.looks.items():
+            mine = [(i, p) for i, p in points if p.spot.series == series and p.cell.mean is not None]
+            mine.sort(key=lambda one: one[1].spot.x)
+            if not mine:
+                continue
+            at, means = [p.spot.x for _, p in mine], [p.cell.mean for _, p in mine]
+            joined = look.line if series in self.connected else ""
+            axes.plot(at, means, color=look.color, linestyle=joined, marker=look.marker, markerfacecolor=look.face,
+                      label=series)  # fmt: skip
+            linked(axes, [(p, style.link(stem, i)) for i, p in mine if p.ours])
+            for x, (_, p) in zip(at, mine, strict=True):
+                seeds(axes, x, p.cell, look)
+        self.axis(axes, [p for _, p in points])
+        at_least(axes, SPAN)
+
+    def axis(self, axes: Any, points: Sequence[Point]) -> None:
+        """Ticks, scale and words of a panel's x axis."""
+        named = {point.spot.x: point.spot.label for point in points}
+        axes.set_xticks(list(named), list(named.values()))
+        axes.minorticks_off()
+
+    def unit(self, runs: Sequence[RunConfig]) -> dict[str, str]:
+        """What the y axis of each panel is called, as far as records tell."""
+        found: dict[str, str] = {}
+        for spot, run in self.spots(runs):
+            if spot.panel not in found and (record := records.find(run)) is not None:
+                found[spot.panel] = f"dev {record['metric']} (%)"
+        return found
+
+
+def at_least(axes: Any, span: float) -> None:
+    """Let the y axis span so many points at least: a dev example or two must not look like a finding."""
+    low, high = axes.get_ylim()
+    if high - low < span:
+        middle = (low + high) / 2
+        axes.set_ylim(middle - span / 2, middle + span / 2)
+
+
+def linked(axes: Any, points: Sequence[tuple[Point, str]]) -> None:
+    """Invisible marks over points, each leading to its records."""
+    for point, url in points:
+        axes.plot([point.spot.x], [point.cell.mean], marker="o", markersize=14, alpha=0, color=style.INK, url=url)
+
+
+def seeds(axes: Any, x: float, cell: Cell, look: Look) -> None:
+    """The single runs behind a mean, where there is more than one."""
+    if len(cell.scores) > 1:
+        axes.plot([x] * len(cell.scores), cell.scores, look.marker, color=look.color, alpha=0.35, markersize=3.5)
+
+
+def marked(cell: Cell) -> str:
+    """A cell's text, with the marks of data that are not the whole, real data."""
+    if cell.source == "miniature":
+        return f"{cell.text} †"
+    return f"{cell.text} ‡" if cell.capped and cell.source is not None else cell.text
+
+
+def about(cells: Sequence[Cell], rule: str) -> list[str]:
+    """What stands behind points or differences: how many runs, on which data, by which rule."""
+    behind = {name for cell in cells for name in cell.records}
+    missing = {name for cell in cells for name in cell.missing}
+    counts = sorted({cell.expected for cell in cells})
+    lines = [
+        f"{len(behind)} runs stand behind it, {' or '.join(map(str, counts))} a point (seeds, drawn as small points "
+        f"where there are several; ± is their sample standard deviation); epoch chosen by {rule}."
+        + (f" {len(missing)} runs are missing." if missing else "")
+    ]
+    if any(cell.source == "miniature" for cell in cells):
+        lines.append("† a generated miniature of the task, not the real data.")
+    if any(cell.capped and cell.source not in (None, "miniature") for cell in cells):
+        sizes = sorted({
+            f"{cell.train_examples} training examples, {cell.evaluated}"
+            for cell in cells
+            if cell.capped and cell.source not in (None, "miniature")
+        })  # fmt: skip
+        lines.append(f"‡ a part of the real data: {'; '.join(sizes)}.")
+    return lines

@@ -1,0 +1,1 @@
+"""The pieces of the page that `experiments.report` writes, and its templates."""

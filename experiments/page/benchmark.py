@@ -1,0 +1,71 @@
+"""The benchmarks' results: what was measured, its Markdown taken apart, and its drawing."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+
+from experiments.page import drawing
+from experiments.page.sidecar import Frame
+from ptuning.errors import InputError
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """A section of the page. `blocks` are the paragraphs and tables of its Markdown."""
+
+    stem: str
+    title: str
+    blocks: list[Frame | str]
+    drawing: Markup
+    command: str
+    facts: Mapping[str, Mapping[str, Any]]
+
+
+def read_all(folder: Path) -> list[Benchmark]:
+    """Raises InputError, naming the file, where one of the three is missing or no benchmark."""
+    return [_read(file) for file in sorted(folder.glob("*.json"))]
+
+
+def _read(file: Path) -> Benchmark:
+    try:
+        result = json.loads(file.read_text())
+        work, device = result["work"], result["device"]
+        title = f"{work['shape']}, {work['task']} lengths, {device['kind']}"
+        text, svg = file.with_suffix(".md").read_text(), file.with_suffix(".svg").read_text()
+    except FileNotFoundError as error:
+        raise InputError(
+            f"{error.filename} is missing: make it with python -m experiments.benchmark.report."
+        ) from None
+    except (ValueError, KeyError, TypeError):
+        raise InputError(f"{file} is no benchmark's result: delete it, or make it again.") from None
+    return Benchmark(
+        stem=file.stem,
+        title=title,
+        blocks=list(_blocks(text)),
+        drawing=drawing.inline(svg, file.stem, f"Throughput: {title}", {}),
+        command=_command(work),
+        facts={"work": work, "device": device},
+    )
+
+
+def _blocks(markdown: str) -> Iterator[Frame | str]:
+    for block in filter(None, map(str.strip, markdown.split("\n\n"))):
+        if block.startswith("|"):
+            head, _, *rows = ([part.strip() for part in line.strip()[1:-1].split("|")] for line in block.splitlines())
+            yield Frame(columns=head, rows=rows)
+        else:
+            yield block
+
+
+def _command(work: Mapping[str, Any]) -> str:
+    options = {"--shape": "shape", "--task": "task", "--rounds": "rounds", "--examples": "examples",
+               "--packed": "packed_runs"}  # fmt: skip
+    given = (text for option, key in options.items() for text in (option, str(work[key])))
+    return shlex.join(["python", "-m", "experiments.benchmark", *given])

@@ -1,0 +1,83 @@
+"""What tables and figures leave beside them: their words, their data, and the records behind each of their numbers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import BaseModel, ValidationError, model_validator
+
+from ptuning.errors import InputError
+
+ENDING = ".records.json"
+Scalar = str | int | float | None
+
+
+class Frame(BaseModel):
+    """The data as they are printed, a list of texts a row."""
+
+    columns: list[str]
+    rows: list[list[Scalar]]
+
+
+class Cell(BaseModel):
+    """A number or a point: where it stands in the frames, and the runs behind it."""
+
+    keys: dict[str, Scalar]
+    frame: int
+    row: int
+    column: str
+    text: str
+    records: list[str]
+    missing: list[str] = []
+
+    @property
+    def label(self) -> str:
+        return " · ".join(str(value) for value in self.keys.values())
+
+
+class Sidecar(BaseModel):
+    """A table or figure; `name` is the module of experiments/ that makes it with `overrides`."""
+
+    name: str
+    title: str
+    caption: str
+    overrides: list[str] = []
+    rule: str
+    notes: list[str] = []
+    frames: list[Frame]
+    cells: list[Cell]
+
+    @model_validator(mode="after")
+    def _cells_are_in_frames(self) -> Sidecar:
+        for index, cell in enumerate(self.cells):
+            if not 0 <= cell.frame < len(self.frames):
+                raise ValueError(f"cell {index} is in no frame")
+            frame = self.frames[cell.frame]
+            if cell.column not in frame.columns or not 0 <= cell.row < len(frame.rows):
+                raise ValueError(f"cell {index} is outside its frame")
+        return self
+
+    @property
+    def lead(self) -> int:
+        """How many columns, one or two, say what a row is: those before the first with a number."""
+        first = (self.frames[cell.frame].columns.index(cell.column) for cell in self.cells)
+        return max(1, min(2, *first, 2))
+
+
+def read(file: Path) -> Sidecar:
+    """Raises InputError, naming the file, where it is no sidecar."""
+    try:
+        return Sidecar.model_validate_json(file.read_bytes())
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise InputError(
+            f"{file} is not what tables and figures leave today ({where + ': ' if where else ''}{first['msg']}): make "
+            "it again."
+        ) from None
+
+
+def read_all(folder: Path) -> dict[str, Sidecar]:
+    """The sidecars of a folder by their stems, those of the papers' tables first."""
+    files = {file.name.removesuffix(ENDING): file for file in folder.glob(f"*{ENDING}")}
+    return {stem: read(files[stem]) for stem in sorted(files, key=lambda stem: (not stem.startswith("table"), stem))}

@@ -1,0 +1,55 @@
+"""Remake tables and figures from records: `python -m experiments.remake results/figures results/tables`.
+
+Each is made anew as it was asked for the last time: its sidecar keeps the overrides. Nothing is trained.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import sys
+from pathlib import Path
+
+from tqdm import tqdm
+
+from experiments.artefact import Artefact
+from ptuning.errors import InputError
+
+
+def artefact(name: str) -> Artefact:
+    """The table or figure that `experiments/<name>.py` makes. Raises InputError where there is none."""
+    try:
+        module = importlib.import_module(f"experiments.{name}")
+    except ModuleNotFoundError:
+        raise InputError(f"{name} is no table or figure: there is no experiments/{name}.py.") from None
+    found = [one for one in vars(module).values() if isinstance(one, Artefact) and one.name == name]
+    if not found:
+        raise InputError(f"experiments/{name}.py makes no table or figure called {name}.")
+    return found[0]
+
+
+def remake(sidecar: Path) -> list[Path]:
+    """Make again what `sidecar` stands beside, in the same results folder; the files written. Raises InputError."""
+    try:
+        told = json.loads(sidecar.read_text())
+        name, overrides = told["name"], told["overrides"]
+    except (ValueError, KeyError, TypeError):
+        raise InputError(f"{sidecar} does not say what it is of: make it again by its own command.") from None
+    _, files = artefact(name).write(overrides, results=sidecar.parent.parent)
+    return files
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folders", nargs="+", type=Path, help="folders with tables or figures, and their sidecars")
+    sidecars = [file for folder in parser.parse_args().folders for file in sorted(folder.glob("*.records.json"))]
+    try:
+        written = [file for sidecar in tqdm(sidecars, unit="artefact", dynamic_ncols=True) for file in remake(sidecar)]
+    except InputError as error:
+        sys.exit(f"error: {error}")
+    print("written: " + ", ".join(map(str, written)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,141 @@
+"""One page of everything in results/, in which every number and every point leads to the runs behind it.
+
+    python -m experiments.report            # results/{tables,figures,benchmarks,runs} -> results/report/index.html
+
+The page is one file that needs no network. It comes from the files of results/ alone: the same files, the same bytes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shlex
+import sys
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from experiments.page import benchmark, drawing, run, sidecar
+from experiments.page.sidecar import Cell, Sidecar
+from ptuning.errors import InputError
+from ptuning.files import write_atomic
+
+TEMPLATES = Path(__file__).parent / "page"
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """A table or a figure."""
+
+    stem: str
+    sidecar: Sidecar
+    drawing: Markup | None = None
+
+    @property
+    def command(self) -> str:
+        """What makes it again from the records."""
+        return shlex.join(["python", "-m", f"experiments.{self.sidecar.name}", *self.sidecar.overrides])
+
+    @property
+    def cells(self) -> dict[str, Cell]:
+        """Its numbers by their anchors."""
+        return {f"{self.stem}-{index}": cell for index, cell in enumerate(self.sidecar.cells)}
+
+    def places(self, frame: int) -> dict[tuple[int, str], tuple[str, Cell]]:
+        """The numbers of a frame, with their anchors, by row and column."""
+        return {(cell.row, cell.column): (anchor, cell) for anchor, cell in self.cells.items() if cell.frame == frame}
+
+
+def tables(results: Path) -> list[Artefact]:
+    return [Artefact(stem, one) for stem, one in sidecar.read_all(results / "tables").items()]
+
+
+def figures(results: Path) -> list[Artefact]:
+    found = sidecar.read_all(results / "figures")
+    return [_figure(results / f"figures/{stem}.svg", Artefact(stem, one)) for stem, one in found.items()]
+
+
+def _figure(file: Path, artefact: Artefact) -> Artefact:
+    if not file.exists():
+        raise InputError(f"{file} is missing, though its sidecar is there: make it again with {artefact.command}.")
+    titles = {anchor: f"{cell.label}: {cell.text}" for anchor, cell in artefact.cells.items()}
+    label = f"{artefact.sidecar.title}. {artefact.sidecar.caption}"
+    drawn = drawing.inline(file.read_text(), artefact.stem, label, titles)
+    return Artefact(artefact.stem, artefact.sidecar, drawn)
+
+
+def page(results: Path) -> str:
+    """The page's HTML. Raises InputError, naming the file, where one is missing or not what it should be."""
+    made = {"tables": tables(results), "figures": figures(results)}
+    artefacts = [*made["tables"], *made["figures"]]
+    runs = run.read_all(results)
+    _check(artefacts, runs, results)
+    return (
+        _environment()
+        .get_template("page.html")
+        .render(made, runs=runs, behind=_behind(artefacts), benchmarks=benchmark.read_all(results / "benchmarks"))
+    )
+
+
+def _check(artefacts: Sequence[Artefact], runs: Collection[str], results: Path) -> None:
+    """Whether every link will have one target."""
+    stems = [artefact.stem for artefact in artefacts]
+    for artefact in artefacts:
+        if stems.count(artefact.stem) > 1:
+            raise InputError(f"{artefact.stem} is both a table and a figure in {results}: rename one of them.")
+        for name in (name for cell in artefact.sidecar.cells for name in cell.records if name not in runs):
+            raise InputError(
+                f"{results / 'runs' / name} is missing, though {artefact.stem} has a number from it: restore it, or "
+                f"make that again with {artefact.command}."
+            )
+
+
+def _behind(artefacts: Sequence[Artefact]) -> dict[str, dict[str, str]]:
+    """For each record, the anchors of the numbers that come from it, and what they are."""
+    behind: dict[str, dict[str, str]] = {}
+    for artefact in artefacts:
+        for anchor, cell in artefact.cells.items():
+            for name in cell.records:
+                behind.setdefault(name, {})[anchor] = f"{artefact.sidecar.title}: {cell.label}: {cell.text}"
+    return behind
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["prose"] = _prose
+    return environment
+
+
+def _prose(text: str) -> Markup:
+    """A note, in which what stands in backticks is code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
+
+
+def make(results: Path) -> Path:
+    """Write the page; where it is. Raises InputError as `page` does."""
+    file, html = results / "report/index.html", page(results)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(file, html)
+    return file
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--results", type=Path, default=Path("results"), help="the folder that holds tables/, runs/ …")
+    try:
+        print(f"written: {make(parser.parse_args().results)}")
+    except InputError as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main()

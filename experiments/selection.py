@@ -1,0 +1,117 @@
+"""How much the papers' selection rule flatters: the best dev epoch against an epoch that other examples chose.
+
+    python -m experiments.run -m experiment=selection profile=laptop     # train what is missing
+    python -m experiments.selection profile=laptop                       # records -> results/figures/
+
+From the answers that records keep (`ptuning.heldout`), so for tasks whose metric is accuracy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from experiments import style
+from experiments.artefact import Artefact, Made, Place
+from experiments.comparisons import TITLES
+from experiments.figures import about, marked
+from ptuning import heldout, records, report
+from ptuning.config import RunConfig
+from ptuning.heldout import Flattery
+from ptuning.report import Cell
+
+COLUMNS = ["task and backbone", "method", "best dev", "held-out half", "flattery [95 %]", "epochs", "runs"]
+
+
+@dataclass(frozen=True)
+class Line:
+    """Runs that differ in their seeds alone; no flattery while one of them is missing."""
+
+    where: str
+    method: str
+    cell: Cell
+    flattery: Flattery | None
+
+
+class Selection(Artefact):
+    folder = "figures"
+    name = "selection"
+    title = "What choosing the best dev epoch flatters"
+    caption = (
+        "The score of the best dev epoch, as the papers report it, against that of an epoch chosen on a random half "
+        "of the dev set and reported on the other."
+    )
+
+    def lines(self, runs: Sequence[RunConfig]) -> list[Line]:
+        groups: dict[tuple[str, str], list[RunConfig]] = {}
+        for run in runs:
+            where, method = f"{run.task.name}, {run.backbone.name}", TITLES.get(run.method, run.method)
+            groups.setdefault((where, method), []).append(run)
+        return [Line(*key, report.cell(group, self.rule), _flattery(group)) for key, group in groups.items()]
+
+    def made(self, runs: Sequence[RunConfig], stem: str) -> Made:
+        lines = self.lines(runs)
+        frame, notes = self.frame(lines), self.notes(lines)
+        with style.styled():
+            drawn = style.rendered(self.draw(lines, stem))
+        places = [
+            Place({"task and backbone": line.where, "method": line.method}, line.cell, 0, row, "best dev")
+            for row, line in enumerate(lines)
+        ]
+        text = report.markdown(frame, [self.caption, *notes])
+        return Made(text, {"md": text, "csv": frame.to_csv(index=False), **drawn}, [frame], places, notes)
+
+    def frame(self, lines: Sequence[Line]) -> pd.DataFrame:
+        rows = [
+            [line.where, line.method, marked(line.cell), *_told(line.flattery), str(line.cell.epochs),
+             str(len(line.cell.records))]
+            for line in lines
+        ]  # fmt: skip
+        return pd.DataFrame(rows, columns=COLUMNS)
+
+    def notes(self, lines: Sequence[Line]) -> list[str]:
+        return [
+            *about([line.cell for line in lines], self.rule),
+            f"Held-out half: the mean over {heldout.HALVINGS} halvings, each taken both ways. The interval is a basic "
+            f"bootstrap over dev examples ({heldout.RESAMPLES} resamples, an example's copies in one half). Half a "
+            "set chooses worse than a whole one; that cost is in the difference. `--`: runs are missing, or are older "
+            "than the keeping of answers.",
+        ]
+
+    def draw(self, lines: Sequence[Line], stem: str) -> Any:
+        shown = [(row, line) for row, line in enumerate(lines) if line.flattery is not None]
+        figure, (axes,) = style.panels(1, width=7.2, height=0.5 + 0.3 * max(1, len(shown)))
+        axes.axvline(0, color=style.INK, linewidth=0.8)
+        for place, (row, line) in enumerate(shown):
+            assert line.flattery is not None
+            look = style.METHODS[line.method]
+            axes.plot(line.flattery.interval, [place, place], color=look.color, linewidth=1.5)
+            axes.plot([line.flattery.difference], [place], marker=look.marker, color=look.color)
+            axes.plot([line.flattery.difference], [place], marker="o", markersize=14, alpha=0, color=style.INK,
+                      url=style.link(stem, row))  # fmt: skip
+        axes.set_yticks(range(len(shown)), [f"{line.where}, {line.method}" for _, line in shown])
+        axes.set_ylim(len(shown) - 0.5, -0.5)
+        axes.set(title=self.title, xlabel="best dev epoch - epoch chosen on the other half (points of percent)")
+        return figure
+
+
+def _flattery(runs: Sequence[RunConfig]) -> Flattery | None:
+    found = [records.find(run) for run in runs]
+    whole = [record for record in found if record is not None and heldout.kept(record)]
+    return heldout.flattery([heldout.answers(record) for record in whole]) if len(whole) == len(runs) else None
+
+
+def _told(one: Flattery | None) -> list[str]:
+    if one is None:
+        return ["--", "--"]
+    low, high = one.interval
+    return [f"{one.held_out:.1f}", f"{one.difference:+.1f} [{low:+.1f}, {high:+.1f}]"]
+
+
+FIGURE = Selection()
+
+if __name__ == "__main__":
+    FIGURE.main()
