@@ -29,13 +29,25 @@ FOLDER = 'data.root="<folder>"'  # stands for where the local data lie, which is
 
 @dataclass(frozen=True)
 class Place:
-    """A cell, and where its text stands: in which frame, row and column. `keys` say in words what it is of."""
+    """A number, where it stands (in which row and column of which frame), and the runs behind it, those that are
+    missing too. `keys` say in words what it is of."""
 
     keys: Mapping[str, str]
-    cell: Cell
-    frame: int
+    text: str
+    records: Sequence[str]
+    missing: Sequence[str]
     row: int
     column: str
+    frame: int = 0
+
+    @classmethod
+    def of(
+        cls, cells: Sequence[Cell], keys: Mapping[str, str], row: int, column: str, text: str | None = None
+    ) -> Place:
+        """A number made of `cells`; its `text` is theirs where there is one cell alone."""
+        records = tuple(name for cell in cells for name in cell.records)
+        missing = tuple(name for cell in cells for name in cell.missing)
+        return cls(keys, cells[0].text if text is None else text, records, missing, row, column)
 
 
 @dataclass(frozen=True)
@@ -94,7 +106,7 @@ class Artefact(ABC):
             "cells": [
                 {
                     "keys": dict(place.keys), "frame": place.frame, "row": place.row, "column": place.column,
-                    "text": place.cell.text, "records": list(place.cell.records), "missing": list(place.cell.missing),
+                    "text": place.text, "records": list(place.records), "missing": list(place.missing),
                 }
                 for place in made.places
             ],

@@ -20,6 +20,7 @@ from ptuning.compare import Difference
 from ptuning.config import RunConfig
 from ptuning.report import Cell
 
+DIFFERENCE = "second - first [95 %]"
 TITLES = {method: title for (method, stage), title in TABLE.methods.items() if not stage}
 
 
@@ -68,16 +69,12 @@ class Comparisons(Artefact):
         frame, notes = self.frame(lines), self.notes(lines)
         with style.styled():
             drawn = style.rendered(self.draw(lines, stem))
-        places = [
-            Place({"task and method": line.where, "from": line.words[0], "to": line.words[1]}, cell, 0, row, column)
-            for row, line in enumerate(lines)
-            for column, cell in (("first", line.first), ("second", line.second))
-        ]
+        places = [place for row, line in enumerate(lines) for place in _places(line, row)]
         text = report.markdown(frame, [self.caption, *notes])
         return Made(text, {"md": text, "csv": self.long_form(lines), **drawn}, [frame], places, notes)
 
     def frame(self, lines: Sequence[Line]) -> pd.DataFrame:
-        columns = ["from", "to", "task and method", "first", "second", "second - first [95 %]", "pairs"]
+        columns = ["from", "to", "task and method", "first", "second", DIFFERENCE, "pairs"]
         rows = [
             [*line.words, line.where, marked(line.first), marked(line.second), line.difference.text,
              str(len(line.difference.by_seed))]
@@ -96,7 +93,7 @@ class Comparisons(Artefact):
         return pd.DataFrame(rows, columns=columns).to_csv(index=False, float_format="%.6g")
 
     def notes(self, lines: Sequence[Line]) -> list[str]:
-        compared = sum(len(line.difference.by_seed) > 1 for line in lines)
+        compared = sum(line.difference.interval is not None for line in lines)
         return [
             *about([cell for line in lines for cell in (line.first, line.second)], self.rule),
             "Differences are paired by seed; in brackets the 95 % interval of Student's t over the pairs, which knows "
@@ -111,7 +108,7 @@ class Comparisons(Artefact):
         names = []
         for row, line in enumerate(lines):
             names.append(f"{line.words[0]} → {line.words[1]}\n{line.where}")
-            _drawn(axes, row, line.difference, look, style.link(stem, 2 * row + 1))
+            _drawn(axes, row, line.difference, look, stem)
         axes.set_yticks(range(len(names)), names)
         axes.set_ylim(len(lines) - 0.5, -0.5)
         low, high = axes.get_xlim()
@@ -120,7 +117,17 @@ class Comparisons(Artefact):
         return figure
 
 
-def _drawn(axes: Any, row: int, difference: Difference, look: style.Look, url: str) -> None:
+def _places(line: Line, row: int) -> list[Place]:
+    """Both sides, and their difference."""
+    keys = {"task and method": line.where, "from": line.words[0], "to": line.words[1]}
+    return [
+        Place.of([line.first], keys, row, "first"),
+        Place.of([line.second], keys, row, "second"),
+        Place.of([line.first, line.second], keys, row, DIFFERENCE, line.difference.text),
+    ]
+
+
+def _drawn(axes: Any, row: int, difference: Difference, look: style.Look, stem: str) -> None:
     if difference.mean is None:
         return
     if difference.interval is not None:
@@ -129,4 +136,4 @@ def _drawn(axes: Any, row: int, difference: Difference, look: style.Look, url: s
         gaps = list(difference.by_seed.values())
         axes.plot(gaps, [row + 0.2] * len(gaps), "o", color=look.color, alpha=0.35, markersize=3.5)
     axes.plot([difference.mean], [row], marker=look.marker, color=look.color)
-    axes.plot([difference.mean], [row], marker="o", markersize=14, alpha=0, color=style.INK, url=url)
+    style.link(axes, difference.mean, row, stem, 3 * row + 2)

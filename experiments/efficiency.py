@@ -42,7 +42,8 @@ def _spot(run: RunConfig) -> Spot:
     record = records.find(run)
     trained = 0 if record is None else record["parameters"]["trained"]
     length = "all weights" if run.prompt is None else f"length {run.prompt['length']}"
-    return Spot(f"{run.task.name}, {run.backbone.name}", TITLES.get(run.method, run.method), trained, length)
+    label = f"{length} ({trained:,})" if trained else length
+    return Spot(f"{run.task.name}, {run.backbone.name}", TITLES.get(run.method, run.method), trained, label)
 
 
 FIGURE = Efficiency()

@@ -51,7 +51,8 @@ def _spots(run: RunConfig, total: int) -> list[Spot]:
     series = ["from the bottom"] * (joined and prompted[0] == 1) + ["from the top"] * (
         joined and prompted[-1] == total
     )
-    label = str(_asked(run)) if not joined else "all" if len(series) == 2 else f"{prompted[0]}-{prompted[-1]}"
+    range_ = "-".join(str(end) for end in dict.fromkeys((prompted[0], prompted[-1])))
+    label = str(_asked(run)) if not joined else "all" if len(series) == 2 else range_
     panel = f"{run.task.name}, {run.backbone.name}"
     return [Spot(panel, one, len(prompted), label) for one in series or ["in between"]]
 

@@ -73,7 +73,7 @@ class Figure(Artefact):
             drawn = style.rendered(self.draw(points, stem, self.unit(runs)))
         text = report.markdown(frame, notes)
         places = [
-            Place({"panel": p.spot.panel, "series": p.spot.series, self.x: p.spot.label}, p.cell, 0, row, "score")
+            Place.of([p.cell], {"panel": p.spot.panel, "series": p.spot.series, self.x: p.spot.label}, row, "score")
             for row, p in enumerate(points)
             if p.ours
         ]
@@ -130,7 +130,9 @@ class Figure(Artefact):
             joined = look.line if series in self.connected else ""
             axes.plot(at, means, color=look.color, linestyle=joined, marker=look.marker, markerfacecolor=look.face,
                       label=series)  # fmt: skip
-            linked(axes, [(p, style.link(stem, i)) for i, p in mine if p.ours])
+            for i, p in mine:
+                if p.ours:
+                    style.link(axes, p.spot.x, p.cell.mean, stem, i)
             for x, (_, p) in zip(at, mine, strict=True):
                 seeds(axes, x, p.cell, look)
         self.axis(axes, [p for _, p in points])
@@ -159,12 +161,6 @@ def at_least(axes: Any, span: float) -> None:
         axes.set_ylim(middle - span / 2, middle + span / 2)
 
 
-def linked(axes: Any, points: Sequence[tuple[Point, str]]) -> None:
-    """Invisible marks over points, each leading to its records."""
-    for point, url in points:
-        axes.plot([point.spot.x], [point.cell.mean], marker="o", markersize=14, alpha=0, color=style.INK, url=url)
-
-
 def seeds(axes: Any, x: float, cell: Cell, look: Look) -> None:
     """The single runs behind a mean, where there is more than one."""
     if len(cell.scores) > 1:
@@ -182,11 +178,11 @@ def about(cells: Sequence[Cell], rule: str) -> list[str]:
     """What stands behind points or differences: how many runs, on which data, by which rule."""
     behind = {name for cell in cells for name in cell.records}
     missing = {name for cell in cells for name in cell.missing}
-    counts = sorted({cell.expected for cell in cells})
+    counts = " or ".join(str(n) for n in sorted({cell.expected for cell in cells if cell.mean is not None})) or "no"
     lines = [
-        f"{len(behind)} runs stand behind it, {' or '.join(map(str, counts))} a point (seeds, drawn as small points "
-        f"where there are several; ± is their sample standard deviation); epoch chosen by {rule}."
-        + (f" {len(missing)} runs are missing." if missing else "")
+        f"{len(behind)} runs stand behind it, {counts} seed(s) a point, drawn as small points where there "
+        f"are several (± is their sample standard deviation); epoch chosen by {rule}."
+        + (f" Missing runs: {len(missing)}." if missing else "")
     ]
     if any(cell.source == "miniature" for cell in cells):
         lines.append("† a generated miniature of the task, not the real data.")

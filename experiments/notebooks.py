@@ -123,15 +123,15 @@ def _output(output: NotebookNode, run: int) -> NotebookNode:
 
 def printed(notebook: NotebookNode) -> str:
     """All that its cells print."""
-    return "".join(text for _, output in _outputs(notebook) if (text := output.get("text")))
+    return "".join(output.get("text", "") for _, output in _outputs(notebook))
 
 
 def check(notebook: NotebookNode, name: str) -> None:
     """Raise InputError where an output names a folder of this machine or a place in its memory."""
     folders = "|".join(re.escape(f"{folder}{os.sep}") for folder in (ROOT, tempfile.gettempdir(), sys.prefix))
     for number, output in _outputs(notebook):
-        text = output.get("text") or "".join(map(str, output.get("data", {}).values()))
-        if found := re.search(rf"({folders})\S*|\bat 0x[0-9a-f]+", text):
+        said = output.get("text") or "".join(map(str, output.get("data", {}).values()))
+        if found := re.search(rf"({folders})\S*|\bat 0x[0-9a-f]+", said):
             raise InputError(
                 f"{name}, cell {number}: it shows {found[0][:80]!r}, which is another one elsewhere: leave it out, or "
                 "show a path from the repository's folder on."

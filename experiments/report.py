@@ -12,7 +12,7 @@ import re
 import shlex
 import sys
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -59,16 +59,15 @@ def figures(results: Path) -> list[Artefact]:
 
 
 def _figure(file: Path, artefact: Artefact) -> Artefact:
-    if not file.exists():
-        raise InputError(f"{file} is missing, though its sidecar is there: make it again with {artefact.command}.")
     titles = {anchor: f"{cell.label}: {cell.text}" for anchor, cell in artefact.cells.items()}
     label = f"{artefact.sidecar.title}. {artefact.sidecar.caption}"
-    drawn = drawing.inline(file.read_text(), artefact.stem, label, titles)
-    return Artefact(artefact.stem, artefact.sidecar, drawn)
+    return replace(artefact, drawing=drawing.inline(file, artefact.stem, label, titles))
 
 
 def page(results: Path) -> str:
     """The page's HTML. Raises InputError, naming the file, where one is missing or not what it should be."""
+    if not results.is_dir():
+        raise InputError(f"--results {results} is no folder: name the one that holds tables/, figures/ and runs/.")
     made = {"tables": tables(results), "figures": figures(results)}
     artefacts = [*made["tables"], *made["figures"]]
     runs = run.read_all(results)
@@ -130,7 +129,7 @@ def make(results: Path) -> Path:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--results", type=Path, default=Path("results"), help="the folder that holds tables/, runs/ …")
+    parser.add_argument("--results", type=Path, default=Path("results"), help="default: results")
     try:
         print(f"written: {make(parser.parse_args().results)}")
     except InputError as error:

@@ -58,8 +58,9 @@ class Selection(Artefact):
         with style.styled():
             drawn = style.rendered(self.draw(lines, stem))
         places = [
-            Place({"task and backbone": line.where, "method": line.method}, line.cell, 0, row, "best dev")
+            Place.of([line.cell], {"task and backbone": line.where, "method": line.method}, row, column, text)
             for row, line in enumerate(lines)
+            for column, text in (("best dev", line.cell.text), (COLUMNS[4], _told(line.flattery)[1]))
         ]
         text = report.markdown(frame, [self.caption, *notes])
         return Made(text, {"md": text, "csv": frame.to_csv(index=False), **drawn}, [frame], places, notes)
@@ -90,8 +91,7 @@ class Selection(Artefact):
             look = style.METHODS[line.method]
             axes.plot(line.flattery.interval, [place, place], color=look.color, linewidth=1.5)
             axes.plot([line.flattery.difference], [place], marker=look.marker, color=look.color)
-            axes.plot([line.flattery.difference], [place], marker="o", markersize=14, alpha=0, color=style.INK,
-                      url=style.link(stem, row))  # fmt: skip
+            style.link(axes, line.flattery.difference, place, stem, 2 * row + 1)
         axes.set_yticks(range(len(shown)), [f"{line.where}, {line.method}" for _, line in shown])
         axes.set_ylim(len(shown) - 0.5, -0.5)
         axes.set(title=self.title, xlabel="best dev epoch - epoch chosen on the other half (points of percent)")

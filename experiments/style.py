@@ -99,6 +99,7 @@ def panels(count: int, width: float = 3.6, height: float = 3.0, columns: int = 3
     return figure, list(axes.flat[:count])
 
 
-def link(stem: str, index: int) -> str:
-    """Where a page tells what stands behind a cell of the artefact called `stem`."""
-    return f"../report/index.html#{stem}-{index}"
+def link(axes: Any, x: float, y: float | None, stem: str, index: int) -> None:
+    """An unseen mark over a point that leads to where the report tells what stands behind a cell of the artefact
+    called `stem`."""
+    axes.plot([x], [y], "o", markersize=14, alpha=0, color=INK, url=f"../report/index.html#{stem}-{index}")

@@ -170,12 +170,14 @@ class Table(Artefact):
         tasks = {column.title: column.task for column in self.columns}
         rows = {key: row for row, key in enumerate(zip(frame["Backbone"], frame["Method"], strict=True))}
         return [
-            Place(
+            Place.of(
+                [cell],
                 {"backbone": backbone, "method": method, "task": tasks[title], "column": title},
-                cell, 0, rows[backbone, method], title,
+                rows[backbone, method],
+                title,
             )
             for (backbone, method, title), cell in cells.items()
-        ]  # fmt: skip
+        ]
 
 
 def _title(value: Mapping[str, str]) -> str:

@@ -61,15 +61,15 @@ def flattery(runs: Sequence[np.ndarray], seed: int = 0) -> Flattery:
 def _estimate(runs: Sequence[np.ndarray], halves: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
     """The two scores, means over runs, with examples counted by `weights` `[N]` and split by `halves` `[K, N]`."""
     best = [100 * float((run @ weights).max() / weights.sum()) for run in runs]
-    held = [_held_out(run, halves * weights, (1 - halves) * weights) for run in runs]
+    held = [100 * _held_out(run, halves, weights) for run in runs]
     return float(np.mean(best)), float(np.mean(held))
 
 
-def _held_out(run: np.ndarray, chooses: np.ndarray, reports: np.ndarray) -> float:
-    """The mean over halvings `[K, N]`, each taken both ways."""
-    scores: list[float] = []
-    for one, other in ((chooses, reports), (reports, chooses)):
-        both = (one.sum(axis=1) > 0) & (other.sum(axis=1) > 0)  # else a resample of few examples left a half empty
-        epochs = (run @ one[both].T).argmax(axis=0)  # the first of equals, as best_dev
-        scores += list((run[epochs] * other[both]).sum(axis=1) / other[both].sum(axis=1))
-    return 100 * float(np.mean(scores))
+def _held_out(run: np.ndarray, halves: np.ndarray, weights: np.ndarray) -> float:
+    """The share of right answers, each example's given by the epoch that the other half chooses; the mean over
+    halvings `[K, N]`."""
+    right = np.zeros(len(halves))
+    for one in (halves, 1 - halves):
+        chosen = (run @ (one * weights).T).argmax(axis=0)  # the first of equals, as best_dev
+        right += (run[chosen] * (1 - one) * weights).sum(axis=1)
+    return float(right.mean() / weights.sum())

@@ -235,8 +235,12 @@ def test_what_is_missing_is_named(results):
         report.page(results)
 
 
-def test_a_figure_without_its_drawing_is_named(results):
-    (results / "figures/figure3.svg").unlink()
+def test_a_figure_without_a_drawing_is_named(results):
+    drawing = results / "figures/figure3.svg"
+    drawing.write_text("<svg>")
+    with pytest.raises(InputError, match=r"results/figures/figure3.svg is no drawing"):
+        report.page(results)
+    drawing.unlink()
     with pytest.raises(InputError, match=r"results/figures/figure3.svg is missing"):
         report.page(results)
 
@@ -269,6 +273,8 @@ def test_a_table_and_a_figure_of_one_name_are_refused(results):
 
 def test_nothing_yet_is_a_page_too(tmp_path):
     assert "content" in check_links(report.page(tmp_path), tmp_path).ids
+    with pytest.raises(InputError, match="nowhere is no folder"):
+        report.page(tmp_path / "nowhere")
 
 
 def test_the_committed_results_make_a_page(monkeypatch):

@@ -1,13 +1,12 @@
 """Table 2 from records alone: a golden table that a person has read, gaps, and its sidecar."""
 
-import json
 from pathlib import Path
 
 import pytest
 
 from experiments.table2 import TABLE as table2
 from experiments.tables import CONFIDENCE
-from ptuning import launch, records, report
+from ptuning import records, report
 from ptuning.errors import InputError
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -48,11 +47,11 @@ def sweep(make_run):
     return runs
 
 
-def test_the_table_equals_the_one_that_was_read(sweep, tmp_path):
-    text, files = table2.make(sweep, tmp_path, "table2")
-    assert text == (GOLDEN / "table2.md").read_text()
-    assert {file.name for file in files} == {"table2.md", "table2.tex", "table2.csv", "table2.records.json"}
-    assert (tmp_path / "table2.tex").read_text() == (GOLDEN / "table2.tex").read_text()
+def test_the_table_equals_the_one_that_was_read(sweep):
+    made = table2.made(sweep, "table2")
+    assert made.text == (GOLDEN / "table2.md").read_text()
+    assert set(made.files) == {"md", "tex", "csv"}
+    assert made.files["tex"] == (GOLDEN / "table2.tex").read_text()
 
 
 def test_a_cell_is_mean_and_sample_deviation_or_a_gap(sweep):
@@ -77,13 +76,15 @@ def test_a_sweep_of_anything_but_seeds_is_not_averaged(make_run):
         table2.cells(runs)
 
 
-def test_every_cell_names_its_records(sweep, tmp_path):
-    table2.make(sweep, tmp_path, "table2")
-    cells = json.loads((tmp_path / "table2.records.json").read_text())["cells"]
-    assert len(cells) == 4
-    for cell in cells:
-        assert len(cell["records"]) + len(cell["missing"]) == 3
-        assert all((sweep[0].runtime.results / "runs" / name).exists() for name in cell["records"])
+def test_every_cell_names_its_records_and_stands_where_it_says(sweep):
+    made = table2.made(sweep, "table2")
+    assert len(made.places) == 4
+    for place in made.places:
+        assert len(place.records) + len(place.missing) == 3
+        assert all((sweep[0].runtime.results / "runs" / name).exists() for name in place.records)
+        row = made.frames[place.frame].loc[place.row]
+        assert (row["Backbone"], row["Method"]) == (place.keys["backbone"], place.keys["method"])
+        assert row[place.column].startswith(place.text)
 
 
 def test_all_of_the_papers_numbers_are_there_with_their_confidence():
@@ -94,12 +95,3 @@ def test_all_of_the_papers_numbers_are_there_with_their_confidence():
     assert len(rows) == 12
     assert all(all(cell[-1] in "ˢᵘᵈ" for cell in row[3:]) for row in rows)
     assert rows[0][:4] == ["paper: BERT-large 335M", "FT", "", "77.7ˢ"]
-
-
-def test_the_committed_table_is_what_the_committed_records_give(tmp_path):
-    """The table that the README shows, remade from results/runs; the data's folder is no part of a run's identity."""
-    root = Path(__file__).parent.parent
-    asked = ["experiment=table2", "profile=small", "data=local", "data.root=/anywhere", "seed=11"]
-    part = ["backbone=minilm_l6,minilm_l12", "task=cb,copa,rte,wic", f"runtime.results={root / 'results'}"]
-    text, _ = table2.make(launch.expand([*asked, *part]), tmp_path, "table2_small")
-    assert text == (root / "results/tables/table2_small.md").read_text()

@@ -25,11 +25,11 @@ class Benchmark:
     blocks: list[Frame | str]
     drawing: Markup
     command: str
-    facts: Mapping[str, Mapping[str, Any]]
+    facts: Mapping[str, Mapping[str, str]]
 
 
 def read_all(folder: Path) -> list[Benchmark]:
-    """Raises InputError, naming the file, where one of the three is missing or no benchmark."""
+    """Raises InputError, naming the file, where one of the three is missing or not what it should be."""
     return [_read(file) for file in sorted(folder.glob("*.json"))]
 
 
@@ -38,7 +38,7 @@ def _read(file: Path) -> Benchmark:
         result = json.loads(file.read_text())
         work, device = result["work"], result["device"]
         title = f"{work['shape']}, {work['task']} lengths, {device['kind']}"
-        text, svg = file.with_suffix(".md").read_text(), file.with_suffix(".svg").read_text()
+        text = file.with_suffix(".md").read_text()
     except FileNotFoundError as error:
         raise InputError(
             f"{error.filename} is missing: make it with python -m experiments.benchmark.report."
@@ -49,9 +49,9 @@ def _read(file: Path) -> Benchmark:
         stem=file.stem,
         title=title,
         blocks=list(_blocks(text)),
-        drawing=drawing.inline(svg, file.stem, f"Throughput: {title}", {}),
+        drawing=drawing.inline(file.with_suffix(".svg"), file.stem, f"Throughput: {title}", {}),
         command=_command(work),
-        facts={"work": work, "device": device},
+        facts={"work": _told(work), "device": _told(device)},
     )
 
 
@@ -69,3 +69,11 @@ def _command(work: Mapping[str, Any]) -> str:
                "--packed": "packed_runs"}  # fmt: skip
     given = (text for option, key in options.items() for text in (option, str(work[key])))
     return shlex.join(["python", "-m", "experiments.benchmark", *given])
+
+
+def _told(values: Mapping[str, Any]) -> dict[str, str]:
+    """Names and values; of values that have parts, each with its name."""
+    return {
+        name: ", ".join(f"{key} {one}" for key, one in value.items()) if isinstance(value, dict) else str(value)
+        for name, value in values.items()
+    }

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from xml.etree import ElementTree
 
 from markupsafe import Markup
+
+from ptuning.errors import InputError
 
 PAGE = "../report/index.html"  # what links in the drawings point to, seen from the folder in which they lie
 # White is not transparent, but what the page is: it also keeps lines apart and covers what is behind a legend. Blue
@@ -22,9 +25,12 @@ _COLOURS = {
 _DROPPED = {"metadata", "style"}
 
 
-def inline(svg: str, stem: str, label: str, titles: Mapping[str, str]) -> Markup:
-    """The drawing as HTML, called `label`; `titles` says what the anchors are that its points link to."""
-    root = ElementTree.fromstring(svg)
+def inline(file: Path, stem: str, label: str, titles: Mapping[str, str]) -> Markup:
+    """The drawing as HTML, called `label`; `titles` says what the anchors are that its points link to.
+
+    Raises InputError, naming the file, where it is missing or no drawing.
+    """
+    root = _read(file)
     _plain_names(root)
     _drop(root)
     used = _references(root)
@@ -36,6 +42,15 @@ def inline(svg: str, stem: str, label: str, titles: Mapping[str, str]) -> Markup
             _lead(element, titles)
     _fit(root, label, linked=root.find(".//a") is not None)
     return Markup(ElementTree.tostring(root, encoding="unicode"))
+
+
+def _read(file: Path) -> ElementTree.Element:
+    try:
+        return ElementTree.parse(file).getroot()
+    except FileNotFoundError:
+        raise InputError(f"{file} is missing, though what belongs to it is there: make it again.") from None
+    except ElementTree.ParseError as error:
+        raise InputError(f"{file} is no drawing ({error}): make it again.") from None
 
 
 def _plain_names(root: ElementTree.Element) -> None:
@@ -58,10 +73,8 @@ def _is_empty_link(element: ElementTree.Element) -> bool:
 
 def _references(root: ElementTree.Element) -> set[str]:
     """The ids that anything in the drawing refers to."""
-    texts = [value for element in root.iter() for value in element.attrib.values() if "#" in value]
-    return {
-        found for text in texts for found in re.findall(r"^#(.+)|url\(#([^)]+)\)", text) for found in found if found
-    }
+    values = (value for element in root.iter() for value in element.attrib.values())
+    return {name for value in values for name in re.findall(r"(?:^|url\()#([^)]+)", value)}
 
 
 def _own_ids(element: ElementTree.Element, stem: str, used: set[str]) -> None:
@@ -88,10 +101,11 @@ def _shorten(element: ElementTree.Element) -> None:
         element.text = None
     for key in ("d", "x", "y"):
         if value := element.get(key):
-            spaced = " ".join(value.split())
-            element.set(
-                key, re.sub(r"\d+\.\d+", lambda found: f"{float(found[0]):.2f}".rstrip("0").rstrip("."), spaced)
-            )
+            element.set(key, re.sub(r"\d+\.\d+", _rounded, " ".join(value.split())))
+
+
+def _rounded(number: re.Match[str]) -> str:
+    return f"{float(number[0]):.2f}".rstrip("0").rstrip(".")
 
 
 def _lead(link: ElementTree.Element, titles: Mapping[str, str]) -> None:
