@@ -65,8 +65,8 @@ figures: $(installed) ## remake all figures in results/ from the records that ar
 report: $(installed) ## one page with everything, every number led back to its runs: results/report/index.html
 	$(python) -m experiments.report
 
-notebooks: $(installed) ## execute the notebooks
-	$(python) -m experiments.notebooks
+notebooks: $(installed) ## run the notebooks and write their executed copies (all, or ARGS="depth speed")
+	$(python) -m experiments.notebooks $(ARGS)
 
 benchmark: $(installed) ## speed against the authors' recipe, PEFT and Trainer, on this machine (30 minutes on 2 cores)
 	$(python) -m experiments.benchmark $(ARGS)

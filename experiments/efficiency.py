@@ -27,23 +27,29 @@ class Efficiency(Figure):
     connected = ("PT", "PT-2")
 
     def spots(self, runs: Sequence[RunConfig]) -> list[tuple[Spot, RunConfig]]:
-        return [(_spot(run), run) for run in runs]
+        trained = {_what(run): found["parameters"]["trained"] for run in runs if (found := records.find(run))}
+        return [(_spot(run, trained.get(_what(run), 0)), run) for run in runs]
 
     def axis(self, axes: Any, points: Sequence[Point]) -> None:
         axes.set_xscale("log")
         for point in points:
             if point.cell.mean is not None:
-                axes.annotate(point.spot.label.partition(" (")[0], (point.spot.x, point.cell.mean), xytext=(4, 5),
-                              textcoords="offset points", fontsize=8)  # fmt: skip
+                words = point.spot.label.partition(" (")[0].removeprefix("length ")
+                axes.annotate(words, (point.spot.x, point.cell.mean), xytext=(0, 6), textcoords="offset points",
+                              fontsize=8, ha="center")  # fmt: skip
+        axes.margins(x=0.12)
 
 
-def _spot(run: RunConfig) -> Spot:
-    """Runs that differ in their seeds alone train equally many parameters; 0: no record tells how many."""
-    record = records.find(run)
-    trained = 0 if record is None else record["parameters"]["trained"]
+def _what(run: RunConfig) -> tuple[str, str, str, str]:
+    """What runs have in common that train equally many parameters."""
     length = "all weights" if run.prompt is None else f"length {run.prompt['length']}"
-    label = f"{length} ({trained:,})" if trained else length
-    return Spot(f"{run.task.name}, {run.backbone.name}", TITLES.get(run.method, run.method), trained, label)
+    return run.task.name, run.backbone.name, TITLES.get(run.method, run.method), length
+
+
+def _spot(run: RunConfig, trained: int) -> Spot:
+    """`trained` 0: no record tells yet."""
+    task, backbone, method, length = _what(run)
+    return Spot(f"{task}, {backbone}", method, trained, f"{length} ({trained:,})" if trained else length)
 
 
 FIGURE = Efficiency()

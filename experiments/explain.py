@@ -11,6 +11,7 @@ and the records in results/runs.
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import shlex
 import sys
@@ -221,6 +222,8 @@ def main() -> None:
             print(line)
     except InputError as error:
         sys.exit(f"error: {error}")
+    except BrokenPipeError:  # the reader, `head` or a pager, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

@@ -39,6 +39,7 @@ class Size(Figure):
         **{f"{name} (paper)": replace(look, hollow=True) for name, look in style.METHODS.items()},
     }
     connected = tuple(looks)
+    width = 6.0
 
     def spots(self, runs: Sequence[RunConfig]) -> list[tuple[Spot, RunConfig]]:
         sizes = _sizes(runs)

@@ -54,6 +54,7 @@ class Figure(Artefact):
     x: ClassVar[str]  # what the axis, and the column, is called
     looks: ClassVar[Mapping[str, Look]]  # of the series, in the legend's order
     connected: ClassVar[Sequence[str]]  # the series whose points are joined
+    width: ClassVar[float] = 3.6  # of a panel, inches
 
     @abstractmethod
     def spots(self, runs: Sequence[RunConfig]) -> list[tuple[Spot, RunConfig]]:
@@ -109,14 +110,14 @@ class Figure(Artefact):
 
     def draw(self, points: Sequence[Point], stem: str, unit: Mapping[str, str]) -> Any:
         names = list(dict.fromkeys(p.spot.panel for p in points))
-        figure, axes = style.panels(len(names))
+        figure, axes = style.panels(len(names), width=self.width)
         for one, name in zip(axes, names, strict=True):
             one.set(title=name, xlabel=self.x, ylabel=unit.get(name, "score (%)"))
             self.panel(one, [(i, p) for i, p in enumerate(points) if p.spot.panel == name], stem)
         handles = {h: label for one in axes for h, label in zip(*one.get_legend_handles_labels(), strict=True)}
         first = {label: handle for handle, label in reversed(handles.items())}
         shown = [label for label in self.looks if label in first]
-        figure.legend([first[label] for label in shown], shown, loc="outside lower center", ncols=len(shown))
+        figure.legend([first[label] for label in shown], shown, loc="outside lower center", ncols=min(3, len(shown)))
         return figure
 
     def panel(self, axes: Any, points: Sequence[tuple[int, Point]], stem: str) -> None:

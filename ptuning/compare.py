@@ -15,6 +15,7 @@ from ptuning import records
 from ptuning.config import RunConfig
 
 LEVEL = 0.95
+ROUNDING = 1e-6  # points of percent in which equal shares of examples may differ
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Difference:
         """The 95 % interval of Student's t over the seeds: seeds vary, the examples scored do not. None for fewer
         than two pairs, and where all pairs differ alike, as few dev examples can make them."""
         gaps = list(self.by_seed.values())
-        if len(gaps) < 2 or len(set(gaps)) == 1:
+        if len(gaps) < 2 or max(gaps) - min(gaps) < ROUNDING:
             return None
         half = stats.t.ppf((1 + LEVEL) / 2, len(gaps) - 1) * statistics.stdev(gaps) / math.sqrt(len(gaps))
         middle = statistics.fmean(gaps)

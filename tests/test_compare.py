@@ -23,7 +23,8 @@ def test_three_pairs_by_hand():
 
 
 @pytest.mark.parametrize(
-    ("gaps", "text"), [({}, "--"), ({1: 2.0}, "+2.0"), ({1: 2.0, 2: 2.0}, "+2.0"), ({1: -0.04, 2: -0.04}, "-0.0")]
+    ("gaps", "text"),
+    [({}, "--"), ({1: 2.0}, "+2.0"), ({1: 2.0, 2: 2.0 + 1e-12}, "+2.0"), ({1: -0.04, 2: -0.04}, "-0.0")],
 )
 def test_what_seeds_cannot_tell_has_no_interval(gaps, text):
     assert Difference(gaps).text == text

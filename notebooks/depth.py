@@ -1,0 +1,83 @@
+# %% [markdown]
+# # Which layers to prompt
+#
+# Reads `results/` only: nothing is trained here. Every number comes from a record in `results/runs/`;
+# `python -m experiments.explain figure3` prints what stands behind each. Made by
+# `make reproduce-figure3 PROFILE=small DATA=<your folder>`.
+#
+# P-Tuning v2 gives every layer a prompt of its own. Figure 3 of the paper (arXiv:2110.07602) asks which of them matter,
+# on BERT-large with its 24 layers: as many prompted layers, counted from the bottom or from the top. It finds that
+# prompts in the upper layers do more, and that on RTE layers 17-24 do about as much as all. Here: MiniLM with 6 layers,
+# in thirds.
+
+# %%
+import json
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pandas as pd
+
+results = next(
+    folder / "results" for folder in [Path.cwd(), *Path.cwd().parents] if (folder / "results/runs").is_dir()
+)
+sidecar = json.loads((results / "figures/figure3_small.records.json").read_text())
+cells = pd.DataFrame(
+    {**cell["keys"], "score": cell["text"], "record": name} for cell in sidecar["cells"] for name in cell["records"]
+)
+records = {name: json.loads((results / "runs" / name).read_text()) for name in sorted(set(cells["record"]))}
+order = list(dict.fromkeys(cells["prompted layers"]))
+
+# %% [markdown]
+# ## The scores
+# Dev scores in percent at the best dev epoch (the paper's rule). Missing runs are gaps.
+
+# %%
+table = cells.drop_duplicates(["panel", "prompted layers"]).pivot(
+    index="prompted layers", columns="panel", values="score"
+)
+print(table.loc[order].fillna("--").to_string())
+
+# %% [markdown]
+# ## What the prompts cost
+# Trained parameters grow with the prompted layers; time falls where the lowest prompt stands high, because the layers
+# below it run once a text and no gradient goes through them. Times are wall time of runs that shared the machine and
+# the pass with others: `make benchmark` measures it properly.
+
+# %%
+costs = pd.DataFrame(
+    {
+        "task": record["config"]["task"]["name"],
+        "layers": record["config"]["prompt"]["layers"],
+        "trained": record["parameters"]["trained"],
+        "examples/s": round(record["speed"]["examples_per_second"], 1),
+        "lanes": record["speed"]["lanes"],
+    }
+    for record in records.values()
+)
+print(costs.sort_values(["task", "trained", "layers"]).to_string(index=False))
+
+# %% [markdown]
+# ## Learning curves
+# The score a figure shows is one epoch's. Where the curves cross, that epoch decides who wins.
+
+# %%
+STYLES = {
+    "1-2": ("#E69F00", "s", "--"),
+    "1-4": ("#D55E00", "P", "--"),
+    "3-4": ("#000000", "o", "-."),
+    "3-6": ("#56B4E9", "v", "-"),
+    "5-6": ("#0072B2", "^", "-"),
+    "all": ("#009E73", "D", ":"),
+}
+panels = list(dict.fromkeys(cells["panel"]))
+figure, axes = plt.subplots(1, len(panels), figsize=(4.2 * len(panels), 3.4), squeeze=False, layout="constrained")
+for axis, panel in zip(axes.flat, panels, strict=True):
+    mine = cells[cells["panel"] == panel].drop_duplicates("prompted layers")
+    for layers, name in zip(mine["prompted layers"], mine["record"], strict=True):
+        record, (colour, marker, line) = records[name], STYLES[layers]
+        epochs = [epoch["epoch"] for epoch in record["history"]]
+        scores = [epoch["dev"][record["metric"]] for epoch in record["history"]]
+        axis.plot(epochs, scores, color=colour, marker=marker, linestyle=line, markersize=4, label=f"layers {layers}")
+    axis.set(title=panel, xlabel="epoch", ylabel=f"dev {record['metric']} (%)", xticks=epochs)
+    axis.legend(fontsize=7)
+plt.show()
