@@ -11,7 +11,7 @@ installed := $(VENV)/.installed
 # DATA=../shared/data reads local files instead of the profile's own source.
 overrides := profile=$(PROFILE) $(if $(DATA),data=local 'data.root="$(DATA)"') $(ARGS)
 
-sweeps    := table2 table3 figure1 figure3 figure4 placement protocol selection efficiency
+sweeps    := $(basename $(notdir $(wildcard conf/experiment/*.yaml)))
 reproductions := $(addprefix reproduce-,$(sweeps))
 
 .DEFAULT_GOAL := help

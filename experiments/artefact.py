@@ -23,8 +23,7 @@ from ptuning.config import RunConfig
 from ptuning.errors import InputError
 from ptuning.files import write_atomic
 from ptuning.report import Cell
-
-FOLDER = 'data.root="<folder>"'  # stands for where the local data lie, which is nobody else's business
+from ptuning.rerun import FOLDER
 
 
 @dataclass(frozen=True)

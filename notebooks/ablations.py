@@ -4,8 +4,8 @@
 # Reads `results/` only: nothing is trained here. Every number comes from a record in `results/runs/`;
 # `python -m experiments.explain figure4 rte` (or any other name and words) prints what stands behind it, and
 # `make report` writes a page on which every point leads there. Real data, MiniLM backbones, two CPU cores: few epochs
-# and mostly one seed, so that only large differences mean something. The paper is arXiv:2110.07602; its numbers were not
-# read in it, and carry marks that say how sure they are (`results/published/README.md`).
+# and mostly one seed, so that only large differences mean something. The paper is arXiv:2110.07602; its numbers were
+# not read in it, and carry marks that say how sure they are (`results/published/README.md`).
 
 # %%
 import json

@@ -5,10 +5,10 @@
 # `python -m experiments.explain figure3` prints what stands behind each. Made by
 # `make reproduce-figure3 PROFILE=small DATA=<your folder>`.
 #
-# P-Tuning v2 gives every layer a prompt of its own. Figure 3 of the paper (arXiv:2110.07602) asks which of them matter,
-# on BERT-large with its 24 layers: as many prompted layers, counted from the bottom or from the top. It finds that
-# prompts in the upper layers do more, and that on RTE layers 17-24 do about as much as all. Here: MiniLM with 6 layers,
-# in thirds.
+# P-Tuning v2 gives every layer a prompt of its own. Figure 3 of the paper (arXiv:2110.07602) asks which of them
+# matter, on BERT-large with its 24 layers: as many prompted layers, counted from the bottom or from the top. It finds
+# that prompts in the upper layers do more, and that on RTE layers 17-24 do about as much as all. Here: MiniLM with 6
+# layers, in thirds.
 
 # %%
 import json

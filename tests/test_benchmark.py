@@ -1,7 +1,10 @@
-"""The benchmark: every contestant does the work, the floor does no more, and the README's table is the JSON's."""
+"""The benchmark: every contestant does the work, the floor does no more, the README's table is the JSON's, and what
+prompt length costs is measured and shown for both kinds of prompts."""
 
 import json
 import re
+import shlex
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,18 +12,21 @@ import pytest
 import torch
 from transformers import BertConfig
 
-from experiments.benchmark import inference, official, report, trainer, work
+from experiments.benchmark import contestants, inference, lengths, memory, official, report, trainer, work
 from experiments.benchmark.__main__ import _ratios
 from experiments.benchmark.ours import Ours
+from experiments.page import benchmark as page
+from ptuning.errors import InputError
 
 ROOT = Path(__file__).parent.parent
 TINY = {"num_hidden_layers": 3, "hidden_size": 32, "num_attention_heads": 4, "intermediate_size": 64}
 
 
-@pytest.fixture
-def tiny(monkeypatch):
-    monkeypatch.setitem(work.SHAPES, "tiny", (BertConfig, TINY | {"vocab_size": 1600}))
-    return work.Work("rte", "tiny", work.texts("rte", 20), torch.device("cpu"), batch_size=8, length=4)
+@pytest.fixture(scope="module")
+def tiny():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(work.SHAPES, "tiny", (BertConfig, TINY | {"vocab_size": 1600}))
+        yield work.Work("rte", "tiny", work.texts("rte", 20), torch.device("cpu"), batch_size=8, length=4)
 
 
 def test_the_texts_have_the_tasks_lengths():
@@ -88,9 +94,90 @@ def test_ratios_are_taken_within_a_round():
     assert found["floor_over_ours"] == [0.8, 1.0]
 
 
+def test_runs_have_the_method_and_the_prompt_that_are_asked_for(tiny):
+    (config,) = work.run_configs(tiny, 1)
+    assert (config.method, config.prompt["length"], config.prompt["layers"]) == ("p_tuning_v2", 4, "all")
+    (config,) = work.run_configs(tiny, 1, layers="2-3")
+    assert (config.prompt["length"], config.prompt["layers"]) == (4, "2-3")
+    first, second = work.run_configs(tiny, 2, "prompt_tuning", length=7)
+    assert (first.method, first.prompt["length"], first.train.batch_size) == ("prompt_tuning", 7, 8)
+    assert first.seed != second.seed
+
+
+@pytest.fixture(scope="module")
+def cost(tiny):
+    """What `lengths` measures of the tiny work, but for its memory, which is told: a MB a virtual token."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(memory, "alone", lambda work, method, length: length * 2**20)
+        return lengths.benchmark(tiny, rounds=2, lengths=(1, 4, 200))
+
+
+def test_what_prompt_length_costs_is_measured_at_every_point(cost):
+    assert (cost["kind"], cost["work"]["shape"], cost["device"]["kind"]) == ("lengths", "tiny", "cpu")
+    assert [(p["length"], p["method"]) for p in cost["points"]] == [
+        (length, method) for length in (1, 4, 200) for method in ("prompt_tuning", "p_tuning_v2")
+    ]
+    head, vector = 2 * 32 + 2, {"prompt_tuning": 32, "p_tuning_v2": 3 * 2 * 32}
+    for point in cost["points"]:
+        assert point["trained_parameters"] == head + vector[point["method"]] * point["length"]
+        assert point["peak_memory_mb"] == point["length"]
+        rate = point["examples_per_second"]
+        assert 0 < rate["min"] <= rate["median"] <= rate["max"]
+
+
+def test_training_takes_memory_in_a_process_of_its_own():
+    small = work.Work("rte", "minilm_l6", work.texts("rte", 1), torch.device("cpu"), batch_size=1)
+    assert 2**20 < memory.alone(small, "prompt_tuning", 1) < 2**30
+
+
+@pytest.fixture(scope="module")
+def folder(cost, tmp_path_factory):
+    """Results of both kinds, with their tables and plots."""
+    made = tmp_path_factory.mktemp("benchmarks")
+    shutil.copy(ROOT / "results/benchmarks/minilm_l6-rte-cpu.json", made)
+    report.write(made / "tiny-rte-cpu-lengths.json", cost)
+    report.make(made / "minilm_l6-rte-cpu.json")
+    return made
+
+
+def test_tables_and_plots_are_made_of_the_json_the_same_each_time(folder):
+    made = {file: file.read_bytes() for file in folder.iterdir()}
+    assert {file.suffix for file in made} == {".json", ".md", ".svg", ".png"} and len(made) == 8
+    for file in folder.glob("*.json"):
+        report.make(file)
+    assert {file: file.read_bytes() for file in folder.iterdir()} == made
+
+
+def test_prompt_length_has_a_line_a_length_and_both_methods_in_its_plot(folder):
+    text = (folder / "tiny-rte-cpu-lengths.md").read_text()
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("| ")]
+    assert [row[0] for row in rows] == ["prompt length", "1", "4", "200"]
+    assert rows[-1][3:] == ["200 MB", "200 MB", "6,466", "38,466"]
+    drawn = (folder / "tiny-rte-cpu-lengths.svg").read_text()
+    for word in ("PT: prompt at the input", "PT-2: prompt in every layer", "Peak memory", "MB", "examples/s", "200"):
+        assert word in drawn
+
+
+def test_the_page_shows_both_kinds_with_the_commands_that_measure_them(folder):
+    throughput, length = page.read_all(folder)
+    assert throughput.title == "throughput, minilm_l6, rte lengths, cpu"
+    assert throughput.command.startswith("python -m experiments.benchmark --shape minilm_l6 --task rte --rounds 3")
+    assert "--packed 4" in throughput.command
+    assert length.title == "cost of prompt length, tiny, rte lengths, cpu"
+    assert length.command.startswith("python -m experiments.benchmark.lengths ")
+    given = lengths.parser().parse_args(shlex.split(length.command)[3:])
+    assert (given.shape, given.task, given.rounds, given.examples) == ("tiny", "rte", 2, 20)
+
+
+def test_the_page_refuses_a_result_of_no_kind(tmp_path):
+    (tmp_path / "tiny-rte-cpu.json").write_text('{"kind": "widths", "work": {}, "device": {}}')
+    with pytest.raises(InputError, match=r"tiny-rte-cpu.json is no benchmark's result"):
+        page.read_all(tmp_path)
+
+
 def test_the_readme_and_the_pages_show_the_committed_measurements():
     file = ROOT / "results/benchmarks/minilm_l6-rte-cpu.json"
-    made = report.table(json.loads(file.read_text()))
+    made = contestants.table(json.loads(file.read_text()))
     assert file.with_suffix(".md").read_text() == made
     readme = (ROOT / "README.md").read_text()
     shown = re.search(r"<!-- benchmark:begin -->\n(.*)<!-- benchmark:end -->", readme, re.DOTALL)

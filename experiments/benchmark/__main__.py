@@ -7,26 +7,20 @@ within a round. Writes results/benchmarks/<shape>-<task>-<device>.{json,md,png,s
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
-from collections.abc import Iterator
-from contextlib import contextmanager
+import dataclasses
 from pathlib import Path
 from statistics import median
-from threading import Event, Thread
 from typing import Any
 
-import psutil
 import torch
-import transformers
 from tqdm import tqdm
 
-from experiments.benchmark import inference, official, report, trainer
+from experiments.benchmark import inference, machine, official, report, trainer
+from experiments.benchmark.memory import peak
 from experiments.benchmark.ours import Ours
+from experiments.benchmark.race import race, spread
 from experiments.benchmark.work import SHAPES, Contestant, Work, texts
 from ptuning.budget import timed
-from ptuning.files import write_atomic
 
 LANES = (1, 2, 4, 8, 16, 32)
 LENGTHS = (1, 8, 20, 64, 100)
@@ -48,23 +42,27 @@ def benchmark(work: Work, rounds: int, packed: int) -> dict[str, Any]:
         "top_third": (ours.prepare(layers=f"{third}-{ours.backbone.layers}"), 1),
         "floor": (ours.floor(_best_floor(ours)), 1),
     }
-    seconds, memory = _race(contestants, work, rounds)
+    contestants["top_third"][0]()()  # its first epoch, in which the lower layers' outputs are kept
+    seconds, memory = race(
+        {name: one for name, (one, _) in contestants.items()}, work.device, rounds, f"{work.shape} {work.task}"
+    )
     rates = {
         name: [runs * len(work.examples) / took for took in seconds[name]] for name, (_, runs) in contestants.items()
     }
     matrix = _matrix_rate(work)
     return {
+        "kind": "contestants",
         "work": {
             "task": work.task, "shape": work.shape, "examples": len(work.examples), "tokens": work.tokens,
             "batch_size": work.batch_size, "prompt_length": work.length, "max_length": 128, "rounds": rounds,
             "packed_runs": packed, "top_third": f"{third}-{ours.backbone.layers}",
             "tokens_per_pass": ours.budget.tokens,
         },
-        "device": _device(work),
-        "ratios": {name: _spread(values) for name, values in _ratios(rates).items()},
+        "device": machine.device(work, official="float32"),
+        "ratios": {name: spread(values) for name, values in _ratios(rates).items()},
         "contestants": {
             name: {
-                "examples_per_second": _spread(rates[name]),
+                "examples_per_second": spread(rates[name]),
                 "tokens_per_second": median(rates[name]) * work.tokens / len(work.examples),
                 "share_of_floor": median(a / b for a, b in zip(rates[name], rates["floor"], strict=True)),
                 "peak_memory_mb": memory[name] / 2**20,
@@ -79,58 +77,10 @@ def benchmark(work: Work, rounds: int, packed: int) -> dict[str, Any]:
         "lanes": _lanes(work),
         "lengths": _lengths(work),
         "inference": {
-            name: _spread([len(work.examples) / took for took in times])
+            name: spread([len(work.examples) / took for took in times])
             for name, times in inference.compare(ours, TASKS, rounds).items()
         },
     }  # fmt: skip
-
-
-def _race(
-    contestants: dict[str, tuple[Contestant, int]], work: Work, rounds: int
-) -> tuple[dict[str, list[float]], dict[str, float]]:
-    """Seconds of each contestant in each round, and the most memory it took beyond what was there before."""
-    seconds: dict[str, list[float]] = {name: [] for name in contestants}
-    memory: dict[str, float] = dict.fromkeys(contestants, 0.0)
-    contestants["top_third"][0]()()  # its first epoch, in which the lower layers' outputs are kept
-    warm = 1 if work.device.type == "cuda" else 0
-    with tqdm(total=(rounds + warm) * len(contestants), unit="epoch", desc=f"{work.shape} {work.task}") as bar:
-        for number in range(rounds + warm):
-            for name, (contestant, _) in contestants.items():
-                epoch = contestant()
-                with _peak(work.device) as peak:
-                    took = timed(epoch, work.device)
-                if number >= warm:
-                    seconds[name].append(took)
-                    memory[name] = max(memory[name], peak[0])
-                bar.update()
-    return seconds, memory
-
-
-@contextmanager
-def _peak(device: torch.device) -> Iterator[list[float]]:
-    """Bytes beyond what was there before: the GPU's allocations, or the process's resident size, looked at every 10
-    ms."""
-    found = [0.0]
-    if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats(device)
-        before = torch.cuda.memory_allocated(device)
-        yield found
-        found[0] = float(torch.cuda.max_memory_allocated(device) - before)
-        return
-    process, done = psutil.Process(), Event()
-    resident = process.memory_info().rss
-
-    def watch() -> None:
-        while not done.wait(0.01):
-            found[0] = max(found[0], float(process.memory_info().rss - resident))
-
-    watcher = Thread(target=watch, daemon=True)
-    watcher.start()
-    try:
-        yield found
-    finally:
-        done.set()
-        watcher.join()
 
 
 def _ratios(rates: dict[str, list[float]]) -> dict[str, list[float]]:
@@ -151,10 +101,6 @@ def _ratios(rates: dict[str, list[float]]) -> dict[str, list[float]]:
         "packed_over_ours": over("packed", "ours"),
         "dropout_off_over_on": over("ours", "ours_dropout"),
     }
-
-
-def _spread(values: list[float]) -> dict[str, float]:
-    return {"median": median(values), "min": min(values), "max": max(values)}
 
 
 def _best_floor(ours: Ours) -> int:
@@ -202,14 +148,14 @@ def _lanes(work: Work) -> list[dict[str, float]]:
             contestant = ours.prepare(lanes)
             if lanes == LANES[0] or work.device.type == "cuda":
                 contestant()()
-            with _peak(work.device) as peak:
+            with peak(work.device) as found:
                 took = median(timed(contestant(), work.device) for _ in range(3))
             points.append(
                 {
                     "lanes": lanes,
                     "batch_size": size,
                     "examples_per_second": lanes * len(small.examples) / took,
-                    "peak_memory_mb": peak[0] / 2**20,
+                    "peak_memory_mb": found[0] / 2**20,
                 }
             )
     return points
@@ -217,38 +163,15 @@ def _lanes(work: Work) -> list[dict[str, float]]:
 
 def _lengths(work: Work) -> list[dict[str, float]]:
     """How throughput falls with the prompt's length."""
+    short = dataclasses.replace(work, examples=texts(work.task, 4 * work.batch_size))
+    ours = Ours.on(short)
     points = []
     for length in tqdm(LENGTHS, desc="prompt lengths"):
-        longer = Work(
-            work.task, work.shape, texts(work.task, 4 * work.batch_size), work.device, work.batch_size, length
-        )
-        ours = Ours.on(longer)
-        contestant = ours.prepare()
+        contestant = ours.prepare(length=length)
         contestant()()
         took = median(timed(contestant(), work.device) for _ in range(3))
-        points.append({"length": length, "examples_per_second": len(longer.examples) / took})
+        points.append({"length": length, "examples_per_second": len(short.examples) / took})
     return points
-
-
-def _device(work: Work) -> dict[str, Any]:
-    cuda = work.device.type == "cuda"
-    return {
-        "kind": work.device.type,
-        "name": torch.cuda.get_device_name(work.device) if cuda else _processor(),
-        "cores": os.cpu_count(),
-        "threads": torch.get_num_threads(),
-        "precision": {"ours": str(work.precision).removeprefix("torch."), "official": "float32"},
-        "torch": torch.__version__,
-        "transformers": transformers.__version__,
-    }
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
 
 
 def main() -> None:
@@ -267,9 +190,7 @@ def main() -> None:
     for shape in given.shape:
         for task in given.task:
             result = benchmark(Work(task, shape, texts(task, given.examples), device), given.rounds, given.packed)
-            file = given.out / f"{shape}-{task}-{device.type}.json"
-            write_atomic(file, json.dumps(result, indent=1) + "\n")
-            print(report.make(file))
+            print(report.write(given.out / f"{shape}-{task}-{device.type}.json", result))
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ ARRIVING = 32  # questions that wait together
 def compare(ours: Ours, tasks: int, rounds: int) -> dict[str, list[float]]:
     """Seconds to answer all texts of the work, each of one of `tasks` tasks by chance, ARRIVING at a time."""
     work = ours.work
-    configs = run_configs(work, "all", tasks)
+    configs = run_configs(work, tasks)
     task, _ = data.of(configs[0])
     adapters = [Adapter(config, task, ours.backbone) for config in configs]
     asked = np.random.default_rng(0).integers(0, tasks, len(work.examples))

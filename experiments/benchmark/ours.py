@@ -47,20 +47,20 @@ class Ours:
             made.keep_stem(STEM, 0)
         return cls(work, made, measure(made))
 
-    def lanes(self, count: int, layers: str = "all") -> list[Lane]:
+    def lanes(self, count: int, method: str = "p_tuning_v2", **prompt: str | int) -> list[Lane]:
         """Runs at their beginning. Their dev set is one example, so that all but training takes no time."""
-        configs = run_configs(self.work, layers, count)
+        configs = run_configs(self.work, count, method, **prompt)
         task, loaded = data.of(configs[0])
         one = data.TaskData(loaded.train, loaded.dev[:1], loaded.source, loaded.fingerprint)
         examples = self.work.examples
         material = Material(task, one, examples, examples.first(1), read=lambda _: examples)
         return [Lane.build(config, [material], self.backbone) for config in configs]
 
-    def prepare(self, lanes: int = 1, layers: str = "all") -> Contestant:
-        """`lanes` runs at once, with prompts in `layers`."""
+    def prepare(self, lanes: int = 1, method: str = "p_tuning_v2", **prompt: str | int) -> Contestant:
+        """`lanes` runs at once; `prompt` says what of their prompts is not as `run_configs` has it."""
 
         def fresh() -> object:
-            built = self.lanes(lanes, layers)
+            built = self.lanes(lanes, method, **prompt)
             return lambda: train(self.backbone, built, Nobody(), self.budget, progress=False)
 
         return fresh  # type: ignore[return-value]

@@ -125,14 +125,14 @@ def padded(work: Work, rows: np.ndarray, width: int | None = None) -> dict[str, 
     }
 
 
-def run_configs(work: Work, layers: str, lanes: int) -> list[RunConfig]:
-    """Runs of ours on this work, of different seeds and learning rates; backbone and texts are given to them
-    directly."""
+def run_configs(work: Work, lanes: int, method: str = "p_tuning_v2", **prompt: str | int) -> list[RunConfig]:
+    """Runs of ours on this work, of different seeds and learning rates; backbone and texts are given to them directly.
+    `prompt` is what of the method's prompt is not as conf/ has it; its length is the work's where it does not say."""
     (config,) = launch.expand(
         [
-            "backbone=tiny_bert", "data=miniature", "task=rte", "method=p_tuning_v2", f"prompt.length={work.length}",
-            f"prompt.layers={layers}", f"train.batch_size={work.batch_size}", "train.epochs=1",
-            f"task.max_length={MAX_LENGTH}",
+            "backbone=tiny_bert", "data=miniature", "task=rte", f"method={method}",
+            *(f"prompt.{key}={value}" for key, value in {"length": work.length, **prompt}.items()),
+            f"train.batch_size={work.batch_size}", "train.epochs=1", f"task.max_length={MAX_LENGTH}",
         ]
     )  # fmt: skip
     return [

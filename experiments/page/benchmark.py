@@ -11,6 +11,8 @@ from typing import Any
 
 from markupsafe import Markup
 
+from experiments.benchmark import report
+from experiments.benchmark.report import Kind
 from experiments.page import drawing
 from experiments.page.sidecar import Frame
 from ptuning.errors import InputError
@@ -37,7 +39,8 @@ def _read(file: Path) -> Benchmark:
     try:
         result = json.loads(file.read_text())
         work, device = result["work"], result["device"]
-        title = f"{work['shape']}, {work['task']} lengths, {device['kind']}"
+        kind = report.kind(result)
+        title = f"{kind.title}, {work['shape']}, {work['task']} lengths, {device['kind']}"
         text = file.with_suffix(".md").read_text()
     except FileNotFoundError as error:
         raise InputError(
@@ -49,8 +52,8 @@ def _read(file: Path) -> Benchmark:
         stem=file.stem,
         title=title,
         blocks=list(_blocks(text)),
-        drawing=drawing.inline(file.with_suffix(".svg"), file.stem, f"Throughput: {title}", {}),
-        command=_command(work),
+        drawing=drawing.inline(file.with_suffix(".svg"), file.stem, f"Benchmark: {title}", {}),
+        command=_command(kind, work),
         facts={"work": _told(work), "device": _told(device)},
     )
 
@@ -64,11 +67,11 @@ def _blocks(markdown: str) -> Iterator[Frame | str]:
             yield block
 
 
-def _command(work: Mapping[str, Any]) -> str:
+def _command(kind: Kind, work: Mapping[str, Any]) -> str:
     options = {"--shape": "shape", "--task": "task", "--rounds": "rounds", "--examples": "examples",
                "--packed": "packed_runs"}  # fmt: skip
-    given = (text for option, key in options.items() for text in (option, str(work[key])))
-    return shlex.join(["python", "-m", "experiments.benchmark", *given])
+    given = (text for option, key in options.items() if key in work for text in (option, str(work[key])))
+    return shlex.join(["python", "-m", kind.module, *given])
 
 
 def _told(values: Mapping[str, Any]) -> dict[str, str]:
