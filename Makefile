@@ -68,8 +68,9 @@ report: $(installed) ## one page with everything, every number led back to its r
 notebooks: $(installed) ## run the notebooks and write their executed copies (all, or ARGS="depth speed")
 	$(python) -m experiments.notebooks $(ARGS)
 
-benchmark: $(installed) ## speed against the authors' recipe, PEFT and Trainer, on this machine (30 minutes on 2 cores)
+benchmark: $(installed) ## speed against the authors' recipe, PEFT and Trainer, on this machine (35 minutes on 2 cores)
 	$(python) -m experiments.benchmark $(ARGS)
+	$(python) -m experiments.benchmark.prompt_length
 
 clean: ## remove .venv, caches, Hydra's and W&B's folders; records, tables and weights stay
 	rm -rf .venv outputs/multirun outputs/wandb .mypy_cache .ruff_cache .pytest_cache

@@ -3,7 +3,7 @@
     python -m experiments.run -m experiment=efficiency profile=laptop     # train what is missing
     python -m experiments.efficiency profile=laptop                       # records -> results/figures/
 
-Time and memory against prompt length are measured apart from training runs, by `python -m experiments.benchmark`.
+Time and memory against prompt length are measured apart from training runs, by `make benchmark`.
 """
 
 from __future__ import annotations

@@ -16,7 +16,8 @@ from matplotlib.patches import Patch
 results = next(
     folder / "results" for folder in [Path.cwd(), *Path.cwd().parents] if (folder / "results/benchmarks").is_dir()
 )
-runs = {file.stem: json.loads(file.read_text()) for file in sorted((results / "benchmarks").glob("*.json"))}
+read = {file.stem: json.loads(file.read_text()) for file in sorted((results / "benchmarks").glob("*.json"))}
+runs = {name: run for name, run in read.items() if run.get("kind", "contestants") == "contestants"}
 titles = {name: f"{run['work']['shape']}, {run['work']['task'].upper()} lengths" for name, run in runs.items()}
 
 # %% [markdown]

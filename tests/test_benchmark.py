@@ -12,7 +12,7 @@ import pytest
 import torch
 from transformers import BertConfig
 
-from experiments.benchmark import contestants, inference, lengths, memory, official, report, trainer, work
+from experiments.benchmark import contestants, inference, memory, official, prompt_length, report, trainer, work
 from experiments.benchmark.__main__ import _ratios
 from experiments.benchmark.ours import Ours
 from experiments.page import benchmark as page
@@ -109,7 +109,7 @@ def cost(tiny):
     """What `lengths` measures of the tiny work, but for its memory, which is told: a MB a virtual token."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(memory, "alone", lambda work, method, length: length * 2**20)
-        return lengths.benchmark(tiny, rounds=2, lengths=(1, 4, 200))
+        return prompt_length.benchmark(tiny, rounds=2, lengths=(1, 4, 200))
 
 
 def test_what_prompt_length_costs_is_measured_at_every_point(cost):
@@ -164,8 +164,8 @@ def test_the_page_shows_both_kinds_with_the_commands_that_measure_them(folder):
     assert throughput.command.startswith("python -m experiments.benchmark --shape minilm_l6 --task rte --rounds 3")
     assert "--packed 4" in throughput.command
     assert length.title == "cost of prompt length, tiny, rte lengths, cpu"
-    assert length.command.startswith("python -m experiments.benchmark.lengths ")
-    given = lengths.parser().parse_args(shlex.split(length.command)[3:])
+    assert length.command.startswith("python -m experiments.benchmark.prompt_length ")
+    given = prompt_length.parser().parse_args(shlex.split(length.command)[3:])
     assert (given.shape, given.task, given.rounds, given.examples) == ("tiny", "rte", 2, 20)
 
 

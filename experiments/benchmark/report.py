@@ -25,7 +25,7 @@ class Kind:
 
 KINDS = {
     "contestants": Kind("throughput", "experiments.benchmark", contestants.table, contestants.plot),
-    "lengths": Kind("cost of prompt length", "experiments.benchmark.lengths", curves.table, curves.plot),
+    "lengths": Kind("cost of prompt length", "experiments.benchmark.prompt_length", curves.table, curves.plot),
 }
 
 

@@ -1,8 +1,8 @@
-"""What prompt length costs: `python -m experiments.benchmark.lengths [--shape minilm_l6] [--task rte]`.
+"""What prompt length costs: `python -m experiments.benchmark.prompt_length [--shape minilm_l6] [--task rte]`.
 
 One run of ours with prompts at the input (Prompt Tuning) and in every layer (P-Tuning v2), all lengths of both in
-turns. On a CPU their memory is then measured apart. Writes results/benchmarks/<shape>-<task>-<device>-lengths.{json,
-md,png,svg}; takes some four minutes on 2 cores.
+turns; on a CPU the memory of each is then measured apart. Some four minutes on 2 cores. Writes
+results/benchmarks/<shape>-<task>-<device>-lengths.{json,md,png,svg}.
 """
 
 from __future__ import annotations
