@@ -7,6 +7,7 @@ and `experiments.explain` read those.
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from abc import ABC, abstractmethod
@@ -113,9 +114,11 @@ class Artefact(ABC):
         return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
     def main(self) -> None:
-        overrides = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
+        told = f"{self.title}, made from records: results/{self.folder}/{self.name}.*"
+        parser = argparse.ArgumentParser(description=told)
+        parser.add_argument("overrides", nargs="*", help="which runs, as for experiments.run: profile=small seed=11")
         try:
-            text, files = self.write(overrides)
+            text, files = self.write(parser.parse_args().overrides)
         except InputError as error:
             sys.exit(f"error: {error}")
         print(text)
@@ -124,10 +127,11 @@ class Artefact(ABC):
 
 def _told(overrides: Sequence[str]) -> list[str]:
     """The overrides as they can be told to others: without where data, results and machines are."""
+    keys = [OverridesParser.create().parse_override(override).key_or_group for override in overrides]
     return [
-        FOLDER if override.startswith("data.root=") else override
-        for override in overrides
-        if not override.startswith(("runtime.", "hydra"))
+        FOLDER if key == "data.root" else override
+        for key, override in zip(keys, overrides, strict=True)
+        if key.partition(".")[0] not in ("runtime", "hydra") and not key.startswith("hydra/")
     ]
 
 

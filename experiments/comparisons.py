@@ -13,15 +13,14 @@ import pandas as pd
 
 from experiments import style
 from experiments.artefact import Artefact, Made, Place
-from experiments.figures import about, marked
-from experiments.table2 import TABLE
+from experiments.figures import about, title
 from ptuning import compare, report
 from ptuning.compare import Difference
 from ptuning.config import RunConfig
+from ptuning.errors import InputError
 from ptuning.report import Cell
 
 DIFFERENCE = "second - first [95 %]"
-TITLES = {method: title for (method, stage), title in TABLE.methods.items() if not stage}
 
 
 @dataclass(frozen=True)
@@ -52,10 +51,11 @@ class Comparisons(Artefact):
     comparisons: ClassVar[Sequence[Comparison]]
 
     def lines(self, runs: Sequence[RunConfig]) -> list[Line]:
-        return [
+        """One line a pair. Raises InputError where nothing can be compared, and where lines cannot be told apart."""
+        lines = [
             Line(
                 one.words,
-                f"{pair.first[0].task.name}, {TITLES.get(pair.first[0].method, pair.first[0].method)}",
+                f"{pair.first[0].task.name}, {pair.first[0].backbone.name}, {title(pair.first[0])}",
                 report.cell(pair.first, self.rule),
                 report.cell(pair.second, self.rule),
                 compare.difference(pair.first, pair.second, self.rule),
@@ -63,6 +63,14 @@ class Comparisons(Artefact):
             for one in self.comparisons
             for pair in compare.pairs(runs, one.key, one.first, one.second)
         ]
+        if not lines:
+            wanted = "; ".join(f"{one.key}={one.first},{one.second}" for one in self.comparisons)
+            raise InputError(f"{self.name}: no runs differ in one key alone: sweep {wanted}.")
+        if len({(line.words, line.where) for line in lines}) < len(lines):
+            raise InputError(
+                f"{self.name}: {lines[0].where} stands in several lines: sweep no key besides those compared."
+            )
+        return lines
 
     def made(self, runs: Sequence[RunConfig], stem: str) -> Made:
         lines = self.lines(runs)
@@ -76,7 +84,7 @@ class Comparisons(Artefact):
     def frame(self, lines: Sequence[Line]) -> pd.DataFrame:
         columns = ["from", "to", "task and method", "first", "second", DIFFERENCE, "pairs"]
         rows = [
-            [*line.words, line.where, marked(line.first), marked(line.second), line.difference.text,
+            [*line.words, line.where, line.first.marked, line.second.marked, line.difference.text,
              str(len(line.difference.by_seed))]
             for line in lines
         ]  # fmt: skip
@@ -94,10 +102,13 @@ class Comparisons(Artefact):
 
     def notes(self, lines: Sequence[Line]) -> list[str]:
         compared = sum(line.difference.interval is not None for line in lines)
+        sides = [(line.where, cell) for line in lines for cell in (line.first, line.second)]
         return [
-            *about([cell for line in lines for cell in (line.first, line.second)], self.rule),
-            "Differences are paired by seed; in brackets the 95 % interval of Student's t over the pairs, which knows "
-            "how seeds vary, not how dev sets do; without brackets there is one pair, or all differ alike. "
+            *about(sides, self.rule),
+            "Differences are paired by seed (small points: single pairs); in brackets the 95 % interval of Student's "
+            "t over the pairs, which knows how seeds vary, not how dev sets do. `(3 alike)`: all pairs differ by the "
+            "same, as few dev examples can make them; `(1/3)`: pairs are missing; neither has an interval (hollow "
+            "marks).",
             f"Intervals shown: {compared}, not corrected for their number; about one in twenty misses 0 by chance.",
         ]
 
@@ -135,5 +146,6 @@ def _drawn(axes: Any, row: int, difference: Difference, look: style.Look, stem: 
     if len(difference.by_seed) > 1:
         gaps = list(difference.by_seed.values())
         axes.plot(gaps, [row + 0.2] * len(gaps), "o", color=look.color, alpha=0.35, markersize=3.5)
-    axes.plot([difference.mean], [row], marker=look.marker, color=look.color)
+    face = look.color if difference.interval is not None else style.PAPER
+    axes.plot([difference.mean], [row], marker=look.marker, color=look.color, markerfacecolor=face)
     style.link(axes, difference.mean, row, stem, 3 * row + 2)

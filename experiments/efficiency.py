@@ -12,8 +12,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from experiments import style
-from experiments.comparisons import TITLES
-from experiments.figures import Figure, Point, Spot
+from experiments.figures import Figure, Point, Spot, title
 from ptuning import records
 from ptuning.config import RunConfig
 
@@ -43,7 +42,7 @@ class Efficiency(Figure):
 def _what(run: RunConfig) -> tuple[str, str, str, str]:
     """What runs have in common that train equally many parameters."""
     length = "all weights" if run.prompt is None else f"length {run.prompt['length']}"
-    return run.task.name, run.backbone.name, TITLES.get(run.method, run.method), length
+    return run.task.name, run.backbone.name, title(run), length
 
 
 def _spot(run: RunConfig, trained: int) -> Spot:

@@ -47,12 +47,13 @@ class Cell:
     @property
     def words(self) -> dict[str, str]:
         """The words that fit it: in small letters, and as they are shown."""
-        said = [*map(str, self.cell.keys.values()), *self.cell.column.split()]
+        values = [str(value) for value in (*self.cell.keys.values(), self.cell.column)]
+        said = [*values, *(word.strip(",;()") for value in values for word in value.split())]
         for record in filter(None, self.runs.values()):
             said += _said_of(record)
         for run in filter(None, map(RUN.fullmatch, self.unread)):
             said += _run_words(*run.groups())
-        return {word.casefold(): word for word in said}
+        return {word.casefold(): word for word in said if any(map(str.isalnum, word))}
 
     @property
     def unread(self) -> list[str]:
@@ -77,7 +78,11 @@ def cells(results: Path, artefact: str) -> list[Cell]:
     known = sidecar.read_all(results / "tables") | sidecar.read_all(results / "figures")
     chosen = {stem: one for stem, one in known.items() if artefact in (stem, one.name)}
     if not chosen:
-        others = f"choose one of {', '.join(known)}" if known else "there is none yet, make one with `make tables`"
+        others = (
+            f"choose one of {', '.join(known)}"
+            if known
+            else "there is none yet, make one with `make reproduce-table2`"
+        )
         raise InputError(f"{artefact} is no table or figure in {results}: {others}.")
     return [
         Cell(stem, one, cell, {name: _record(results / "runs" / name) for name in cell.records})

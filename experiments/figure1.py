@@ -16,11 +16,13 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 from experiments import style
-from experiments.figures import Figure, Point, Spot
+from experiments.figures import Figure, Point, Spot, title
 from experiments.table2 import TABLE
-from experiments.tables import CONFIDENCE, PUBLISHED
+from experiments.tables import CONFIDENCE, MARKS, PUBLISHED
 from ptuning import records, report
 from ptuning.config import RunConfig
+from ptuning.errors import InputError
+from ptuning.report import Cell
 
 TASKS = {"boolq": "BoolQ acc", "cb": "CB acc", "rte": "RTE acc"}  # and what the published file calls them
 PANEL = "Average of BoolQ, CB and RTE"
@@ -31,7 +33,8 @@ class Size(Figure):
     title = "Figure 1: size of the backbone"
     caption = (
         "Average of BoolQ, CB and RTE against the backbone's size (P-Tuning v2, Figure 1). The paper's points are "
-        "averages of its Table 2 (BERT-large, RoBERTa-large, GLM-xlarge, GLM-xxlarge)."
+        "averages of its Table 2 (BERT-large, RoBERTa-large, GLM-xlarge, GLM-xxlarge). "
+        "Our backbones, tasks and methods differ in their epochs and data too, as the notes say."
     )
     x = "backbone"
     looks: ClassVar = {
@@ -42,19 +45,37 @@ class Size(Figure):
     width = 6.0
 
     def spots(self, runs: Sequence[RunConfig]) -> list[tuple[Spot, RunConfig]]:
+        found = {run.task.name for run in runs}
+        if runs and found != set(TASKS):
+            raise InputError(
+                f"task={','.join(sorted(found))} is refused: figure1 averages {', '.join(TASKS)}, all three."
+            )
         sizes = _sizes(runs)
-        titles = {method: title for (method, stage), title in TABLE.methods.items() if not stage}
-        return [(Spot(PANEL, titles[run.method], sizes[run.backbone.name], run.backbone.name), run) for run in runs]
+        return [(Spot(PANEL, title(run), sizes[run.backbone.name], run.backbone.name), run) for run in runs]
 
     def points(self, runs: Sequence[RunConfig]) -> list[Point]:
+        ours = [Point(spot, report.average(list(cells.values()))) for spot, cells in self._cells(runs).items()]
+        return ours + _published()
+
+    def _cells(self, runs: Sequence[RunConfig]) -> dict[Spot, dict[str, Cell]]:
+        """The cells of each task that a point averages."""
         groups: dict[Spot, dict[str, list[RunConfig]]] = {}
         for spot, run in self.spots(runs):
             groups.setdefault(spot, {}).setdefault(run.task.name, []).append(run)
-        ours = [
-            Point(spot, report.average([report.cell(group, self.rule) for group in tasks.values()]))
+        return {
+            spot: {task: report.cell(group, self.rule) for task, group in tasks.items()}
             for spot, tasks in groups.items()
+        }
+
+    def behind(self, runs: Sequence[RunConfig]) -> list[tuple[str, Cell]]:
+        return [
+            (f"{task}, {spot.series} on {spot.label}", cell)
+            for spot, cells in self._cells(runs).items()
+            for task, cell in cells.items()
         ]
-        return ours + _published()
+
+    def notes(self, runs: Sequence[RunConfig]) -> list[str]:
+        return [*super().notes(runs), MARKS]
 
     def axis(self, axes: Any, points: Sequence[Point]) -> None:
         axes.set_xscale("log")

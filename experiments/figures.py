@@ -15,6 +15,7 @@ import pandas as pd
 from experiments import style
 from experiments.artefact import Artefact, Made, Place
 from experiments.style import Look
+from experiments.table3 import TABLE as TABLE3
 from ptuning import records, report
 from ptuning.config import RunConfig
 from ptuning.report import Cell
@@ -69,7 +70,7 @@ class Figure(Artefact):
 
     def made(self, runs: Sequence[RunConfig], stem: str) -> Made:
         points = self.points(runs)
-        frame, notes = self.frame(points), [self.caption, *self.notes(points)]
+        frame, notes = self.frame(points), [self.caption, *self.notes(runs)]
         with style.styled():
             drawn = style.rendered(self.draw(points, stem, self.unit(runs)))
         text = report.markdown(frame, notes)
@@ -88,7 +89,7 @@ class Figure(Artefact):
                 p.spot.panel,
                 p.spot.series,
                 p.spot.label,
-                marked(p.cell) + p.mark,
+                p.cell.marked + p.mark,
                 str(len(p.cell.records)) if p.ours else "--",
             ]
             for p in points
@@ -105,8 +106,14 @@ class Figure(Artefact):
         columns = ["panel", "series", self.x, "at", "score"]
         return pd.DataFrame(rows, columns=columns).to_csv(index=False, float_format="%.6g")
 
-    def notes(self, points: Sequence[Point]) -> list[str]:
-        return about([p.cell for p in points if p.ours], self.rule)
+    def behind(self, runs: Sequence[RunConfig]) -> list[tuple[str, Cell]]:
+        """The cells of one task each that the points are made of, with what they are of."""
+        return [(f"{p.spot.panel.partition(',')[0]}, {p.spot.series}", p.cell) for p in self.points(runs) if p.ours]
+
+    def notes(self, runs: Sequence[RunConfig]) -> list[str]:
+        several = "Small points: single seeds; ± is their sample standard deviation."
+        behind = self.behind(runs)
+        return [*about(behind, self.rule), *([several] if any(cell.expected > 1 for _, cell in behind) else [])]
 
     def draw(self, points: Sequence[Point], stem: str, unit: Mapping[str, str]) -> Any:
         names = list(dict.fromkeys(p.spot.panel for p in points))
@@ -168,30 +175,40 @@ def seeds(axes: Any, x: float, cell: Cell, look: Look) -> None:
         axes.plot([x] * len(cell.scores), cell.scores, look.marker, color=look.color, alpha=0.35, markersize=3.5)
 
 
-def marked(cell: Cell) -> str:
-    """A cell's text, with the marks of data that are not the whole, real data."""
-    if cell.source == "miniature":
-        return f"{cell.text} †"
-    return f"{cell.text} ‡" if cell.capped and cell.source is not None else cell.text
+def title(run: RunConfig) -> str:
+    """What the papers' tables call the run's method."""
+    return TABLE3.methods.get((run.method, run.parent is not None), run.method)
 
 
-def about(cells: Sequence[Cell], rule: str) -> list[str]:
-    """What stands behind points or differences: how many runs, on which data, by which rule."""
-    behind = {name for cell in cells for name in cell.records}
-    missing = {name for cell in cells for name in cell.missing}
-    counts = " or ".join(str(n) for n in sorted({cell.expected for cell in cells if cell.mean is not None})) or "no"
+def about(cells: Sequence[tuple[str, Cell]], rule: str) -> list[str]:
+    """What stands behind a figure's cells, each with what it is of: runs, epochs, data, and the rule."""
+    behind = {name for _, cell in cells for name in cell.records}
+    missing = {name for _, cell in cells for name in cell.missing}
+    diverged = sum(cell.diverged for _, cell in cells)
+    seeds = " or ".join(str(number) for number in sorted({cell.expected for _, cell in cells}))
     lines = [
-        f"{len(behind)} runs stand behind it, {counts} seed(s) a point, drawn as small points where there "
-        f"are several (± is their sample standard deviation); epoch chosen by {rule}."
-        + (f" Missing runs: {len(missing)}." if missing else "")
+        f"Runs: {len(behind)}, {seeds} a cell (seeds)"
+        + (f"; missing: {len(missing)}" if missing else "")
+        + (f"; diverged: {diverged}" if diverged else "")
+        + f". Epoch chosen by {rule}, of {_epochs(cells)}."
     ]
-    if any(cell.source == "miniature" for cell in cells):
+    if any(cell.source == "miniature" for _, cell in cells):
         lines.append("† a generated miniature of the task, not the real data.")
-    if any(cell.capped and cell.source not in (None, "miniature") for cell in cells):
-        sizes = sorted({
-            f"{cell.train_examples} training examples, {cell.evaluated}"
-            for cell in cells
-            if cell.capped and cell.source not in (None, "miniature")
-        })  # fmt: skip
-        lines.append(f"‡ a part of the real data: {'; '.join(sizes)}.")
+    parts = dict.fromkeys(
+        f"{of.partition(',')[0]}: {cell.train_examples} training examples, {cell.evaluated}"
+        for of, cell in cells
+        if cell.capped and cell.source not in (None, "miniature")
+    )
+    if parts:
+        lines.append(f"‡ a part of the real data. {'; '.join(parts)}.")
     return lines
+
+
+def _epochs(cells: Sequence[tuple[str, Cell]]) -> str:
+    """`4 epochs`, or those of each: `10 (cb, PT) or 5 (wnut17, PT)`."""
+    used: dict[int, dict[str, None]] = {}
+    for of, cell in cells:
+        used.setdefault(cell.epochs, {})[of] = None
+    if len(used) < 2:
+        return f"{next(iter(used), 0)} epochs"
+    return ", ".join(f"{epochs} ({'; '.join(where)})" for epochs, where in sorted(used.items())) + " epochs"

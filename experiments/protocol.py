@@ -12,7 +12,10 @@ from experiments.comparisons import Comparison, Comparisons
 class Protocol(Comparisons):
     name = "protocol"
     title = "Unpublished protocol choices"
-    caption = "Choices in which papers and their code differ, each switched by itself, all else equal."
+    caption = (
+        "Choices in which papers and their code differ, each switched by itself. (A pooler is drawn before the "
+        "classifier: with one, the same seed starts with another classifier.)"
+    )
     comparisons = (
         Comparison("prompt.positions", "shift", "keep", ("positions shifted", "kept")),
         Comparison("backbone.pooler", "none", "frozen", ("no pooler", "the checkpoint's, frozen")),

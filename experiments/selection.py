@@ -16,8 +16,7 @@ import pandas as pd
 
 from experiments import style
 from experiments.artefact import Artefact, Made, Place
-from experiments.comparisons import TITLES
-from experiments.figures import about, marked
+from experiments.figures import about, title
 from ptuning import heldout, records, report
 from ptuning.config import RunConfig
 from ptuning.heldout import Flattery
@@ -48,7 +47,7 @@ class Selection(Artefact):
     def lines(self, runs: Sequence[RunConfig]) -> list[Line]:
         groups: dict[tuple[str, str], list[RunConfig]] = {}
         for run in runs:
-            where, method = f"{run.task.name}, {run.backbone.name}", TITLES.get(run.method, run.method)
+            where, method = f"{run.task.name}, {run.backbone.name}", title(run)
             groups.setdefault((where, method), []).append(run)
         return [Line(*key, report.cell(group, self.rule), _flattery(group)) for key, group in groups.items()]
 
@@ -67,7 +66,7 @@ class Selection(Artefact):
 
     def frame(self, lines: Sequence[Line]) -> pd.DataFrame:
         rows = [
-            [line.where, line.method, marked(line.cell), *_told(line.flattery), str(line.cell.epochs),
+            [line.where, line.method, line.cell.marked, *_told(line.flattery), str(line.cell.epochs),
              str(len(line.cell.records))]
             for line in lines
         ]  # fmt: skip
@@ -75,11 +74,11 @@ class Selection(Artefact):
 
     def notes(self, lines: Sequence[Line]) -> list[str]:
         return [
-            *about([line.cell for line in lines], self.rule),
-            f"Held-out half: the mean over {heldout.HALVINGS} halvings, each taken both ways. The interval is a basic "
-            f"bootstrap over dev examples ({heldout.RESAMPLES} resamples, an example's copies in one half). Half a "
-            "set chooses worse than a whole one; that cost is in the difference. `--`: runs are missing, or are older "
-            "than the keeping of answers.",
+            *about([(f"{line.where}, {line.method}", line.cell) for line in lines], self.rule),
+            f"Held-out half: the mean over {heldout.HALVINGS} halvings, each taken both ways. The interval is as wide "
+            f"as a bootstrap over dev examples says ({heldout.RESAMPLES} resamples, an example's copies in one half), "
+            "centred on the estimate. Half a set chooses worse than a whole one; that cost is in the difference. "
+            "`--`: runs are missing, or are older than the keeping of answers.",
         ]
 
     def draw(self, lines: Sequence[Line], stem: str) -> Any:

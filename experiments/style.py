@@ -73,7 +73,9 @@ RC: Any = {
 @contextmanager
 def styled() -> Iterator[None]:
     """Plots drawn within have the house style."""
-    with matplotlib.rc_context(RC):
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()  # nobody's own settings
+        matplotlib.rcParams.update(RC)
         yield
 
 

@@ -20,6 +20,7 @@ from ptuning.errors import InputError
 from ptuning.report import Cell
 
 PUBLISHED = Path(__file__).parent.parent / "results/published"
+MARKS = "ˢ from a secondary source, ᵘ not re-read in a source, ᵈ doubtful (results/published/README.md)."
 CONFIDENCE = {"secondary": "ˢ", "unverified": "ᵘ", "doubtful": "ᵈ"}
 
 
@@ -75,7 +76,7 @@ class Table(Artefact):
             line = [cells.get((backbone, method, title)) for title in titles]
             shares = [cell.share for cell in line if cell is not None and cell.share is not None]
             share = f"{100 * sum(shares) / len(shares):.3g} %" if shares else "--"
-            lines.append([backbone, method, share, *(_shown(cell) for cell in line)])
+            lines.append([backbone, method, share, *("" if cell is None else cell.marked for cell in line)])
         return lines
 
     def published_values(self) -> list[dict[str, str]]:
@@ -121,10 +122,7 @@ class Table(Artefact):
             sizes = " or ".join(f"{train} training and {of} examples" for train, of in sorted(part, key=str))
             lines.append(f"‡ a part of the real data: {sizes}.")
         lines.append("Epochs: " + "; ".join(self._epochs(cells, method) for method in self.methods.values()) + ".")
-        lines.append(
-            f"Paper: {self.title} of arXiv:2110.07602, other backbones, all data; ˢ from a secondary source, ᵘ not "
-            "re-read in a source, ᵈ doubtful (results/published/README.md)."
-        )
+        lines.append(f"Paper: {self.title} of arXiv:2110.07602, other backbones, all data; {MARKS}")
         return lines
 
     def _epochs(self, cells: Mapping[Key, Cell], method: str) -> str:
@@ -182,16 +180,6 @@ class Table(Artefact):
 
 def _title(value: Mapping[str, str]) -> str:
     return f"{value['task']} {value['metric']}"
-
-
-def _shown(cell: Cell | None) -> str:
-    if cell is None:
-        return ""
-    if cell.source is None:  # no record yet that says what the data are
-        return cell.text
-    if cell.source == "miniature":
-        return f"{cell.text} †"
-    return f"{cell.text} ‡" if cell.capped else cell.text
 
 
 def _frame(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> pd.DataFrame:

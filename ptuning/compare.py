@@ -20,20 +20,27 @@ ROUNDING = 1e-6  # points of percent in which equal shares of examples may diffe
 
 @dataclass(frozen=True)
 class Difference:
-    """Second minus first, seed by seed, over the seeds that both have."""
+    """Second minus first, seed by seed, over the seeds that both have; `expected` is how many the sweep asks for."""
 
     by_seed: Mapping[int, float]
+    expected: int
 
     @property
     def mean(self) -> float | None:
         return statistics.fmean(self.by_seed.values()) if self.by_seed else None
 
     @property
+    def alike(self) -> bool:
+        """Whether several pairs differ by the same, as few dev examples can make them: that says nothing of seeds."""
+        gaps = list(self.by_seed.values())
+        return len(gaps) > 1 and max(gaps) - min(gaps) < ROUNDING
+
+    @property
     def interval(self) -> tuple[float, float] | None:
         """The 95 % interval of Student's t over the seeds: seeds vary, the examples scored do not. None for fewer
-        than two pairs, and where all pairs differ alike, as few dev examples can make them."""
+        than two pairs, for pairs that are all alike, and while a pair is missing or diverged."""
         gaps = list(self.by_seed.values())
-        if len(gaps) < 2 or max(gaps) - min(gaps) < ROUNDING:
+        if len(gaps) < max(2, self.expected) or self.alike:
             return None
         half = stats.t.ppf((1 + LEVEL) / 2, len(gaps) - 1) * statistics.stdev(gaps) / math.sqrt(len(gaps))
         middle = statistics.fmean(gaps)
@@ -41,11 +48,13 @@ class Difference:
 
     @property
     def text(self) -> str:
-        """`+1.2 [-0.3, +2.7]`, `+1.2` where there is no interval, or a gap: `--`."""
+        """`+1.2 [-0.3, +2.7]`; `+1.2 (1/3)` where pairs are missing, `+1.2 (3 alike)`, `+1.2` of one pair; or `--`."""
         if self.mean is None:
             return "--"
+        if len(self.by_seed) < self.expected:
+            return f"{self.mean:+.1f} ({len(self.by_seed)}/{self.expected})"
         if self.interval is None:
-            return f"{self.mean:+.1f}"
+            return f"{self.mean:+.1f}" + (f" ({len(self.by_seed)} alike)" if self.alike else "")
         low, high = self.interval
         return f"{self.mean:+.1f} [{low:+.1f}, {high:+.1f}]"
 
@@ -56,7 +65,8 @@ def difference(
     """How the `second` runs' scores differ from the `first`s', in points of percent. Raises InputError where a record
     cannot be read."""
     before, after = _scores(first, rule, split, metric), _scores(second, rule, split, metric)
-    return Difference({seed: after[seed] - before[seed] for seed in sorted(before.keys() & after.keys())})
+    gaps = {seed: after[seed] - before[seed] for seed in sorted(before.keys() & after.keys())}
+    return Difference(gaps, max(len(first), len(second)))
 
 
 def _scores(runs: Sequence[RunConfig], rule: str, split: str, metric: str | None) -> dict[int, float]:
@@ -81,6 +91,9 @@ def pairs(runs: Sequence[RunConfig], key: str, first: Any, second: Any) -> list[
     for run in runs:
         rest = records.identity(run)
         value, rest["seed"] = _taken(rest, key), None
+        if "parent" in rest:  # the stage before had the same
+            _taken(rest["parent"], key)
+            rest["parent"]["seed"] = None
         if value in (first, second):
             group = groups.setdefault(json.dumps(rest, sort_keys=True), ([], []))
             group[value == second].append(run)

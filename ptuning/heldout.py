@@ -22,7 +22,7 @@ RESAMPLES, FEW = 400, 10  # of the halvings, for each resample
 @dataclass(frozen=True)
 class Flattery:
     """In percent, means over runs: the score by the best dev epoch, and by an epoch chosen on the other half; and the
-    95 % interval of their difference: a basic bootstrap over dev examples."""
+    95 % interval of their difference: as wide as a bootstrap over dev examples says, centred on the estimate."""
 
     best_dev: float
     held_out: float
@@ -35,8 +35,12 @@ class Flattery:
 
 def kept(record: Record) -> bool:
     """Whether the record says which dev examples are right: not if its metric is no share of them, if it is older than
-    that, or if the run diverged in its first epoch."""
-    return bool(record["history"]) and all(epoch.get("right") for epoch in record["history"])
+    that, or if the run diverged."""
+    return (
+        record["status"] != "diverged"
+        and bool(record["history"])
+        and all(epoch.get("right") for epoch in record["history"])
+    )
 
 
 def answers(record: Record) -> np.ndarray:
@@ -54,8 +58,9 @@ def flattery(runs: Sequence[np.ndarray], seed: int = 0) -> Flattery:
     # An example that is drawn twice stands twice in the same half: nothing that chooses is reported.
     found = [_estimate(runs, halves[random.permutation(HALVINGS)[:FEW]], count) for count in counts]
     low, high = np.percentile([one - other for one, other in found], [2.5, 97.5])
-    twice = 2 * (best - held)  # basic, not percentile: a resample's own noise gives the best epoch more to choose from
-    return Flattery(best, held, (float(twice - high), float(twice - low)))
+    # Centred: a resample's own noise gives the best epoch more to choose from, and so shifts all of them upwards.
+    half = float(high - low) / 2
+    return Flattery(best, held, (best - held - half, best - held + half))
 
 
 def _estimate(runs: Sequence[np.ndarray], halves: np.ndarray, weights: np.ndarray) -> tuple[float, float]:

@@ -51,6 +51,15 @@ class Cell:
             return f"{gap} {self.diverged} diverged" if self.diverged else gap
         return f"{self.mean:.1f}" + ("" if self.spread is None else f" ± {self.spread:.1f}")
 
+    @property
+    def marked(self) -> str:
+        """The text, with the mark of data that are not the whole, real data."""
+        if self.source is None:  # no record yet that says what the data are
+            return self.text
+        if self.source == "miniature":
+            return f"{self.text} †"
+        return f"{self.text} ‡" if self.capped else self.text
+
 
 def cell(configs: Sequence[RunConfig], rule: str, split: str = "dev", metric: str | None = None) -> Cell:
     """The cell of the runs `configs`, each scored by `metric` (None: its task's) on `split` at the epoch that the

@@ -14,20 +14,27 @@ def test_the_interval_is_that_of_the_paired_t_test():
     before, after = [70.0, 72.5, 71.0, 69.0], [71.0, 72.0, 74.0, 70.5]
     gaps = {seed: b - a for seed, (a, b) in enumerate(zip(before, after, strict=True))}
     oracle = stats.ttest_rel(after, before).confidence_interval(0.95)
-    assert Difference(gaps).interval == pytest.approx((oracle.low, oracle.high))
+    assert Difference(gaps, 4).interval == pytest.approx((oracle.low, oracle.high))
 
 
 def test_three_pairs_by_hand():
     # 1, 2, 3: mean 2, s = 1, t(2) = 4.303, half width 4.303 / sqrt 3 = 2.484.
-    assert Difference({1: 1.0, 2: 2.0, 3: 3.0}).text == "+2.0 [-0.5, +4.5]"
+    assert Difference({1: 1.0, 2: 2.0, 3: 3.0}, 3).text == "+2.0 [-0.5, +4.5]"
 
 
 @pytest.mark.parametrize(
-    ("gaps", "text"),
-    [({}, "--"), ({1: 2.0}, "+2.0"), ({1: 2.0, 2: 2.0 + 1e-12}, "+2.0"), ({1: -0.04, 2: -0.04}, "-0.0")],
+    ("gaps", "expected", "text"),
+    [
+        ({}, 3, "--"),
+        ({1: 2.0}, 1, "+2.0"),
+        ({1: 2.0, 2: 2.0 + 1e-12}, 2, "+2.0 (2 alike)"),
+        ({1: 2.0, 2: 1.0}, 3, "+1.5 (2/3)"),
+    ],
 )
-def test_what_seeds_cannot_tell_has_no_interval(gaps, text):
-    assert Difference(gaps).text == text
+def test_what_seeds_cannot_tell_has_no_interval(gaps, expected, text):
+    found = Difference(gaps, expected)
+    assert found.text == text
+    assert found.interval is None
 
 
 def test_only_seeds_that_both_have_are_paired(make_run):

@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
+import matplotlib
 import pytest
+from test_mixture import child_of
 from test_table2 import fake_record
 
+from experiments import style
 from experiments.efficiency import FIGURE as EFFICIENCY
 from experiments.figure1 import FIGURE as FIGURE1
 from experiments.figure3 import FIGURE as FIGURE3
@@ -156,18 +160,33 @@ def test_the_data_behind_a_figure_equal_those_that_were_read(figure, sweep, requ
 
 
 @pytest.mark.parametrize(("figure", "sweep"), FIGURES, ids=lambda one: getattr(one, "name", one))
-def test_a_drawing_is_the_same_twice_and_its_points_lead_to_their_cells(figure, sweep, request):
+def test_a_drawing_is_the_same_twice_whatever_the_users_settings(figure, sweep, request, monkeypatch):
     runs = request.getfixturevalue(sweep)
     made = figure.made(runs, figure.name)
-    assert made.files == figure.made(runs, figure.name).files
     ElementTree.fromstring(made.files["svg"])
-    links = [
-        int(found) for found in re.findall(rf'href="../report/index.html#{figure.name}-(\d+)"', made.files["svg"])
-    ]
-    assert links
-    assert len(set(links)) == len(links)
-    assert max(links) < len(made.places)
-    assert all(made.places[index].records for index in links)
+    for key, value in {"lines.linewidth": 7, "savefig.bbox": "tight", "axes.titleweight": "bold"}.items():
+        monkeypatch.setitem(matplotlib.rcParams, key, value)
+    assert made.files == figure.made(runs, figure.name).files
+
+
+@pytest.mark.parametrize(("figure", "sweep"), FIGURES, ids=lambda one: getattr(one, "name", one))
+def test_every_point_leads_to_the_cell_that_it_shows(figure, sweep, request, monkeypatch):
+    """Where a point is drawn is what the text of the cell says that its link names."""
+    drawn, link = [], style.link
+
+    def noted(axes, x, y, stem, index):
+        drawn.append((x, y, index))
+        link(axes, x, y, stem, index)
+
+    monkeypatch.setattr(style, "link", noted)
+    made = figure.made(request.getfixturevalue(sweep), figure.name)
+    links = re.findall(rf'href="../report/index.html#{figure.name}-(\d+)"', made.files["svg"])
+    assert sorted(map(int, links)) == sorted(index for _, _, index in drawn) and drawn
+    for x, y, index in drawn:
+        place = made.places[index]
+        shown = float(place.text.split()[0])
+        assert place.records
+        assert (y if place.column == "score" else x) == pytest.approx(shown, abs=0.051)
 
 
 @pytest.mark.parametrize(("figure", "sweep"), FIGURES, ids=lambda one: getattr(one, "name", one))
@@ -196,6 +215,24 @@ def test_the_papers_sizes_and_averages_are_all_there():
     assert fine_tuned.cell.mean == pytest.approx((77.7 + 94.6 + 70.4) / 3)
 
 
+def test_an_average_of_other_tasks_than_the_papers_is_refused(sizes):
+    with pytest.raises(InputError, match=r"task=cb,rte is refused: figure1 averages boolq, cb, rte, all three"):
+        FIGURE1.points([run for run in sizes if run.task.name != "boolq"])
+
+
+def test_nothing_to_compare_and_lines_that_look_alike_are_refused(make_run):
+    with pytest.raises(InputError, match=r"placement: no runs differ in one key alone: sweep prompt.placement"):
+        PLACEMENT.lines([make_run()])
+    both = [make_run(prompt__length=n, prompt__placement=place) for n in (2, 3) for place in ("prefix", "infix")]
+    with pytest.raises(InputError, match="stands in several lines: sweep no key besides those compared"):
+        PLACEMENT.lines(both)
+
+
+def test_a_run_that_goes_on_from_a_stage_is_compared_under_its_own_name(make_run):
+    runs = [child_of(make_run(prompt__placement=place)) for place in ("prefix", "infix")]
+    assert [line.where for line in PLACEMENT.lines(runs)] == ["rte, tiny_bert, MPT-2"]
+
+
 def test_a_run_without_a_place_is_refused(make_run):
     with pytest.raises(InputError, match=r"has no prompt.layers, so no place in figure3"):
         FIGURE3.points([make_run("prompt_tuning")])
@@ -205,13 +242,14 @@ def test_a_run_without_a_place_is_refused(make_run):
 
 def test_what_was_written_is_remade_from_its_sidecar(tmp_path):
     """Also of other local data folders: where the data lie is not told."""
-    asked = ["profile=small", "data=local", "data.root=/anywhere", "seed=11", "task=cb"]
+    asked = ["profile=small", "data=local", "++data.root=/anywhere", "seed=11", "task=cb", "++runtime.weights=/secret"]
     _, files = FIGURE4.write(asked, results=tmp_path)
     before = {file: file.read_bytes() for file in files}
     sidecar = next(file for file in files if file.name.endswith(".records.json"))
     told = json.loads(sidecar.read_text())
     assert told["overrides"] == ["profile=small", "data=local", 'data.root="<folder>"', "seed=11", "task=cb"]
     assert str(tmp_path) not in sidecar.read_text() and "/anywhere" not in sidecar.read_text()
+    assert "/secret" not in sidecar.read_text()
     assert sidecar.name == "figure4_small.records.json"
     assert remake(sidecar) == files
     assert {file: file.read_bytes() for file in files} == before
@@ -231,7 +269,9 @@ def test_an_average_needs_all_of_its_tasks(make_run):
     assert report.average([one, none]).text == "-- (1/2)"
 
 
-COMMITTED = sorted((Path(__file__).parent.parent / "results").glob("*/*.records.json"))
+ROOT = Path(__file__).parent.parent
+TRACKED = subprocess.run(["git", "ls-files", "results"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+COMMITTED = [ROOT / file for file in TRACKED.split() if file.endswith(".records.json")]
 
 
 @pytest.mark.parametrize("sidecar", COMMITTED, ids=lambda path: path.name)

@@ -31,7 +31,7 @@ def test_luck_among_many_epochs_is_found_out():
     found = heldout.flattery(runs)
     assert found.best_dev > 60
     assert found.held_out == pytest.approx(50, abs=3)
-    assert found.interval[0] > 0
+    assert 0 < found.interval[0] < found.difference < found.interval[1]
 
 
 def test_the_held_out_score_equals_a_plain_count():
@@ -59,4 +59,13 @@ def test_it_is_the_same_twice():
     ("history", "kept"), [([], False), ([{"right": ""}], False), ([{}], False), ([{"right": "10"}], True)]
 )
 def test_which_records_have_kept_their_answers(history, kept):
-    assert heldout.kept({"history": history}) is kept
+    assert heldout.kept({"status": "finished", "history": history}) is kept
+    assert not heldout.kept({"status": "diverged", "history": history})
+
+
+def test_the_interval_covers_the_truth():
+    """Ten epochs of like quality on 56 examples, many times over: the flattery that a large sample of such runs has
+    lies in the interval in most trials."""
+    truth = np.mean([heldout.flattery([answers(10, 56, 0.7, 1000 + seed)]).difference for seed in range(40)])
+    found = [heldout.flattery([answers(10, 56, 0.7, seed)]).interval for seed in range(20)]
+    assert sum(low <= truth <= high for low, high in found) >= 18
