@@ -62,7 +62,7 @@ def _score(record: Record, rule: str) -> list[Fact]:
     facts = [("status", record["status"].replace("_", " "))]
     found = records.chosen(record, rule)
     if found is None:
-        return [*facts, ("chosen", f"no epoch: the loss was not finite after epoch {len(record['history'])}")]
+        return [*facts, ("chosen", f"no epoch: loss or answers were not finite after epoch {len(record['history'])}")]
     epoch, _ = found
     at = next(one for one in record["history"] if one["epoch"] == epoch)
     facts.append(("chosen", f"epoch {epoch} of {len(record['history'])}, by {rule}"))

@@ -2,7 +2,8 @@
 
     python -m experiments.report            # results/{tables,figures,benchmarks,runs} -> results/report/index.html
 
-The page is one file that needs no network. It comes from the files of results/ alone: the same files, the same bytes.
+The page is one file that needs no network. Its numbers come from the files of results/ alone (the commands that
+make a run again from conf/ too): the same files, the same bytes.
 """
 
 from __future__ import annotations

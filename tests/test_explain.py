@@ -184,7 +184,7 @@ def test_a_long_curve_is_drawn_whole_and_told_in_part(results):
 def test_diverged_and_lost_runs_and_such_as_cannot_be_made_again_are_said_so(results, monkeypatch):
     monkeypatch.setattr(records, "PROTOCOL", records.PROTOCOL + 1)
     text = shown(results, "pt-2")
-    assert "status        diverged\n    chosen        no epoch: the loss was not finite after epoch 0" in text
+    assert "status        diverged\n    chosen        no epoch: loss or answers were not finite after epoch 0" in text
     assert text.count("Learning curve") == 1
     assert text.count("not possible  record") == 2
     file = next(iter(found(results, "pt-2")[0].runs))

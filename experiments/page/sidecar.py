@@ -61,7 +61,7 @@ class Sidecar(BaseModel):
     def lead(self) -> int:
         """How many columns, one or two, say what a row is: those before the first with a number."""
         first = (self.frames[cell.frame].columns.index(cell.column) for cell in self.cells)
-        return max(1, min(2, *first, 2))
+        return max(1, min([2, *first]))
 
 
 def read(file: Path) -> Sidecar:
