@@ -32,7 +32,7 @@ $(installed): requirements.txt
 	@touch $@
 
 test: $(installed) ## the tests: no network, a few minutes
-	$(python) -m pytest $(ARGS)
+	$(python) -m pytest -n auto --maxprocesses 4 --dist worksteal $(ARGS)
 
 check: $(installed) ## ruff and mypy
 	$(python) -m ruff check .

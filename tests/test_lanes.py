@@ -7,7 +7,7 @@ from conftest import OPTIONS, make_backbone
 
 from ptuning.budget import Budget
 from ptuning.encode import Materials
-from ptuning.evaluate import Evaluation
+from ptuning.evaluate import Evaluation, Scored
 from ptuning.lanes import Epoch, Lane, bucketed, schedule
 from ptuning.run import run
 from ptuning.tasks.wnut17 import WNUT17
@@ -106,7 +106,7 @@ def test_a_diverged_run_is_recorded_as_such(make_run, monkeypatch):
 
 def test_early_stopping_waits_as_long_as_it_is_told(make_run, monkeypatch):
     scores = iter([50.0, 60.0, 55.0, 55.0, 99.0])
-    monkeypatch.setattr("ptuning.train.evaluate", lambda *_: [Evaluation({"accuracy": next(scores)}, {})])
+    monkeypatch.setattr("ptuning.train.evaluate", lambda *_: [Evaluation(Scored({"accuracy": next(scores)}, ""), {})])
     (lane,), _ = trained([make_run(train__epochs=5, train__patience=2)])
     assert lane.status == "stopped_early"
     assert [e.dev["accuracy"] for e in lane.history] == [50.0, 60.0, 55.0, 55.0]
