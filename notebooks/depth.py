@@ -41,7 +41,7 @@ print(table.loc[order].fillna("--").to_string())
 # ## What the prompts cost
 # Trained parameters grow with the prompted layers; time falls where the lowest prompt stands high, because the layers
 # below it run once a text and no gradient goes through them. Times are wall time of runs that shared the machine and
-# the pass with others: `make benchmark` measures it properly.
+# the pass with others (medians over seeds): `make benchmark` measures it properly.
 
 # %%
 costs = pd.DataFrame(
@@ -49,12 +49,12 @@ costs = pd.DataFrame(
         "task": record["config"]["task"]["name"],
         "layers": record["config"]["prompt"]["layers"],
         "trained": record["parameters"]["trained"],
-        "examples/s": round(record["speed"]["examples_per_second"], 1),
+        "examples/s": record["speed"]["examples_per_second"],
         "lanes": record["speed"]["lanes"],
     }
     for record in records.values()
 )
-print(costs.sort_values(["task", "trained", "layers"]).to_string(index=False))
+print(costs.groupby(["task", "trained", "layers"]).median().round(1).to_string())
 
 # %% [markdown]
 # ## Learning curves
@@ -70,13 +70,15 @@ panels = list(dict.fromkeys(cells["panel"]))
 figure, axes = plt.subplots(1, len(panels), figsize=(4.2 * len(panels), 3.4), squeeze=False, layout="constrained")
 for axis, panel in zip(axes.flat, panels, strict=True):
     mine = cells[cells["panel"] == panel].drop_duplicates("record")
+    curves = {}
     for layers, name in zip(mine["prompted layers"], mine["record"], strict=True):  # a curve a seed
         record, (colour, marker, line) = records[name], looks[layers]
         epochs = [epoch["epoch"] for epoch in record["history"]]
         scores = [epoch["dev"][record["metric"]] for epoch in record["history"]]
-        axis.plot(epochs, scores, color=colour, marker=marker, linestyle=line, markersize=4, label=f"layers {layers}")
+        look = {"color": colour, "marker": marker, "linestyle": line, "markersize": 4, "linewidth": 1}
+        (curves[f"layers {layers}"],) = axis.plot(epochs, scores, **look)
     axis.set(title=panel, xlabel="epoch", ylabel=f"dev {record['metric']} (%)", xticks=epochs)
-    axis.legend(fontsize=7)
+    axis.legend(curves.values(), curves, fontsize=7)
 plt.show()
 
 # %% [markdown]

@@ -65,14 +65,16 @@ def depths(make_run):
 
 @pytest.fixture
 def lengths(make_run):
-    """50 + length, the MLP 0.5 better on RTE and worse on CB, seed 2 a point above seed 1."""
+    """50 + length, the MLP 0.5 better on RTE and worse on CB, 10 worse at its own rate; seed 2 is better by 1."""
     return [
         recorded(
-            make_run(task=task, seed=seed, prompt__length=length, prompt__reparameterization=way, **WHOLE),
-            50 + length + seed + gain * (way == "mlp"),
+            make_run(
+                "p_tuning_v2", task, seed, prompt__length=length, prompt__reparameterization=way, train__lr=lr, **WHOLE
+            ),
+            50 + length + seed + gain * (way == "mlp") - 10 * (lr < 1e-2),
         )
         for task, gain in (("rte", 0.5), ("cb", -0.5))
-        for way in ("none", "mlp")
+        for way, lr in (("none", 1e-2), ("mlp", 1e-2), ("mlp", 1e-3))
         for length in (2, 4, 8)
         for seed in (1, 2)
     ]
@@ -238,6 +240,13 @@ def test_a_run_without_a_place_is_refused(make_run):
         FIGURE3.points([make_run("prompt_tuning")])
     with pytest.raises(InputError, match=r"has no place in figure4: sweep prompt.reparameterization"):
         FIGURE4.points([make_run("fine_tuning")])
+
+
+def test_the_learning_rates_of_an_mlp_are_not_mixed(make_run):
+    runs = [make_run(**WHOLE)]
+    runs += [make_run(prompt__reparameterization="mlp", train__lr=lr, **WHOLE) for lr in (1e-3, 1e-4)]
+    with pytest.raises(InputError, match=r"has seed 1 more than once: sweep no other key"):
+        FIGURE4.made(runs, "figure4")
 
 
 def test_what_was_written_is_remade_from_its_sidecar(tmp_path):
