@@ -1,8 +1,6 @@
 """What tables and figures share: they are made from records alone, and say where each number is from.
 
-An artefact is one small file beside this one. Beside what a reader looks at it leaves a sidecar,
-`<stem>.records.json`: the overrides that remake it, every cell's text, and the records behind each cell. The report
-and `experiments.explain` read those.
+An artefact is one small file beside this one. Beside what a reader looks at it leaves a sidecar.
 """
 
 from __future__ import annotations
@@ -14,40 +12,17 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import pandas as pd
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
+from experiments.sidecar import Frame, Place, Sidecar
 from ptuning import launch
 from ptuning.config import RunConfig
 from ptuning.errors import InputError
 from ptuning.files import write_atomic
-from ptuning.report import Cell
 from ptuning.rerun import FOLDER
-
-
-@dataclass(frozen=True)
-class Place:
-    """A number, where it stands (in which row and column of which frame), and the runs behind it, those that are
-    missing too. `keys` say in words what it is of."""
-
-    keys: Mapping[str, str]
-    text: str
-    records: Sequence[str]
-    missing: Sequence[str]
-    row: int
-    column: str
-    frame: int = 0
-
-    @classmethod
-    def of(
-        cls, cells: Sequence[Cell], keys: Mapping[str, str], row: int, column: str, text: str | None = None
-    ) -> Place:
-        """A number made of `cells`; its `text` is theirs where there is one cell alone."""
-        records = tuple(name for cell in cells for name in cell.records)
-        missing = tuple(name for cell in cells for name in cell.missing)
-        return cls(keys, cells[0].text if text is None else text, records, missing, row, column)
 
 
 @dataclass(frozen=True)
@@ -93,25 +68,12 @@ class Artefact(ABC):
         return made.text, [folder / f"{stem}.{ending}" for ending in files]
 
     def _sidecar(self, made: Made, overrides: Sequence[str]) -> str:
-        content: dict[str, Any] = {
-            "name": self.name,
-            "title": self.title,
-            "caption": self.caption,
-            "overrides": _told(overrides),
-            "rule": self.rule,
-            "notes": list(made.notes),
-            "frames": [
-                {"columns": list(frame.columns), "rows": frame.astype(str).values.tolist()} for frame in made.frames
-            ],
-            "cells": [
-                {
-                    "keys": dict(place.keys), "frame": place.frame, "row": place.row, "column": place.column,
-                    "text": place.text, "records": list(place.records), "missing": list(place.missing),
-                }
-                for place in made.places
-            ],
-        }  # fmt: skip
-        return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+        frames = [Frame(columns=list(f.columns), rows=f.astype(str).values.tolist()) for f in made.frames]
+        sidecar = Sidecar(
+            name=self.name, title=self.title, caption=self.caption, overrides=_told(overrides), rule=self.rule,
+            notes=list(made.notes), frames=frames, cells=list(made.places),
+        )  # fmt: skip
+        return json.dumps(sidecar.model_dump(), indent=1, ensure_ascii=False) + "\n"
 
     def main(self) -> None:
         told = f"{self.title}, made from records: results/{self.folder}/{self.name}.*"

@@ -12,8 +12,9 @@ from typing import Any, ClassVar
 import pandas as pd
 
 from experiments import style
-from experiments.artefact import Artefact, Made, Place
+from experiments.artefact import Artefact, Made
 from experiments.figures import about, title
+from experiments.sidecar import Place
 from ptuning import compare, report
 from ptuning.compare import Difference
 from ptuning.config import RunConfig

@@ -20,10 +20,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from experiments import facts
+from experiments import facts, sidecar
 from experiments.facts import Point
-from experiments.page import sidecar
-from experiments.page.sidecar import Sidecar
+from experiments.sidecar import Place, Sidecar
 from ptuning import records, rerun
 from ptuning.errors import InputError
 from ptuning.records import Record
@@ -41,7 +40,7 @@ class Cell:
 
     stem: str
     artefact: Sidecar
-    cell: sidecar.Cell
+    cell: Place
     runs: dict[str, Record | None]
 
     @property
@@ -116,7 +115,7 @@ def listed(found: Sequence[Cell]) -> Iterator[str]:
         yield line if len(line) <= WIDTH else f"{line[: WIDTH - 1]}…"
 
 
-def _count(cell: sidecar.Cell) -> str:
+def _count(cell: Place) -> str:
     """How much stands behind it."""
     count = f"{len(cell.records)} record{'' if len(cell.records) == 1 else 's'}"
     return f"{count}, {len(cell.missing)} missing" if cell.missing else count

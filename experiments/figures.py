@@ -13,7 +13,8 @@ from typing import Any, ClassVar
 import pandas as pd
 
 from experiments import style
-from experiments.artefact import Artefact, Made, Place
+from experiments.artefact import Artefact, Made
+from experiments.sidecar import Place
 from experiments.style import Look
 from experiments.table3 import TABLE as TABLE3
 from ptuning import records, report

@@ -19,8 +19,9 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from experiments.page import benchmark, drawing, run, sidecar
-from experiments.page.sidecar import Cell, Sidecar
+from experiments import sidecar
+from experiments.page import benchmark, drawing, run
+from experiments.sidecar import Place, Sidecar
 from ptuning.errors import InputError
 from ptuning.files import write_atomic
 
@@ -28,7 +29,7 @@ TEMPLATES = Path(__file__).parent / "page"
 
 
 @dataclass(frozen=True)
-class Artefact:
+class Exhibit:
     """A table or a figure."""
 
     stem: str
@@ -41,25 +42,25 @@ class Artefact:
         return shlex.join(["python", "-m", f"experiments.{self.sidecar.name}", *self.sidecar.overrides])
 
     @property
-    def cells(self) -> dict[str, Cell]:
+    def cells(self) -> dict[str, Place]:
         """Its numbers by their anchors."""
         return {f"{self.stem}-{index}": cell for index, cell in enumerate(self.sidecar.cells)}
 
-    def places(self, frame: int) -> dict[tuple[int, str], tuple[str, Cell]]:
+    def places(self, frame: int) -> dict[tuple[int, str], tuple[str, Place]]:
         """The numbers of a frame, with their anchors, by row and column."""
         return {(cell.row, cell.column): (anchor, cell) for anchor, cell in self.cells.items() if cell.frame == frame}
 
 
-def tables(results: Path) -> list[Artefact]:
-    return [Artefact(stem, one) for stem, one in sidecar.read_all(results / "tables").items()]
+def tables(results: Path) -> list[Exhibit]:
+    return [Exhibit(stem, one) for stem, one in sidecar.read_all(results / "tables").items()]
 
 
-def figures(results: Path) -> list[Artefact]:
+def figures(results: Path) -> list[Exhibit]:
     found = sidecar.read_all(results / "figures")
-    return [_figure(results / f"figures/{stem}.svg", Artefact(stem, one)) for stem, one in found.items()]
+    return [_figure(results / f"figures/{stem}.svg", Exhibit(stem, one)) for stem, one in found.items()]
 
 
-def _figure(file: Path, artefact: Artefact) -> Artefact:
+def _figure(file: Path, artefact: Exhibit) -> Exhibit:
     titles = {anchor: f"{cell.label}: {cell.text}" for anchor, cell in artefact.cells.items()}
     label = f"{artefact.sidecar.title}. {artefact.sidecar.caption}"
     return replace(artefact, drawing=drawing.inline(file, artefact.stem, label, titles))
@@ -80,7 +81,7 @@ def page(results: Path) -> str:
     )
 
 
-def _check(artefacts: Sequence[Artefact], runs: Collection[str], results: Path) -> None:
+def _check(artefacts: Sequence[Exhibit], runs: Collection[str], results: Path) -> None:
     """Whether every link will have one target."""
     stems = [artefact.stem for artefact in artefacts]
     for artefact in artefacts:
@@ -93,7 +94,7 @@ def _check(artefacts: Sequence[Artefact], runs: Collection[str], results: Path) 
             )
 
 
-def _behind(artefacts: Sequence[Artefact]) -> dict[str, dict[str, str]]:
+def _behind(artefacts: Sequence[Exhibit]) -> dict[str, dict[str, str]]:
     """For each record, the anchors of the numbers that come from it, and what they are."""
     behind: dict[str, dict[str, str]] = {}
     for artefact in artefacts:

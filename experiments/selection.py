@@ -15,8 +15,9 @@ from typing import Any
 import pandas as pd
 
 from experiments import style
-from experiments.artefact import Artefact, Made, Place
+from experiments.artefact import Artefact, Made
 from experiments.figures import about, title
+from experiments.sidecar import Place
 from ptuning import heldout, records, report
 from ptuning.config import RunConfig
 from ptuning.heldout import Flattery

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from experiments.artefact import Artefact, Made, Place
+from experiments.artefact import Artefact, Made
+from experiments.sidecar import Place
 from ptuning import records, report
 from ptuning.config import RunConfig
 from ptuning.errors import InputError

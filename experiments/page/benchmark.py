@@ -14,7 +14,7 @@ from markupsafe import Markup
 from experiments.benchmark import report
 from experiments.benchmark.report import Kind
 from experiments.page import drawing
-from experiments.page.sidecar import Frame
+from experiments.sidecar import Frame
 from ptuning.errors import InputError
 
 

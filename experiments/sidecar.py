@@ -1,12 +1,15 @@
-"""What tables and figures leave beside them: their words, their data, and the records behind each of their numbers."""
+"""What a table or figure leaves beside itself, `<stem>.records.json`: its words, its data, the overrides that remake
+it, and the records behind each of its numbers. The report and `experiments.explain` read it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, ValidationError, model_validator
 
 from ptuning.errors import InputError
+from ptuning.report import Cell
 
 ENDING = ".records.json"
 Scalar = str | int | float | None
@@ -19,16 +22,27 @@ class Frame(BaseModel):
     rows: list[list[Scalar]]
 
 
-class Cell(BaseModel):
-    """A number or a point: where it stands in the frames, and the runs behind it."""
+class Place(BaseModel):
+    """A number or a point: where it stands (in which row and column of which frame), and the runs behind it, those
+    that are missing too. `keys` say in words what it is of."""
 
-    keys: dict[str, Scalar]
-    frame: int
+    keys: Mapping[str, Scalar]
+    frame: int = 0
     row: int
     column: str
     text: str
-    records: list[str]
-    missing: list[str] = []
+    records: Sequence[str]
+    missing: Sequence[str] = ()
+
+    @classmethod
+    def of(
+        cls, cells: Sequence[Cell], keys: Mapping[str, str], row: int, column: str, text: str | None = None
+    ) -> Place:
+        """A number made of `cells`; its `text` is theirs where there is one cell alone."""
+        records = [name for cell in cells for name in cell.records]
+        missing = [name for cell in cells for name in cell.missing]
+        text = cells[0].text if text is None else text
+        return cls(keys=keys, row=row, column=column, text=text, records=records, missing=missing)
 
     @property
     def label(self) -> str:
@@ -45,7 +59,7 @@ class Sidecar(BaseModel):
     rule: str
     notes: list[str] = []
     frames: list[Frame]
-    cells: list[Cell]
+    cells: list[Place]
 
     @model_validator(mode="after")
     def _cells_are_in_frames(self) -> Sidecar:
