@@ -50,6 +50,7 @@ reproduce-selection: ## what choosing the best dev epoch flatters (the runs of f
 reproduce-efficiency: ## score against trained parameters
 $(reproductions): reproduce-%: $(installed)
 	@status=0; $(python) -m experiments.run -m experiment=$* $(overrides) || status=$$?; \
+	test $$status -ne 2 || exit 2; \
 	$(python) -m experiments.$* $(overrides) && exit $$status
 
 status: $(installed) ## what of the sweeps is done, missing, failed (all, or SWEEP=table3)

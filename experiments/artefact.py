@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -17,8 +18,9 @@ from typing import ClassVar
 import pandas as pd
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
+from experiments import sidecar
 from experiments.sidecar import Frame, Place, Sidecar
-from ptuning import launch
+from ptuning import launch, records
 from ptuning.config import RunConfig
 from ptuning.errors import InputError
 from ptuning.files import write_atomic
@@ -54,26 +56,40 @@ class Artefact(ABC):
         return launch.expand([f"experiment={self.name}", *overrides])
 
     def write(self, overrides: Sequence[str], results: Path | None = None) -> tuple[str, list[Path]]:
-        """Make it from the runs that `overrides` ask for; its text, and the files written. Raises InputError."""
+        """Make it from the runs that `overrides` ask for; its text, and the files written. Raises InputError, also
+        where none of those runs is there: what was made before stays."""
         where = [] if results is None else [f"runtime.results={json.dumps(str(results))}"]
         runs = self.runs([*overrides, *where])
         folder = runs[0].runtime.results / self.folder
-        folder.mkdir(parents=True, exist_ok=True)
         profile = _profile(overrides)
         stem = self.name if profile == "laptop" else f"{self.name}_{profile}"
+        self._check(runs, overrides, folder / f"{stem}.records.json")
         made = self.made(runs, stem)
+        folder.mkdir(parents=True, exist_ok=True)
         files: dict[str, str | bytes] = {**made.files, "records.json": self._sidecar(made, overrides)}
         for ending, content in files.items():
             write_atomic(folder / f"{stem}.{ending}", content)
         return made.text, [folder / f"{stem}.{ending}" for ending in files]
 
+    def _check(self, runs: Sequence[RunConfig], overrides: Sequence[str], before: Path) -> None:
+        if any(records.find(run) is not None for run in runs):
+            return
+        asked = shlex.join(_told(overrides))
+        hint = ""
+        if before.exists():
+            hint = f"; {before} was made with {shlex.join(sidecar.read(before).overrides) or 'no overrides'}"
+        raise InputError(
+            f"none of the {len(runs)} runs of {self.name} {asked} is in {runs[0].runtime.results / 'runs'}{hint}: ask "
+            f"for runs that are there, or train with python -m experiments.run -m experiment={self.name} {asked}."
+        )
+
     def _sidecar(self, made: Made, overrides: Sequence[str]) -> str:
         frames = [Frame(columns=list(f.columns), rows=f.astype(str).values.tolist()) for f in made.frames]
-        sidecar = Sidecar(
+        content = Sidecar(
             name=self.name, title=self.title, caption=self.caption, overrides=_told(overrides), rule=self.rule,
             notes=list(made.notes), frames=frames, cells=list(made.places),
         )  # fmt: skip
-        return json.dumps(sidecar.model_dump(), indent=1, ensure_ascii=False) + "\n"
+        return json.dumps(content.model_dump(), indent=1, ensure_ascii=False) + "\n"
 
     def main(self) -> None:
         told = f"{self.title}, made from records: results/{self.folder}/{self.name}.*"

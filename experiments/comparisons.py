@@ -131,11 +131,14 @@ class Comparisons(Artefact):
 
 def _places(line: Line, row: int) -> list[Place]:
     """Both sides, and their difference."""
-    keys = {"task and method": line.where, "from": line.words[0], "to": line.words[1]}
+    keys = {"task and method": line.where, "compared": " → ".join(line.words)}
+    sides = (line.first, line.second)
     return [
-        Place.of([line.first], keys, row, "first"),
-        Place.of([line.second], keys, row, "second"),
-        Place.of([line.first, line.second], keys, row, DIFFERENCE, line.difference.text),
+        *(
+            Place.of([cell], keys | {"number": of}, row, of)
+            for cell, of in zip(sides, ("first", "second"), strict=True)
+        ),
+        Place.of(sides, keys | {"number": "difference"}, row, DIFFERENCE, line.difference.text),
     ]
 
 

@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from matplotlib.ticker import EngFormatter, LogLocator
+
 from experiments import style
 from experiments.figures import Figure, Point, Spot, title
 from ptuning import records
@@ -31,6 +33,9 @@ class Efficiency(Figure):
 
     def axis(self, axes: Any, points: Sequence[Point]) -> None:
         axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+        axes.minorticks_off()
         for point in points:
             if point.cell.mean is not None:
                 words = point.spot.label.partition(" (")[0].removeprefix("length ")

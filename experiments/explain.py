@@ -1,5 +1,6 @@
 """What stands behind the cells of a table or a figure: the runs, and how to make each again.
 
+    python -m experiments.explain                                       # the tables and figures that there are
     python -m experiments.explain table2                                # all its cells, a line each
     python -m experiments.explain table2 minilm_l6 rte p_tuning_v2      # those that all of the words fit
 
@@ -11,12 +12,13 @@ and the records in results/runs.
 from __future__ import annotations
 
 import argparse
+import difflib
 import os
 import re
 import shlex
 import sys
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,7 +49,7 @@ class Cell:
     def words(self) -> dict[str, str]:
         """The words that fit it: in small letters, and as they are shown."""
         values = [str(value) for value in (*self.cell.keys.values(), self.cell.column)]
-        said = [*values, *(word.strip(",;()") for value in values for word in value.split())]
+        said = [*values, *(word.strip(",;()[]") for value in values for word in value.split())]
         for record in filter(None, self.runs.values()):
             said += _said_of(record)
         for run in filter(None, map(RUN.fullmatch, self.unread)):
@@ -72,9 +74,14 @@ def _run_words(task: str, backbone: str, method: str, stage: object, seed: int |
     return [task, backbone, "mpt_2" if stage else method, str(seed)]
 
 
+def artefacts(results: Path) -> dict[str, Sidecar]:
+    """The tables and figures, by the stems of their files."""
+    return sidecar.read_all(results / "tables") | sidecar.read_all(results / "figures")
+
+
 def cells(results: Path, artefact: str) -> list[Cell]:
     """Those of every table and figure with that name or stem. Raises InputError."""
-    known = sidecar.read_all(results / "tables") | sidecar.read_all(results / "figures")
+    known = artefacts(results)
     chosen = {stem: one for stem, one in known.items() if artefact in (stem, one.name)}
     if not chosen:
         others = (
@@ -98,12 +105,21 @@ def fitting(found: Sequence[Cell], words: Sequence[str]) -> list[Cell]:
     """The cells that all of `words` fit. Raises InputError for the first word that leaves none."""
     left = list(found)
     for index, word in enumerate(words):
-        before, left = left, [cell for cell in left if word.casefold() in cell.words]
+        before, left = left, [cell for cell in left if _fits(word.casefold(), cell.words)]
         if not left:
             known = {small: shown for cell in before for small, shown in cell.words.items()}
             of = f" of {' '.join(words[:index])}" if index else ""
-            raise InputError(f"{word} fits no cell{of}: choose among {', '.join(sorted(known.values()))}.")
+            close = [known[small] for small in difflib.get_close_matches(word.casefold(), known, 1)]
+            meant = f"did you mean {close[0]}? Known are" if close else "choose among"
+            raise InputError(
+                f"{word} fits no cell{of}: {meant} {', '.join(sorted(known.values(), key=str.casefold))}."
+            )
     return left
+
+
+def _fits(word: str, known: Collection[str]) -> bool:
+    """Whether it is one of the known words, or several of them (`"held-out genre"`)."""
+    return word in known or all(one in known for one in word.split())
 
 
 def listed(found: Sequence[Cell]) -> Iterator[str]:
@@ -111,8 +127,7 @@ def listed(found: Sequence[Cell]) -> Iterator[str]:
     rows = [[cell.stem, *map(str, cell.cell.keys.values()), cell.cell.text, _count(cell.cell)] for cell in found]
     widths = [max(len(row[i]) for row in rows if i < len(row)) for i in range(max(map(len, rows), default=0))]
     for row in rows:
-        line = "  ".join(f"{text:{width}}" for text, width in zip(row, widths, strict=False)).rstrip()
-        yield line if len(line) <= WIDTH else f"{line[: WIDTH - 1]}…"
+        yield "  ".join(f"{text:{width}}" for text, width in zip(row, widths, strict=False)).rstrip()
 
 
 def _count(cell: Place) -> str:
@@ -214,15 +229,21 @@ def shell(words: Sequence[str]) -> Iterator[str]:
     yield line
 
 
+def _asked(results: Path, artefact: str | None, words: Sequence[str]) -> Iterator[str]:
+    if artefact is None:
+        return (f"{stem:22}{one.title}" for stem, one in artefacts(results).items())
+    found = fitting(cells(results, artefact), words)
+    return explained(found) if words else listed(found)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("artefact", help="the name of a table or figure, or its file's without the ending")
+    parser.add_argument("artefact", nargs="?", help="the name of a table or figure, or its file's without the ending")
     parser.add_argument("words", nargs="*", help="what the cells are of; none: list them all")
     parser.add_argument("--results", type=Path, default=Path("results"), help="default: results")
     given = parser.parse_intermixed_args()
     try:
-        found = fitting(cells(given.results, given.artefact), given.words)
-        for line in explained(found) if given.words else listed(found):
+        for line in _asked(given.results, given.artefact, given.words):
             print(line)
     except InputError as error:
         sys.exit(f"error: {error}")

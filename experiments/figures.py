@@ -5,6 +5,7 @@ A figure is one small file beside this one: where a run's point stands, and how 
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -131,19 +132,22 @@ class Figure(Artefact):
     def panel(self, axes: Any, points: Sequence[tuple[int, Point]], stem: str) -> None:
         """Seeds as faint points, their mean as a marker that leads to its records."""
         for series, look in self.looks.items():
-            mine = [(i, p) for i, p in points if p.spot.series == series and p.cell.mean is not None]
+            mine = [(i, p) for i, p in points if p.spot.series == series]
             mine.sort(key=lambda one: one[1].spot.x)
-            if not mine:
+            if all(p.cell.mean is None for _, p in mine):
                 continue
-            at, means = [p.spot.x for _, p in mine], [p.cell.mean for _, p in mine]
+            # A missing point breaks the line.
+            at, means = (
+                [p.spot.x for _, p in mine],
+                [math.nan if p.cell.mean is None else p.cell.mean for _, p in mine],
+            )
             joined = look.line if series in self.connected else ""
             axes.plot(at, means, color=look.color, linestyle=joined, marker=look.marker, markerfacecolor=look.face,
                       label=series)  # fmt: skip
             for i, p in mine:
-                if p.ours:
+                if p.ours and p.cell.mean is not None:
                     style.link(axes, p.spot.x, p.cell.mean, stem, i)
-            for x, (_, p) in zip(at, mine, strict=True):
-                seeds(axes, x, p.cell, look)
+                    seeds(axes, p.spot.x, p.cell, look)
         self.axis(axes, [p for _, p in points])
         at_least(axes, SPAN)
 
@@ -209,7 +213,8 @@ def _epochs(cells: Sequence[tuple[str, Cell]]) -> str:
     """`4 epochs`, or those of each: `10 (cb, PT) or 5 (wnut17, PT)`."""
     used: dict[int, dict[str, None]] = {}
     for of, cell in cells:
-        used.setdefault(cell.epochs, {})[of] = None
+        if cell.records:
+            used.setdefault(cell.epochs, {})[of] = None
     if len(used) < 2:
         return f"{next(iter(used), 0)} epochs"
     return ", ".join(f"{epochs} ({'; '.join(where)})" for epochs, where in sorted(used.items())) + " epochs"

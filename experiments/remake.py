@@ -45,10 +45,11 @@ def main() -> None:
     parser.add_argument("folders", nargs="+", type=Path, help="folders with tables or figures, and their sidecars")
     sidecars = [file for folder in parser.parse_args().folders for file in sorted(folder.glob("*.records.json"))]
     try:
-        written = [file for sidecar in tqdm(sidecars, unit="artefact", dynamic_ncols=True) for file in remake(sidecar)]
+        for sidecar in tqdm(sidecars, unit="artefact", dynamic_ncols=True):
+            endings = ",".join(file.name.partition(".")[2] for file in remake(sidecar))
+            tqdm.write(f"{sidecar.parent / sidecar.name.partition('.')[0]}.{{{endings}}}")
     except InputError as error:
         sys.exit(f"error: {error}")
-    print("written: " + ", ".join(map(str, written)))
 
 
 if __name__ == "__main__":

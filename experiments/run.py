@@ -52,14 +52,12 @@ def main() -> None:
         if len(runs) > 1 and all(already):
             print(f"all {len(runs)} runs are already there: nothing to train")
             return
-    except InputError as error:
-        sys.exit(f"error: {error}")
-    _progress.total = len(runs)
-    end_on_sigterm()
-    try:
         Claims.check(runs[0])
     except InputError as error:
-        sys.exit(f"error: {error}")
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)  # nothing began; 1 says that runs failed
+    _progress.total = len(runs)
+    end_on_sigterm()
     job()
     # Asked of the records, since a launcher may have run the jobs in other processes.
     if failed := sum(not records.path(run).exists() for run in runs):

@@ -35,6 +35,14 @@ class Line:
     cell: Cell
     flattery: Flattery | None
 
+    @property
+    def told(self) -> list[str]:
+        """The held-out score and the flattery, or why there is none."""
+        if self.flattery is None:
+            return ["--", self.cell.text if self.cell.mean is None else "-- (no answers)"]
+        low, high = self.flattery.interval
+        return [f"{self.flattery.held_out:.1f}", f"{self.flattery.difference:+.1f} [{low:+.1f}, {high:+.1f}]"]
+
 
 class Selection(Artefact):
     folder = "figures"
@@ -58,16 +66,21 @@ class Selection(Artefact):
         with style.styled():
             drawn = style.rendered(self.draw(lines, stem))
         places = [
-            Place.of([line.cell], {"task and backbone": line.where, "method": line.method}, row, column, text)
+            Place.of(
+                [line.cell], {"task and backbone": line.where, "method": line.method, "number": of}, row, column, text
+            )
             for row, line in enumerate(lines)
-            for column, text in (("best dev", line.cell.text), (COLUMNS[4], _told(line.flattery)[1]))
+            for of, column, text in (
+                ("best dev", "best dev", line.cell.text),
+                ("flattery", COLUMNS[4], line.told[1]),
+            )
         ]
         text = report.markdown(frame, [self.caption, *notes])
         return Made(text, {"md": text, "csv": frame.to_csv(index=False), **drawn}, [frame], places, notes)
 
     def frame(self, lines: Sequence[Line]) -> pd.DataFrame:
         rows = [
-            [line.where, line.method, line.cell.marked, *_told(line.flattery), str(line.cell.epochs),
+            [line.where, line.method, line.cell.marked, *line.told, str(line.cell.epochs),
              str(len(line.cell.records))]
             for line in lines
         ]  # fmt: skip
@@ -79,7 +92,7 @@ class Selection(Artefact):
             f"Held-out half: the mean over {heldout.HALVINGS} halvings, each taken both ways. The interval is as wide "
             f"as a bootstrap over dev examples says ({heldout.RESAMPLES} resamples, an example's copies in one half), "
             "centred on the estimate. Half a set chooses worse than a whole one; that cost is in the difference. "
-            "`--`: runs are missing, or are older than the keeping of answers.",
+            "`-- (no answers)`: runs are older than the keeping of answers.",
         ]
 
     def draw(self, lines: Sequence[Line], stem: str) -> Any:
@@ -102,13 +115,6 @@ def _flattery(runs: Sequence[RunConfig]) -> Flattery | None:
     found = [records.find(run) for run in runs]
     whole = [record for record in found if record is not None and heldout.kept(record)]
     return heldout.flattery([heldout.answers(record) for record in whole]) if len(whole) == len(runs) else None
-
-
-def _told(one: Flattery | None) -> list[str]:
-    if one is None:
-        return ["--", "--"]
-    low, high = one.interval
-    return [f"{one.held_out:.1f}", f"{one.difference:+.1f} [{low:+.1f}, {high:+.1f}]"]
 
 
 FIGURE = Selection()

@@ -31,16 +31,16 @@ class Place(BaseModel):
     row: int
     column: str
     text: str
-    records: Sequence[str]
-    missing: Sequence[str] = ()
+    records: tuple[str, ...]
+    missing: tuple[str, ...] = ()
 
     @classmethod
     def of(
         cls, cells: Sequence[Cell], keys: Mapping[str, str], row: int, column: str, text: str | None = None
     ) -> Place:
         """A number made of `cells`; its `text` is theirs where there is one cell alone."""
-        records = [name for cell in cells for name in cell.records]
-        missing = [name for cell in cells for name in cell.missing]
+        records = tuple(name for cell in cells for name in cell.records)
+        missing = tuple(name for cell in cells for name in cell.missing)
         text = cells[0].text if text is None else text
         return cls(keys=keys, row=row, column=column, text=text, records=records, missing=missing)
 

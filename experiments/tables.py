@@ -114,14 +114,14 @@ class Table(Artefact):
                 "† a generated miniature of the task, not the real data: it shows that the pipeline learns. "
                 + self.miniature
             )
-        part = {
-            (cell.train_examples, cell.evaluated)
-            for cell in cells.values()
+        tasks = {column.title: column.task for column in self.columns}
+        part = dict.fromkeys(
+            f"{tasks[title]}: {cell.train_examples} training examples, {cell.evaluated}"
+            for (*_, title), cell in cells.items()
             if cell.capped and cell.source not in (None, "miniature")
-        }
+        )
         if part:
-            sizes = " or ".join(f"{train} training and {of} examples" for train, of in sorted(part, key=str))
-            lines.append(f"‡ a part of the real data: {sizes}.")
+            lines.append(f"‡ a part of the real data. {'; '.join(part)}.")
         lines.append("Epochs: " + "; ".join(self._epochs(cells, method) for method in self.methods.values()) + ".")
         lines.append(f"Paper: {self.title} of arXiv:2110.07602, other backbones, all data; {MARKS}")
         return lines

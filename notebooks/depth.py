@@ -17,6 +17,8 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import pandas as pd
 
+from ptuning.compare import Difference
+
 results = next(
     folder / "results" for folder in [Path.cwd(), *Path.cwd().parents] if (folder / "results/runs").is_dir()
 )
@@ -36,6 +38,29 @@ table = cells.drop_duplicates(["panel", "prompted layers"]).pivot(
     index="prompted layers", columns="panel", values="score"
 )
 print(table.loc[order].fillna("--").to_string())
+
+# %% [markdown]
+# ## As many layers, lower against higher ones
+# Lower minus higher, paired by seed, with the 95 % interval of Student's t.
+
+# %%
+found = {name: (record["config"]["seed"], record["score"]) for name, record in records.items()}
+scores = {
+    (cell["panel"], cell["prompted layers"], found[cell["record"]][0]): found[cell["record"]][1]
+    for cell in cells.to_dict("records")
+}
+seeds = sorted({seed for *_, seed in scores})
+pairs = [("1-2", "5-6"), ("1-2", "3-4"), ("3-4", "5-6"), ("1-4", "3-6")]
+
+
+def lower_minus_higher(panel: str, low: str, high: str) -> str:
+    both = [seed for seed in seeds if {(panel, low, seed), (panel, high, seed)} <= scores.keys()]
+    return Difference({s: scores[panel, low, s] - scores[panel, high, s] for s in both}, len(seeds)).text
+
+
+panels = list(dict.fromkeys(cells["panel"]))
+compared = {panel: [lower_minus_higher(panel, *pair) for pair in pairs] for panel in panels}
+print(pd.DataFrame(compared, index=[" minus ".join(pair) for pair in pairs]).to_string())
 
 # %% [markdown]
 # ## What the prompts cost
@@ -66,7 +91,6 @@ LOOKS = [
     ("#0072B2", "^", "-"), ("#009E73", "D", ":"), ("#CC79A7", "X", "-."),
 ]  # fmt: skip
 looks = {layers: LOOKS[place % len(LOOKS)] for place, layers in enumerate(order)}
-panels = list(dict.fromkeys(cells["panel"]))
 figure, axes = plt.subplots(1, len(panels), figsize=(4.2 * len(panels), 3.4), squeeze=False, layout="constrained")
 for axis, panel in zip(axes.flat, panels, strict=True):
     mine = cells[cells["panel"] == panel].drop_duplicates("record")

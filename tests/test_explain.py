@@ -112,6 +112,7 @@ def test_without_words_every_cell_is_a_line(results):
         (["rte"], [0, 1, 3]),
         (["twitter"], [2]),
         (["Broad Twitter F1"], [2]),
+        (["Broad Twitter"], [2]),
         (["TINY_BERT", "RTE", "pt-2"], [0]),
         (["p_tuning_v2"], [0]),
         (["mpt_2"], [2, 3]),
@@ -126,9 +127,19 @@ def test_words_find_cells_by_their_keys_their_runs_and_their_column(results, wor
     assert explain.fitting(every, words) == [every[row] for row in rows]
 
 
+def test_without_a_name_every_table_and_figure_is_a_line(results, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["explain", "--results", str(results)])
+    explain.main()
+    assert capsys.readouterr().out == "table2_small          Table 2\n"
+
+
 def test_a_word_that_fits_nothing_is_refused_with_those_that_would(results):
-    with pytest.raises(InputError, match=r"^dropout fits no cell: choose among 11, 12, .*, mpt_2, .*tiny_bert\.$"):
+    with pytest.raises(
+        InputError, match=r"^dropout fits no cell: choose among 11, 12, .*, mpt_2, .*tiny_bert, Twitter\.$"
+    ):
         found(results, "dropout")
+    with pytest.raises(InputError, match=r"^tinybert fits no cell: did you mean tiny_bert\? Known are 11, 12, "):
+        found(results, "tinybert")
     with pytest.raises(InputError, match=r"^rte fits no cell of btc: choose among .*Broad Twitter F1, .*tiny_bert"):
         found(results, "btc", "rte")
     with pytest.raises(InputError, match=r"^table9 is no table or figure in .*: choose one of table2_small\.$"):

@@ -252,6 +252,7 @@ def test_the_learning_rates_of_an_mlp_are_not_mixed(make_run):
 def test_what_was_written_is_remade_from_its_sidecar(tmp_path):
     """Also of other local data folders: where the data lie is not told."""
     asked = ["profile=small", "data=local", "++data.root=/anywhere", "seed=11", "task=cb", "++runtime.weights=/secret"]
+    recorded(FIGURE4.runs([*asked, f'runtime.results="{tmp_path}"'])[0], 70)
     _, files = FIGURE4.write(asked, results=tmp_path)
     before = {file: file.read_bytes() for file in files}
     sidecar = next(file for file in files if file.name.endswith(".records.json"))
@@ -261,6 +262,18 @@ def test_what_was_written_is_remade_from_its_sidecar(tmp_path):
     assert "/secret" not in sidecar.read_text()
     assert sidecar.name == "figure4_small.records.json"
     assert remake(sidecar) == files
+    assert {file: file.read_bytes() for file in files} == before
+
+
+def test_what_was_made_is_not_replaced_by_gaps(tmp_path):
+    asked = ["profile=small", "data=local", 'data.root="<folder>"', "task=cb"]
+    recorded(FIGURE4.runs([*asked, "seed=11", f'runtime.results="{tmp_path}"'])[0], 70)
+    _, files = FIGURE4.write([*asked, "seed=11"], results=tmp_path)
+    before = {file: file.read_bytes() for file in files}
+    with pytest.raises(
+        InputError, match=r"none of the 9 runs of figure4 .*seed=12.* was made with .*seed=11: ask for"
+    ):
+        FIGURE4.write([*asked, "seed=12"], results=tmp_path)
     assert {file: file.read_bytes() for file in files} == before
 
 

@@ -97,7 +97,7 @@ def test_stand_ins_get_a_table_of_their_own_above_the_papers(make_run):
     ours, papers = made.text.split("\n\n")[:2]
     assert "NER WNUT17 F1" in ours and "66.5 ‡" in ours and "paper:" not in ours
     assert papers.count("paper:") == 12 and "WNUT17" not in papers
-    assert "12 training" not in made.text and "500 training and 9 test examples" in made.text
+    assert "12 training" not in made.text and "wnut17: 500 training examples, 9 test" in made.text
     assert [place.records for place in made.places] == [(records.path(config).name,)]
 
 

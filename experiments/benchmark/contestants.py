@@ -31,6 +31,8 @@ RATIOS = {
     "packed_over_peft": "packed sweep over PEFT, run by run",
     "floor_over_ours": "the floor's time over ours",
 }
+MEMORY = "Peak memory: beyond what was there before the epoch, the models apart."
+NO_MEMORY = "Memory of contestants in one process cannot be told apart on a CPU: see the benchmark of prompt lengths."
 OURS, OTHERS, FLOOR = LOOKS[0], LOOKS[5], LOOKS[3]
 OWN = {"ours", "packed", "top_third", "ours_dropout"}
 
@@ -44,7 +46,7 @@ def table(result: Result) -> str:
             "examples/s": ranged(one["examples_per_second"], ".3g"),
             "tokens/s": f"{one['tokens_per_second']:.0f}",
             "share of floor": f"{100 * one['share_of_floor']:.0f} %",
-            "peak memory": f"{one['peak_memory_mb']:.0f} MB",
+            **({"peak memory": f"{one['peak_memory_mb']:.0f} MB"} if _on_gpu(result) else {}),
         })  # fmt: skip
     ratios = [
         {"ratio, within a round": name, "": ranged(result["ratios"][key], ".2f")} for key, name in RATIOS.items()
@@ -68,9 +70,14 @@ def notes(result: Result) -> str:
         f"The packed sweep reaches {100 * matrix['packed_share']:.0f} % of the {matrix['device_tflops']:.3g} TFLOP/s "
         f"of the device's matrix products; a run more in a pack keeps {result['memory_per_lane_mb']:.1f} MB. A stream "
         f"of questions of eight tasks: {inference['mixed']} examples/s in mixed batches, {inference['task_by_task']} "
-        "task by task. Peak memory: beyond what was there before the epoch, the models apart; on a CPU only what the "
-        "allocator had to ask the system for, so 0 says that earlier epochs had asked for it."
+        "task by task. " + (MEMORY if _on_gpu(result) else NO_MEMORY) + " The top third skips the layers below from "
+        "its second epoch on, which is what was timed. Numbers of one panel or table were measured in turns; those of "
+        "different ones at different times, on a machine that may have been busier."
     )
+
+
+def _on_gpu(result: Result) -> bool:
+    return bool(result["device"]["kind"] == "cuda")
 
 
 def plot(result: Result) -> Any:

@@ -35,6 +35,14 @@ function close(panel) {
   numberOf(panel)?.focus({ preventScroll: true });
 }
 
+// What is wider than the page fades at the edge behind which there is more.
+const fade = (one) => one.classList.toggle("more", one.scrollWidth - one.clientWidth - one.scrollLeft > 2);
+const resized = new ResizeObserver((entries) => entries.forEach((entry) => fade(entry.target)));
+for (const one of document.querySelectorAll(".scroll")) {
+  one.addEventListener("scroll", () => fade(one), { passive: true });
+  resized.observe(one);
+}
+
 addEventListener("hashchange", reveal);
 addEventListener("click", (event) => {
   const button = event.target.closest?.(".close");
