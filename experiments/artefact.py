@@ -63,7 +63,7 @@ class Artefact(ABC):
         folder = runs[0].runtime.results / self.folder
         profile = _profile(overrides)
         stem = self.name if profile == "laptop" else f"{self.name}_{profile}"
-        self._check(runs, overrides, folder / f"{stem}.records.json")
+        self._require_records(runs, overrides, folder / f"{stem}{sidecar.ENDING}")
         made = self.made(runs, stem)
         folder.mkdir(parents=True, exist_ok=True)
         files: dict[str, str | bytes] = {**made.files, "records.json": self._sidecar(made, overrides)}
@@ -71,16 +71,14 @@ class Artefact(ABC):
             write_atomic(folder / f"{stem}.{ending}", content)
         return made.text, [folder / f"{stem}.{ending}" for ending in files]
 
-    def _check(self, runs: Sequence[RunConfig], overrides: Sequence[str], before: Path) -> None:
+    def _require_records(self, runs: Sequence[RunConfig], overrides: Sequence[str], before: Path) -> None:
+        """Raises InputError where none of the runs has one; `before` is the sidecar that is there, if any."""
         if any(records.find(run) is not None for run in runs):
             return
-        asked = shlex.join(_told(overrides))
-        hint = ""
-        if before.exists():
-            hint = f"; {before} was made with {shlex.join(sidecar.read(before).overrides) or 'no overrides'}"
+        asked = shlex.join([f"experiment={self.name}", *overrides])
         raise InputError(
-            f"none of the {len(runs)} runs of {self.name} {asked} is in {runs[0].runtime.results / 'runs'}{hint}: ask "
-            f"for runs that are there, or train with python -m experiments.run -m experiment={self.name} {asked}."
+            f"none of the {len(runs)} runs of {asked} is in {runs[0].runtime.results / 'runs'}: train them with "
+            f"python -m experiments.run -m {asked}, or ask for runs that are there{_hint(before, overrides)}."
         )
 
     def _sidecar(self, made: Made, overrides: Sequence[str]) -> str:
@@ -101,6 +99,15 @@ class Artefact(ABC):
             sys.exit(f"error: {error}")
         print(text)
         print("written: " + ", ".join(map(str, files)))
+
+
+def _hint(before: Path, overrides: Sequence[str]) -> str:
+    """What the artefact that is there was made with, if that is something else."""
+    try:
+        made = sidecar.read(before).overrides if before.exists() else []
+    except InputError:
+        return ""
+    return f" ({before} was made with {shlex.join(made)})" if made not in ([], _told(overrides)) else ""
 
 
 def _told(overrides: Sequence[str]) -> list[str]:

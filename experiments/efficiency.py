@@ -8,6 +8,7 @@ Time and memory against prompt length are measured apart from training runs, by 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -17,6 +18,8 @@ from experiments import style
 from experiments.figures import Figure, Point, Spot, title
 from ptuning import records
 from ptuning.config import RunConfig
+
+DECADES = 100  # wider axes have ticks at powers of ten alone
 
 
 class Efficiency(Figure):
@@ -29,19 +32,20 @@ class Efficiency(Figure):
 
     def spots(self, runs: Sequence[RunConfig]) -> list[tuple[Spot, RunConfig]]:
         trained = {_what(run): found["parameters"]["trained"] for run in runs if (found := records.find(run))}
-        return [(_spot(run, trained.get(_what(run), 0)), run) for run in runs]
+        return [(_spot(run, trained.get(_what(run), math.nan)), run) for run in runs]
 
     def axis(self, axes: Any, points: Sequence[Point]) -> None:
         axes.set_xscale("log")
-        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axes.xaxis.set_major_formatter(EngFormatter(sep=""))
-        axes.minorticks_off()
         for point in points:
             if point.cell.mean is not None:
                 words = point.spot.label.partition(" (")[0].removeprefix("length ")
                 axes.annotate(words, (point.spot.x, point.cell.mean), xytext=(0, 6), textcoords="offset points",
                               fontsize=8, ha="center")  # fmt: skip
         axes.margins(x=0.12)
+        low, high = axes.get_xlim()
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < DECADES * low else (1,)))
+        axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+        axes.minorticks_off()
 
 
 def _what(run: RunConfig) -> tuple[str, str, str, str]:
@@ -50,10 +54,10 @@ def _what(run: RunConfig) -> tuple[str, str, str, str]:
     return run.task.name, run.backbone.name, title(run), length
 
 
-def _spot(run: RunConfig, trained: int) -> Spot:
-    """`trained` 0: no record tells yet."""
+def _spot(run: RunConfig, trained: float) -> Spot:
     task, backbone, method, length = _what(run)
-    return Spot(f"{task}, {backbone}", method, trained, f"{length} ({trained:,})" if trained else length)
+    known = "" if math.isnan(trained) else f" ({trained:,})"
+    return Spot(f"{task}, {backbone}", method, trained, length + known)
 
 
 FIGURE = Efficiency()

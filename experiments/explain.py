@@ -4,9 +4,9 @@
     python -m experiments.explain table2                                # all its cells, a line each
     python -m experiments.explain table2 minilm_l6 rte p_tuning_v2      # those that all of the words fit
 
-A word fits a cell if it is one of its keys' values, a word of its column's title, or the task, backbone, method or
-seed of one of its runs (a multi-task run's method is mpt_2). Reads the sidecars in results/tables and results/figures,
-and the records in results/runs.
+A word fits a cell if it is one of its keys' values, a word of those or of its column's title, or the task, backbone,
+method or seed of one of its runs (a multi-task run's method is mpt_2); several in quotes, if each does. Reads the
+sidecars in results/tables and results/figures, and the records in results/runs.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Cell:
     def words(self) -> dict[str, str]:
         """The words that fit it: in small letters, and as they are shown."""
         values = [str(value) for value in (*self.cell.keys.values(), self.cell.column)]
-        said = [*values, *(word.strip(",;()[]") for value in values for word in value.split())]
+        said = [*values, *(word for value in values for word in _parts(value))]
         for record in filter(None, self.runs.values()):
             said += _said_of(record)
         for run in filter(None, map(RUN.fullmatch, self.unread)):
@@ -75,8 +75,11 @@ def _run_words(task: str, backbone: str, method: str, stage: object, seed: int |
 
 
 def artefacts(results: Path) -> dict[str, Sidecar]:
-    """The tables and figures, by the stems of their files."""
-    return sidecar.read_all(results / "tables") | sidecar.read_all(results / "figures")
+    """The tables and figures, by the stems of their files. Raises InputError where there are none."""
+    found = sidecar.read_all(results / "tables") | sidecar.read_all(results / "figures")
+    if not found:
+        raise InputError(f"{results} has no table or figure yet: make one with `make reproduce-table2`.")
+    return found
 
 
 def cells(results: Path, artefact: str) -> list[Cell]:
@@ -84,12 +87,7 @@ def cells(results: Path, artefact: str) -> list[Cell]:
     known = artefacts(results)
     chosen = {stem: one for stem, one in known.items() if artefact in (stem, one.name)}
     if not chosen:
-        others = (
-            f"choose one of {', '.join(known)}"
-            if known
-            else "there is none yet, make one with `make reproduce-table2`"
-        )
-        raise InputError(f"{artefact} is no table or figure in {results}: {others}.")
+        raise InputError(f"{artefact} is no table or figure in {results}: choose one of {', '.join(known)}.")
     return [
         Cell(stem, one, cell, {name: _record(results / "runs" / name) for name in cell.records})
         for stem, one in chosen.items()
@@ -119,7 +117,12 @@ def fitting(found: Sequence[Cell], words: Sequence[str]) -> list[Cell]:
 
 def _fits(word: str, known: Collection[str]) -> bool:
     """Whether it is one of the known words, or several of them (`"held-out genre"`)."""
-    return word in known or all(one in known for one in word.split())
+    parts = _parts(word)
+    return word in known or (bool(parts) and all(part in known for part in parts))
+
+
+def _parts(text: str) -> list[str]:
+    return [part.strip(",;()[]") for part in text.split()]
 
 
 def listed(found: Sequence[Cell]) -> Iterator[str]:
@@ -231,7 +234,8 @@ def shell(words: Sequence[str]) -> Iterator[str]:
 
 def _asked(results: Path, artefact: str | None, words: Sequence[str]) -> Iterator[str]:
     if artefact is None:
-        return (f"{stem:22}{one.title}" for stem, one in artefacts(results).items())
+        known = artefacts(results)
+        return (f"{stem:{max(map(len, known))}}  {one.title}" for stem, one in known.items())
     found = fitting(cells(results, artefact), words)
     return explained(found) if words else listed(found)
 

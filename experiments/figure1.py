@@ -9,6 +9,7 @@ The paper's points are averages of its Table 2, other backbones; ours come from 
 from __future__ import annotations
 
 import csv
+import math
 import re
 import statistics
 from collections.abc import Sequence
@@ -51,7 +52,9 @@ class Size(Figure):
                 f"task={','.join(sorted(found))} is refused: figure1 averages {', '.join(TASKS)}, all three."
             )
         sizes = _sizes(runs)
-        return [(Spot(PANEL, title(run), sizes[run.backbone.name], run.backbone.name), run) for run in runs]
+        return [
+            (Spot(PANEL, title(run), sizes.get(run.backbone.name, math.nan), run.backbone.name), run) for run in runs
+        ]
 
     def points(self, runs: Sequence[RunConfig]) -> list[Point]:
         ours = [Point(spot, report.average(list(cells.values()))) for spot, cells in self._cells(runs).items()]
@@ -84,13 +87,13 @@ class Size(Figure):
 
 
 def _sizes(runs: Sequence[RunConfig]) -> dict[str, float]:
-    """Parameters of each backbone, as its records tell: with the fewest that a method added. 0: no record yet."""
-    sizes: dict[str, float] = {run.backbone.name: 0 for run in runs}
+    """Parameters of the backbones that have records: with the fewest that a method added."""
+    sizes: dict[str, float] = {}
     for run in runs:
         record = records.find(run)
         if record is not None:
-            known, found = sizes[run.backbone.name], record["parameters"]["total"]
-            sizes[run.backbone.name] = min(known, found) if known else found
+            found = record["parameters"]["total"]
+            sizes[run.backbone.name] = min(found, sizes.get(run.backbone.name, found))
     return sizes
 
 

@@ -3,23 +3,23 @@
     python -m experiments.run -m experiment=figure4 profile=laptop     # train what is missing
     python -m experiments.figure4 profile=laptop                       # records -> results/figures/
 
-The MLP is shown at the learning rate of the prompts without one, and at a rate of its own, where the sweep has them:
-what suits a prompt need not suit the weights of an MLP (the authors' one script with an MLP uses 1e-4, the others 5e-3
-to 6e-2).
+What suits a prompt need not suit the weights of an MLP (the authors' one script with an MLP uses a learning rate of
+1e-4, the others 5e-3 to 6e-2), so each rate that a sweep gives the MLP is a series of its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import Any
 
 from experiments import style
 from experiments.figures import Figure, Point, Spot
+from experiments.style import Look
 from ptuning import records
 from ptuning.config import RunConfig
 from ptuning.errors import InputError
 
-EMBEDDING, MLP, OWN = "embedding", "MLP", "MLP, lr of its own"  # the first two are the paper's words
+EMBEDDING = "embedding"  # the paper's word for a prompt without an MLP
 
 
 class Length(Figure):
@@ -30,43 +30,29 @@ class Length(Figure):
         "(P-Tuning v2, Figure 4)."
     )
     x = "prompt length"
-    looks: ClassVar = {EMBEDDING: style.LOOKS[0], MLP: style.LOOKS[1], OWN: style.LOOKS[2]}
-    connected = (EMBEDDING, MLP, OWN)
 
     def spots(self, runs: Sequence[RunConfig]) -> list[tuple[Spot, RunConfig]]:
-        rates = {_panel(run): run.train.lr for run in runs if _asked(run) == "none"}
-        return [(Spot(_panel(run), _series(run, rates), _length(run), str(_length(run))), run) for run in runs]
+        return [(_spot(run), run) for run in runs]
 
-    def notes(self, runs: Sequence[RunConfig]) -> list[str]:
-        rates = {spot.panel: run.train.lr for spot, run in self.spots(runs) if spot.series == OWN}
-        own = [f"{OWN}: {'; '.join(f'{lr:g} ({panel})' for panel, lr in rates.items())}."] if rates else []
-        return [*super().notes(runs), *own]
+    def series(self, points: Sequence[Point]) -> dict[str, Look]:
+        rates = sorted({point.spot.series for point in points} - {EMBEDDING}, key=_rate, reverse=True)
+        return dict(zip([EMBEDDING, *rates], style.LOOKS, strict=False))
 
     def axis(self, axes: Any, points: Sequence[Point]) -> None:
         axes.set_xscale("log", base=2)
         super().axis(axes, points)
 
 
-def _panel(run: RunConfig) -> str:
-    return f"{run.task.name}, {run.backbone.name}"
-
-
-def _length(run: RunConfig) -> int:
-    return int((run.prompt or {})["length"])
-
-
-def _asked(run: RunConfig) -> str:
-    asked = str((run.prompt or {}).get("reparameterization"))
-    if asked not in ("none", "mlp"):
+def _spot(run: RunConfig) -> Spot:
+    prompt = run.prompt or {}
+    series = {"none": EMBEDDING, "mlp": f"MLP, lr {run.train.lr:g}"}.get(prompt.get("reparameterization", ""))
+    if series is None:
         raise InputError(f"{records.name(run)} has no place in figure4: sweep prompt.reparameterization=none,mlp.")
-    return asked
+    return Spot(f"{run.task.name}, {run.backbone.name}", series, prompt["length"], str(prompt["length"]))
 
 
-def _series(run: RunConfig, rates: Mapping[str, float]) -> str:
-    """`rates`: the learning rate of a panel's prompts without an MLP."""
-    if _asked(run) == "none":
-        return EMBEDDING
-    return MLP if run.train.lr == rates.get(_panel(run), run.train.lr) else OWN
+def _rate(series: str) -> float:
+    return float(series.rpartition(" ")[2])
 
 
 FIGURE = Length()

@@ -27,8 +27,9 @@ SPAN = 10  # points of percent that a y axis spans at least
 
 @dataclass(frozen=True)
 class Spot:
-    """Where a run's score is drawn. `label` is what `x` is called in words (`4-6`); runs with the same spot differ in
-    their seeds alone."""
+    """Where a run's score is drawn. `x` is math.nan (itself: spots must compare equal) where only a record could tell
+    and there is none; `label` is what it is called in words (`4-6`). Runs of one spot differ in their seeds alone.
+    """
 
     panel: str
     series: str
@@ -56,12 +57,16 @@ class Figure(Artefact):
     folder = "figures"
     x: ClassVar[str]  # what the axis, and the column, is called
     looks: ClassVar[Mapping[str, Look]]  # of the series, in the legend's order
-    connected: ClassVar[Sequence[str]]  # the series whose points are joined
+    connected: ClassVar[Sequence[str] | None] = None  # the series whose points are joined; None: all
     width: ClassVar[float] = 3.6  # of a panel, inches
 
     @abstractmethod
     def spots(self, runs: Sequence[RunConfig]) -> list[tuple[Spot, RunConfig]]:
         """Where each run is drawn, once or more. Raises InputError for a run that has no place."""
+
+    def series(self, points: Sequence[Point]) -> Mapping[str, Look]:
+        """How each series is drawn, in the legend's order."""
+        return self.looks
 
     def points(self, runs: Sequence[RunConfig]) -> list[Point]:
         """One point a spot, over its seeds."""
@@ -118,30 +123,26 @@ class Figure(Artefact):
         return [*about(behind, self.rule), *([several] if any(cell.expected > 1 for _, cell in behind) else [])]
 
     def draw(self, points: Sequence[Point], stem: str, unit: Mapping[str, str]) -> Any:
-        names = list(dict.fromkeys(p.spot.panel for p in points))
+        looks, names = self.series(points), list(dict.fromkeys(p.spot.panel for p in points))
         figure, axes = style.panels(len(names), width=self.width)
         for one, name in zip(axes, names, strict=True):
             one.set(title=name, xlabel=self.x, ylabel=unit.get(name, "score (%)"))
-            self.panel(one, [(i, p) for i, p in enumerate(points) if p.spot.panel == name], stem)
+            self.panel(one, [(i, p) for i, p in enumerate(points) if p.spot.panel == name], looks, stem)
         handles = {h: label for one in axes for h, label in zip(*one.get_legend_handles_labels(), strict=True)}
         first = {label: handle for handle, label in reversed(handles.items())}
-        shown = [label for label in self.looks if label in first]
+        shown = [label for label in looks if label in first]
         figure.legend([first[label] for label in shown], shown, loc="outside lower center", ncols=min(3, len(shown)))
         return figure
 
-    def panel(self, axes: Any, points: Sequence[tuple[int, Point]], stem: str) -> None:
+    def panel(self, axes: Any, points: Sequence[tuple[int, Point]], looks: Mapping[str, Look], stem: str) -> None:
         """Seeds as faint points, their mean as a marker that leads to its records."""
-        for series, look in self.looks.items():
-            mine = [(i, p) for i, p in points if p.spot.series == series]
-            mine.sort(key=lambda one: one[1].spot.x)
+        for series, look in looks.items():
+            mine = _in_order([(i, p) for i, p in points if p.spot.series == series])
             if all(p.cell.mean is None for _, p in mine):
                 continue
-            # A missing point breaks the line.
-            at, means = (
-                [p.spot.x for _, p in mine],
-                [math.nan if p.cell.mean is None else p.cell.mean for _, p in mine],
-            )
-            joined = look.line if series in self.connected else ""
+            at = [p.spot.x for _, p in mine]
+            means = [math.nan if p.cell.mean is None else p.cell.mean for _, p in mine]  # a gap breaks the line
+            joined = look.line if self.connected is None or series in self.connected else ""
             axes.plot(at, means, color=look.color, linestyle=joined, marker=look.marker, markerfacecolor=look.face,
                       label=series)  # fmt: skip
             for i, p in mine:
@@ -153,7 +154,7 @@ class Figure(Artefact):
 
     def axis(self, axes: Any, points: Sequence[Point]) -> None:
         """Ticks, scale and words of a panel's x axis."""
-        named = {point.spot.x: point.spot.label for point in points}
+        named = {point.spot.x: point.spot.label for point in points if not math.isnan(point.spot.x)}
         axes.set_xticks(list(named), list(named.values()))
         axes.minorticks_off()
 
@@ -164,6 +165,13 @@ class Figure(Artefact):
             if spot.panel not in found and (record := records.find(run)) is not None:
                 found[spot.panel] = f"dev {record['metric']} (%)"
         return found
+
+
+def _in_order(points: Sequence[tuple[int, Point]]) -> list[tuple[int, Point]]:
+    """From left to right; as the sweep has them where one does not say where it stands."""
+    if any(math.isnan(p.spot.x) for _, p in points):
+        return list(points)
+    return sorted(points, key=lambda one: one[1].spot.x)
 
 
 def at_least(axes: Any, span: float) -> None:

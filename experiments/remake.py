@@ -44,12 +44,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", nargs="+", type=Path, help="folders with tables or figures, and their sidecars")
     sidecars = [file for folder in parser.parse_args().folders for file in sorted(folder.glob("*.records.json"))]
-    try:
-        for sidecar in tqdm(sidecars, unit="artefact", dynamic_ncols=True):
+    errors = []
+    for sidecar in tqdm(sidecars, unit="artefact", dynamic_ncols=True):
+        try:
             endings = ",".join(file.name.partition(".")[2] for file in remake(sidecar))
             tqdm.write(f"{sidecar.parent / sidecar.name.partition('.')[0]}.{{{endings}}}")
-    except InputError as error:
-        sys.exit(f"error: {error}")
+        except InputError as error:
+            errors.append(f"error: {error}")
+    if errors:
+        sys.exit("\n".join(errors))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,8 @@
     python -m experiments.run -m method=prompt_tuning,p_tuning_v2 task=cb seed=1,2,3
     python -m experiments.run -m experiment=table2 profile=laptop
 
-Prints each run's score and its record's path. What has a record is not run again. Runs of a sweep that share a
+Prints each run's score and its record's path; exits with 1 where runs failed, and with 2 where nothing was begun,
+because something asked for is wrong. What has a record is not run again. Runs of a sweep that share a
 backbone are trained together (`hydra/launcher=packed`, the default); any other Hydra launcher takes them one by one.
 """
 
@@ -55,7 +56,7 @@ def main() -> None:
         Claims.check(runs[0])
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)  # nothing began; 1 says that runs failed
+        sys.exit(2)
     _progress.total = len(runs)
     end_on_sigterm()
     job()

@@ -92,7 +92,7 @@ class Selection(Artefact):
             f"Held-out half: the mean over {heldout.HALVINGS} halvings, each taken both ways. The interval is as wide "
             f"as a bootstrap over dev examples says ({heldout.RESAMPLES} resamples, an example's copies in one half), "
             "centred on the estimate. Half a set chooses worse than a whole one; that cost is in the difference. "
-            "`-- (no answers)`: runs are older than the keeping of answers.",
+            "`-- (no answers)`: runs are older than the keeping of answers, or their metric is no accuracy.",
         ]
 
     def draw(self, lines: Sequence[Line], stem: str) -> Any:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pydantic import BaseModel, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from ptuning.errors import InputError
 from ptuning.report import Cell
@@ -25,6 +25,8 @@ class Frame(BaseModel):
 class Place(BaseModel):
     """A number or a point: where it stands (in which row and column of which frame), and the runs behind it, those
     that are missing too. `keys` say in words what it is of."""
+
+    model_config = ConfigDict(frozen=True)
 
     keys: Mapping[str, Scalar]
     frame: int = 0

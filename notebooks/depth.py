@@ -64,9 +64,9 @@ print(pd.DataFrame(compared, index=[" minus ".join(pair) for pair in pairs]).to_
 
 # %% [markdown]
 # ## What the prompts cost
-# Trained parameters grow with the prompted layers; time falls where the lowest prompt stands high, because the layers
-# below it run once a text and no gradient goes through them. Times are wall time of runs that shared the machine and
-# the pass with others (medians over seeds): `make benchmark` measures it properly.
+# Trained parameters grow with the prompted layers. Where the lowest prompt stands high, training is faster, because
+# the layers below it run once a text and no gradient goes through them; but the times here (medians over seeds) are
+# of runs that shared the machine and the pass with others, and do not show it: `make benchmark` measures it.
 
 # %%
 costs = pd.DataFrame(
@@ -98,20 +98,21 @@ for axis, panel in zip(axes.flat, panels, strict=True):
     for layers, name in zip(mine["prompted layers"], mine["record"], strict=True):  # a curve a seed
         record, (colour, marker, line) = records[name], looks[layers]
         epochs = [epoch["epoch"] for epoch in record["history"]]
-        scores = [epoch["dev"][record["metric"]] for epoch in record["history"]]
+        heights = [epoch["dev"][record["metric"]] for epoch in record["history"]]
         look = {"color": colour, "marker": marker, "linestyle": line, "markersize": 4, "linewidth": 1}
-        (curves[f"layers {layers}"],) = axis.plot(epochs, scores, **look)
+        (curves[f"layers {layers}"],) = axis.plot(epochs, heights, **look)
     axis.set(title=panel, xlabel="epoch", ylabel=f"dev {record['metric']} (%)", xticks=epochs)
     axis.legend(curves.values(), curves, fontsize=7)
 plt.show()
 
 # %% [markdown]
 # ## What it says
-# * **On WNUT17** (1,000 training sentences) every third of the layers adds to the score, and all of them together are
-#   best. For the same number of prompted layers the *lower* ones do as well or better: 1-4 above 3-6, 1-2 about level
-#   with 5-6, and the middle third above both. That is not what the paper finds on BERT-large, where the upper layers
-#   do more. One seed, on a backbone of a quarter of the depth that was tuned for sentence embeddings: enough to say
-#   that "prompt the top" is no rule, not enough for a rule of its own.
+# * **On WNUT17** (1,000 training sentences) more layers are better, and all of them together best. For the same
+#   number of prompted layers the *lower* ones do as well or better: 1-4 above 3-6 in each of three seeds, by a point
+#   (an interval without zero, one of four looked at), 1-2 level with 5-6, and the middle third above both. That is
+#   not what the paper finds on BERT-large, where the upper layers do more. The backbone has a quarter of its depth
+#   and was tuned for sentence embeddings: enough to say that "prompt the top" is no rule, not enough for a rule of
+#   its own.
 # * **On CB** nothing can be told apart: all six settings lie within one dev example of each other (1.8 points), and
 #   the curves cross. The paper's claim that the top third does as well as all layers is consistent with it, and so is
 #   every other claim.

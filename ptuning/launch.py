@@ -61,20 +61,41 @@ def composed(overrides: Sequence[str]) -> DictConfig:
 def _jobs(overrides: Sequence[str]) -> list[list[str]]:
     """One list of overrides a job, as Hydra's sweepers would make them."""
     sweeper = _compose([o for o in overrides if not _is_sweep(o)], hydra=True).hydra.sweeper
-    given = {_key(override) for override in overrides}
     return [
         list(job)
-        for params in sweeps(sweeper.params or {}, sweeper.get("sweeps"))
-        for job in product(
-            *(_choices(f"{key}={value}") for key, value in params.items() if key not in given),
-            *(_choices(override) for override in overrides),
-        )
+        for asked in sweeps(sweeper.params or {}, sweeper.get("sweeps"), overrides)
+        for job in product(*map(_choices, asked))
     ]
 
 
-def sweeps(params: Mapping[str, str], several: Sequence[Mapping[str, str]] | None) -> list[dict[str, str]]:
-    """What each of an experiment's sweeps goes through: `params`, and what it adds (`hydra/sweeper=several`)."""
-    return [{**params, **more} for more in several or [{}]]
+def sweeps(
+    params: Mapping[str, str], several: Sequence[Mapping[str, str]] | None, overrides: Sequence[str]
+) -> list[list[str]]:
+    """What each of an experiment's sweeps goes through: `params`, what it adds (`hydra/sweeper=several`), and
+    `overrides`, which go for all. Where those name values that sweeps add, each keeps the ones it has; one without
+    any falls out. Raises InputError where that leaves none."""
+    added = [{key: _values(f"{key}={value}") for key, value in more.items()} for more in several or [{}]]
+    given = {_key(override): override for override in overrides}
+    picked = {
+        key: _values(override)
+        for key, override in given.items()
+        if any(set(more.get(key, ())) & set(_values(override)) for more in added)
+    }
+    kept = [{key: [v for v in vs if v in picked.get(key, vs)] for key, vs in more.items()} for more in added]
+    asked = [
+        [f"{key}={value}" for key, value in params.items() if key not in {*given, *more}]
+        + [f"{key}={','.join(values)}" for key, values in more.items() if key in picked or key not in given]
+        + [override for key, override in given.items() if key not in picked or key not in more]
+        for more in kept
+        if all(more.values())
+    ]
+    if not asked:
+        raise InputError(f"{' '.join(given[key] for key in picked)} belong to different sweeps: ask for them apart.")
+    return asked
+
+
+def _values(override: str) -> list[str]:
+    return [choice.partition("=")[2] for choice in _choices(override)]
 
 
 def _choices(override: str) -> list[str]:

@@ -66,7 +66,7 @@ def test_a_failed_run_does_not_stop_the_others(tmp_path):
     done = call(
         "experiments.run", "-m", *SMALL, "task=cb", "prompt.length=4,400", "runtime.wandb=disabled", results=tmp_path
     )  # fmt: skip
-    assert done.returncode != 0
+    assert done.returncode == 1
     assert "prompt.length=400" in done.stderr
     assert "Traceback" not in done.stderr
     names = [file.name for file in (tmp_path / "runs").glob("*.json")]
@@ -86,6 +86,6 @@ def test_bad_input_is_one_sentence_and_a_status(tmp_path):
     ):
         small = SMALL if "data=local" not in arguments else [o for o in SMALL if o != "data=miniature"]
         refused = call("experiments.run", *small, *arguments, results=tmp_path)
-        assert refused.returncode != 0
+        assert refused.returncode == 2
         assert sentence in refused.stderr
         assert len(refused.stderr.strip().splitlines()) == 1

@@ -130,7 +130,7 @@ def test_words_find_cells_by_their_keys_their_runs_and_their_column(results, wor
 def test_without_a_name_every_table_and_figure_is_a_line(results, monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["explain", "--results", str(results)])
     explain.main()
-    assert capsys.readouterr().out == "table2_small          Table 2\n"
+    assert capsys.readouterr().out == "table2_small  Table 2\n"
 
 
 def test_a_word_that_fits_nothing_is_refused_with_those_that_would(results):

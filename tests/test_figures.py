@@ -6,6 +6,7 @@ The scores are made up by rules that the goldens show: what a figure does with t
 from __future__ import annotations
 
 import json
+import math
 import re
 import subprocess
 import xml.etree.ElementTree as ElementTree
@@ -242,13 +243,6 @@ def test_a_run_without_a_place_is_refused(make_run):
         FIGURE4.points([make_run("fine_tuning")])
 
 
-def test_the_learning_rates_of_an_mlp_are_not_mixed(make_run):
-    runs = [make_run(**WHOLE)]
-    runs += [make_run(prompt__reparameterization="mlp", train__lr=lr, **WHOLE) for lr in (1e-3, 1e-4)]
-    with pytest.raises(InputError, match=r"has seed 1 more than once: sweep no other key"):
-        FIGURE4.made(runs, "figure4")
-
-
 def test_what_was_written_is_remade_from_its_sidecar(tmp_path):
     """Also of other local data folders: where the data lie is not told."""
     asked = ["profile=small", "data=local", "++data.root=/anywhere", "seed=11", "task=cb", "++runtime.weights=/secret"]
@@ -270,11 +264,36 @@ def test_what_was_made_is_not_replaced_by_gaps(tmp_path):
     recorded(FIGURE4.runs([*asked, "seed=11", f'runtime.results="{tmp_path}"'])[0], 70)
     _, files = FIGURE4.write([*asked, "seed=11"], results=tmp_path)
     before = {file: file.read_bytes() for file in files}
-    with pytest.raises(
-        InputError, match=r"none of the 9 runs of figure4 .*seed=12.* was made with .*seed=11: ask for"
-    ):
+    with pytest.raises(InputError, match=r"none of the 9 runs of .*seed=12.*: train .* was made with .*seed=11.*\)\."):
         FIGURE4.write([*asked, "seed=12"], results=tmp_path)
     assert {file: file.read_bytes() for file in files} == before
+    with pytest.raises(InputError, match=r"none of the 6 runs of experiment=figure3 .*there\.$"):
+        FIGURE3.write([*asked, "seed=12"], results=tmp_path)
+
+
+def heights(figure, runs):
+    """What is drawn of each series: the points of its line, NaN where it breaks."""
+    points = figure.points(runs)
+    (axes,) = figure.draw(points, figure.name, {}).axes
+    return {line.get_label(): list(line.get_ydata()) for line in axes.lines if not line.get_label().startswith("_")}
+
+
+def test_a_line_breaks_where_a_run_is_missing(make_run):
+    """Also where only the missing record could tell how far to the right it belongs."""
+    runs = [make_run(seed=1, prompt__length=length, **WHOLE) for length in (2, 4, 8)]
+    for run, score in ((runs[0], 60), (runs[2], 70)):
+        recorded(run, score)
+    for figure, series in ((FIGURE4, "embedding"), (EFFICIENCY, "PT-2")):
+        first, middle, last = heights(figure, runs)[series]
+        assert (first, last) == (60, 70) and math.isnan(middle)
+
+
+def test_each_learning_rate_of_an_mlp_is_a_series(make_run):
+    runs = [make_run(**WHOLE)]
+    runs += [make_run(prompt__reparameterization="mlp", train__lr=lr, **WHOLE) for lr in (1e-4, 1e-2)]
+    for run in runs:
+        recorded(run, 60)
+    assert list(heights(FIGURE4, runs)) == ["embedding", "MLP, lr 0.01", "MLP, lr 0.0001"]
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"name": "figure4"}'])

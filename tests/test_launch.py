@@ -23,6 +23,45 @@ def test_the_documented_command_line_is_one_run():
     assert (run.train.epochs, run.train.lr) == (3, 0.01)
 
 
+SEVERAL = [
+    {"method": "fine_tuning"},
+    {"method": "prompt_tuning,p_tuning_v2", "prompt.length": "4,20"},
+    {"method": "p_tuning_v2", "train.lr": "0.01,0.001"},
+]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "asked"),
+    [
+        ([], [
+            ["seed=1,2", "method=fine_tuning"],
+            ["seed=1,2", "method=prompt_tuning,p_tuning_v2", "prompt.length=4,20"],
+            ["seed=1,2", "method=p_tuning_v2", "train.lr=0.01,0.001"]]),
+        (["method=fine_tuning", "seed=3"], [["method=fine_tuning", "seed=3"]]),
+        (["method=fine_tuning,prompt_tuning"], [["seed=1,2", "method=fine_tuning"],
+                                                ["seed=1,2", "method=prompt_tuning", "prompt.length=4,20"]]),
+        (["method=p_tuning_v2", "train.lr=0.001"], [
+            ["seed=1,2", "method=p_tuning_v2", "prompt.length=4,20", "train.lr=0.001"],
+            ["seed=1,2", "method=p_tuning_v2", "train.lr=0.001"]]),
+        (["method=p_tuning_v2", "train.lr=0.5"], [
+            ["seed=1,2", "method=p_tuning_v2", "prompt.length=4,20", "train.lr=0.5"],
+            ["seed=1,2", "method=p_tuning_v2", "train.lr=0.5"]]),
+    ],
+    ids=lambda one: " ".join(one) if one and isinstance(one[0], str) else "",
+)  # fmt: skip
+def test_what_is_asked_for_chooses_among_an_experiments_sweeps(overrides, asked):
+    assert launch.sweeps({"seed": "1,2"}, SEVERAL, overrides) == asked
+
+
+def test_values_of_different_sweeps_are_not_asked_for_at_once():
+    with pytest.raises(InputError, match=r"method=prompt_tuning train.lr=0.001 belong to different sweeps"):
+        launch.sweeps(
+            {},
+            [{"method": "prompt_tuning", "train.lr": "0.01"}, SEVERAL[2]],
+            ["method=prompt_tuning", "train.lr=0.001"],
+        )
+
+
 def test_commas_sweep_and_equal_runs_are_one():
     runs = launch.expand([*TINY, "method=prompt_tuning,p_tuning_v2", "prompt.length=4,8", "seed=1,2,2"])
     assert len(runs) == 8

@@ -1,6 +1,7 @@
 """Hydra's sweeper for ablations that are no grid (`hydra/sweeper=several`): the union of several sweeps.
 
-`params` are swept in each of `sweeps`, which say what one adds. What is given on the command line goes for all.
+`params` are swept in each of `sweeps`, which say what one adds. What is given on the command line goes for all, or,
+where it names values that sweeps add, chooses among them.
 """
 
 from __future__ import annotations
@@ -36,7 +37,6 @@ class SeveralSweeper(BasicSweeper):
     ) -> list[list[list[str]]]:
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)  # type: ignore[union-attr]
         jobs: list[list[str]] = []
-        for params in launch.sweeps(self.params, self.sweeps):
-            asked = [*(f"{key}={value}" for key, value in params.items()), *self.arguments]
+        for asked in launch.sweeps(self.params, self.sweeps, self.arguments):
             jobs += BasicSweeper.split_arguments(parser.parse_overrides(asked), None)[0]
         return list(self.split_overrides_to_chunks(jobs, max_batch_size))
