@@ -9,7 +9,10 @@
 
 # %%
 import json
+import sys
 from pathlib import Path
+
+sys.path += [".", ".."]  # the repository, from its own folder or from notebooks/
 
 import pandas as pd
 

@@ -12,7 +12,10 @@
 
 # %%
 import json
+import sys
 from pathlib import Path
+
+sys.path += [".", ".."]  # the repository, from its own folder or from notebooks/
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -66,7 +69,8 @@ print(pd.DataFrame(compared, index=[" minus ".join(pair) for pair in pairs]).to_
 # ## What the prompts cost
 # Trained parameters grow with the prompted layers. Where the lowest prompt stands high, training is faster, because
 # the layers below it run once a text and no gradient goes through them; but the times here (medians over seeds) are
-# of runs that shared the machine and the pass with others, and do not show it: `make benchmark` measures it.
+# of runs that shared the machine and, with several lanes, the pass, so that CB's alone show it: `make benchmark`
+# measures it.
 
 # %%
 costs = pd.DataFrame(
@@ -109,12 +113,12 @@ plt.show()
 # ## What it says
 # * **On WNUT17** (1,000 training sentences) more layers are better, and all of them together best. For the same
 #   number of prompted layers the *lower* ones do as well or better: 1-4 above 3-6 in each of three seeds, by a point
-#   (an interval without zero, one of four looked at), 1-2 level with 5-6, and the middle third above both. That is
-#   not what the paper finds on BERT-large, where the upper layers do more. The backbone has a quarter of its depth
-#   and was tuned for sentence embeddings: enough to say that "prompt the top" is no rule, not enough for a rule of
-#   its own.
-# * **On CB** nothing can be told apart: all six settings lie within one dev example of each other (1.8 points), and
-#   the curves cross. The paper's claim that the top third does as well as all layers is consistent with it, and so is
+#   (an interval without zero), 1-2 level with 5-6, and the middle third above both (above 1-2 with an interval that
+#   just leaves out zero; four were looked at). That is not what the paper finds on BERT-large, where the upper layers
+#   do more. The backbone has a quarter of its depth and was tuned for sentence embeddings: enough to say that "prompt
+#   the top" is no rule, not enough for a rule of its own.
+# * **On CB** nothing can be told apart: the means of all six settings lie within one dev example (1.8 points), and the
+#   curves cross. The paper's claim that the top third does as well as all layers is consistent with it, and so is
 #   every other claim.
 # * RTE and BoolQ, which the paper uses, are not here: `minilm_l6` stays at chance on both
 #   (`results/tables/table2_small.md`), so that their depth curves would be noise.
