@@ -106,7 +106,7 @@ for axis, panel in zip(axes.flat, panels, strict=True):
         look = {"color": colour, "marker": marker, "linestyle": line, "markersize": 4, "linewidth": 1}
         (curves[f"layers {layers}"],) = axis.plot(epochs, heights, **look)
     axis.set(title=panel, xlabel="epoch", ylabel=f"dev {record['metric']} (%)", xticks=epochs)
-    axis.legend(curves.values(), curves, fontsize=7)
+figure.legend(curves.values(), curves, loc="outside lower center", ncols=len(curves), fontsize=7)
 plt.show()
 
 # %% [markdown]

@@ -79,13 +79,13 @@ def test_bad_input_is_one_sentence_and_a_status(tmp_path):
     (run,) = launch.expand([*SMALL, "task=cb", f"runtime.results={tmp_path}"])
     (tmp_path / "runs").mkdir()
     records.path(run).write_text("{")
-    for arguments, sentence in (
-        (["task=rtee"], "error: task=rtee is unknown: choose one of boolq"),
-        (["task=cb", "data=local", "data.root=/nowhere"], "data.root=/nowhere is not a folder"),
-        (["task=cb"], f"error: {records.path(run)} is not valid JSON"),
+    for arguments, status, sentence in (
+        (["task=rtee"], 2, "error: task=rtee is unknown: choose one of boolq"),
+        (["task=cb", "data=local", "data.root=/nowhere"], 1, "data.root=/nowhere is not a folder"),
+        (["task=cb"], 2, f"error: {records.path(run)} is not valid JSON"),
     ):
         small = SMALL if "data=local" not in arguments else [o for o in SMALL if o != "data=miniature"]
         refused = call("experiments.run", *small, *arguments, results=tmp_path)
-        assert refused.returncode == 2
+        assert refused.returncode == status
         assert sentence in refused.stderr
         assert len(refused.stderr.strip().splitlines()) == 1

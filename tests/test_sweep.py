@@ -149,7 +149,7 @@ def test_a_results_folder_that_cannot_be_written_is_refused_before_training(make
         Claims.check(make_run(runtime__results=tmp_path / "file"))
     (tmp_path / "runs").write_text("")
     done = subprocess.run(command(tmp_path), cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 1
+    assert done.returncode == 2
     (line,) = done.stderr.strip().splitlines()
     assert line.startswith(f"error: runtime.results={tmp_path} cannot be used")
 
