@@ -14,6 +14,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from experiments.artefact import Artefact
+from experiments.spread import spread
 from ptuning.errors import InputError
 
 
@@ -40,19 +41,25 @@ def remake(sidecar: Path) -> list[Path]:
     return files
 
 
+def _tried(sidecar: Path) -> tuple[str | None, str | None]:
+    """The files written, or why there are none."""
+    try:
+        endings = ",".join(file.name.partition(".")[2] for file in remake(sidecar))
+    except InputError as error:
+        return None, str(error)
+    return f"{sidecar.parent / sidecar.name.partition('.')[0]}.{{{endings}}}", None
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", nargs="+", type=Path, help="folders with tables or figures, and their sidecars")
     sidecars = [file for folder in parser.parse_args().folders for file in sorted(folder.glob("*.records.json"))]
     errors = []
-    for sidecar in tqdm(sidecars, unit="artefact", dynamic_ncols=True):
-        try:
-            endings = ",".join(file.name.partition(".")[2] for file in remake(sidecar))
-            tqdm.write(f"{sidecar.parent / sidecar.name.partition('.')[0]}.{{{endings}}}")
-        except InputError as error:
-            errors.append(f"error: {error}")
+    for written, error in tqdm(spread(_tried, sidecars), total=len(sidecars), unit="artefact", dynamic_ncols=True):
+        tqdm.write(written or f"error: {error}")
+        errors += [error] if error else []
     if errors:
-        sys.exit("\n".join(errors))
+        sys.exit(f"{len(errors)} of {len(sidecars)} could not be made again; see above.")
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from pathlib import Path
 from experiments import facts
 from experiments.page import curve
 from experiments.page.curve import Curve
+from experiments.spread import spread
 from ptuning import records, rerun
 from ptuning.errors import InputError
 from ptuning.records import Record
@@ -72,11 +73,14 @@ class Run:
 
 def read_all(results: Path) -> dict[str, Run]:
     """Every finished run by its record's file name, in the order of the names."""
-    return {file.name: _run(file.stem, record) for file, record in records.read_all(results)}
+    found = dict(records.read_all(results))
+    commands = spread(_command, list(found.values()))
+    return {file.name: Run(file.stem, found[file], *one) for file, one in zip(found, commands, strict=True)}
 
 
-def _run(stem: str, record: Record) -> Run:
+def _command(record: Record) -> tuple[str | None, str | None]:
+    """The command that makes the run again, or why there is none."""
     try:
-        return Run(stem, record, rerun.command(record))
+        return rerun.command(record), None
     except InputError as error:
-        return Run(stem, record, None, str(error))
+        return None, str(error)
