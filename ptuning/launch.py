@@ -85,7 +85,7 @@ def sweeps(
     asked = [
         [f"{key}={value}" for key, value in params.items() if key not in {*given, *more}]
         + [f"{key}={','.join(values)}" for key, values in more.items() if key in picked or key not in given]
-        + [override for key, override in given.items() if key not in picked or key not in more]
+        + [override for override in overrides if _key(override) not in picked.keys() & more.keys()]
         for more in kept
         if all(more.values())
     ]
@@ -120,7 +120,9 @@ def _is_sweep(override: str) -> bool:
 
 
 def _key(override: str) -> str:
-    return str(_parse(override).key_or_group)
+    """What it sets; a group's with the package, so that `task` and `task@parent.task` are two."""
+    parsed = _parse(override)
+    return f"{parsed.key_or_group}@{parsed.package}" if parsed.package else str(parsed.key_or_group)
 
 
 def _compose(overrides: Sequence[str], hydra: bool = False) -> DictConfig:

@@ -46,6 +46,8 @@ SEVERAL = [
         (["method=p_tuning_v2", "train.lr=0.5"], [
             ["seed=1,2", "method=p_tuning_v2", "prompt.length=4,20", "train.lr=0.5"],
             ["seed=1,2", "method=p_tuning_v2", "train.lr=0.5"]]),
+        (["method=fine_tuning", "task=rte", "+task@parent.task=cb", "task=wic"], [
+            ["seed=1,2", "method=fine_tuning", "task=rte", "+task@parent.task=cb", "task=wic"]]),
     ],
     ids=lambda one: " ".join(one) if one and isinstance(one[0], str) else "",
 )  # fmt: skip
