@@ -207,14 +207,7 @@ def about(cells: Sequence[tuple[str, Cell]], rule: str) -> list[str]:
     ]
     if any(cell.source == "miniature" for _, cell in cells):
         lines.append("† a generated miniature of the task, not the real data.")
-    parts = dict.fromkeys(
-        f"{of.partition(',')[0]}: {cell.train_examples} training examples, {cell.evaluated}"
-        for of, cell in cells
-        if cell.capped and cell.source not in (None, "miniature")
-    )
-    if parts:
-        lines.append(f"‡ a part of the real data. {'; '.join(parts)}.")
-    return lines
+    return [*lines, *report.parts([(of.partition(",")[0], cell) for of, cell in cells])]
 
 
 def _epochs(cells: Sequence[tuple[str, Cell]]) -> str:

@@ -115,13 +115,7 @@ class Table(Artefact):
                 + self.miniature
             )
         tasks = {column.title: column.task for column in self.columns}
-        part = dict.fromkeys(
-            f"{tasks[title]}: {cell.train_examples} training examples, {cell.evaluated}"
-            for (*_, title), cell in cells.items()
-            if cell.capped and cell.source not in (None, "miniature")
-        )
-        if part:
-            lines.append(f"‡ a part of the real data. {'; '.join(part)}.")
+        lines += report.parts([(tasks[title], cell) for (*_, title), cell in cells.items()])
         lines.append("Epochs: " + "; ".join(self._epochs(cells, method) for method in self.methods.values()) + ".")
         lines.append(f"Paper: {self.title} of arXiv:2110.07602, other backbones, all data; {MARKS}")
         return lines

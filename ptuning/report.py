@@ -118,6 +118,17 @@ def average(cells: Sequence[Cell]) -> Cell:
     )
 
 
+def parts(cells: Sequence[tuple[str, Cell]]) -> list[str]:
+    """The line that explains the mark of a part of the real data, of cells and what task each is of, where one has
+    it."""
+    found = dict.fromkeys(
+        f"{task}: {cell.train_examples} training examples, {cell.evaluated}"
+        for task, cell in cells
+        if cell.capped and cell.source not in (None, "miniature")
+    )
+    return [f"‡ a part of the real data. {'; '.join(found)}."] if found else []
+
+
 def scored(configs: Sequence[RunConfig], split: str) -> bool:
     """Whether the runs' data have `split`, as far as records tell (a miniature lacks some)."""
     found = [record for config in configs if (record := records.find(config)) is not None]
