@@ -284,8 +284,8 @@ def _pretrained(config: BackboneConfig, dropout: float, attention: str) -> tuple
     source = _folder(config)
     logging.disable_progress_bar()
     logging.set_verbosity_error()  # missing weights are checked below, not left to a warning
-    try:
-        settings = AutoConfig.from_pretrained(source, revision=config.revision)
+    try:  # trust_remote_code: where it is left open, a "yes" on stdin runs the code that a model brings along
+        settings = AutoConfig.from_pretrained(source, revision=config.revision, trust_remote_code=False)
         _set_dropout(settings, dropout)
         model, report = AutoModel.from_pretrained(
             source,
@@ -293,9 +293,10 @@ def _pretrained(config: BackboneConfig, dropout: float, attention: str) -> tuple
             attn_implementation=families.implementation(settings, attention),
             dtype=torch.float32,
             revision=config.revision,
+            trust_remote_code=False,
             output_loading_info=True,
         )
-        tokenizer = AutoTokenizer.from_pretrained(source, revision=config.revision)
+        tokenizer = AutoTokenizer.from_pretrained(source, revision=config.revision, trust_remote_code=False)
     except (OSError, ValueError) as error:
         raise InputError(
             f"backbone.id={config.id}: the Hugging Face hub or folder gives no such model ({_first_line(error)}): "

@@ -1,5 +1,8 @@
 """Runs from beginning to end on tiny backbones: what is switched on works, and what cannot matter does not."""
 
+import io
+import json
+
 import pytest
 import torch
 from conftest import make_backbone
@@ -116,6 +119,24 @@ def test_a_checkpoint_folder_keeps_its_pooler_frozen(make_run, tmp_path):
     assert record["parameters"]["trained"] == 3 * 4 * 2 * 32 + 32 * 2 + 2
     (tuned,) = run([make_run("fine_tuning", **source, backbone__pooler="frozen")])
     assert tuned["parameters"]["share"] == 1
+
+
+def test_a_model_that_needs_code_of_its_own_is_refused_and_the_code_never_runs(make_run, tmp_path, monkeypatch):
+    """Not even where a "yes" waits on stdin, which is where transformers asks if it is not told."""
+    from ptuning import tiny
+
+    folder, marker = tmp_path / "mine", tmp_path / "ran"
+    for part in tiny.build("tiny_bert", attention="sdpa"):
+        part.save_pretrained(folder)
+    (folder / "brought.py").write_text(f"open({str(marker)!r}, 'w').close()")
+    named = {"AutoConfig": "brought.Config", "AutoModel": "brought.Model", "AutoTokenizer": "brought.Tokenizer"}
+    settings = json.loads((folder / "config.json").read_text()) | {"model_type": "brought", "auto_map": named}
+    (folder / "config.json").write_text(json.dumps(settings))
+    monkeypatch.setattr("sys.stdin", io.StringIO("yes\n" * 9))
+    config = BackboneConfig(name="mine", source="hub", id=str(folder), pooler="none")
+    with pytest.raises(InputError, match=r"backbone.id=.*contains custom code"):
+        backbones.load(config, make_run().train)
+    assert not marker.exists()
 
 
 def test_a_hub_backbone_that_cannot_be_had_is_one_sentence(make_run):
