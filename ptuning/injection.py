@@ -24,6 +24,8 @@ from transformers.masking_utils import eager_mask, sdpa_mask
 
 from ptuning.errors import InputError
 
+HALF = (torch.bfloat16, torch.float16)
+
 
 @dataclass(frozen=True)
 class LayerPrompt:
@@ -103,13 +105,25 @@ def _prompted(stock: Callable[[nn.Module], Callable[..., Any]]) -> Callable[...,
         if asking is not None:
             key, value = asking.keys_and_values(module, query)
             attention_mask = None if attention_mask is None else asking.rows(attention_mask)
+        given = query.dtype
+        query, key, value = upcast_on_cpu(query, key, value)
         prompt: LayerPrompt | None = getattr(module, "layer_prompt", None)
         if prompt is not None:
             attention_mask = _widen(attention_mask, prompt, query, key.shape[2])
             key, value = prompt.before(key, value)
-        return stock(module)(module, query, key, value, attention_mask, **rest)
+        if attention_mask is not None and attention_mask.dtype != torch.bool:
+            attention_mask = attention_mask.to(query.dtype)
+        with torch.autocast("cpu", enabled=False):  # which would narrow them again
+            seen, *others = stock(module)(module, query, key, value, attention_mask, **rest)
+        return seen.to(given), *others
 
     return attend
+
+
+def upcast_on_cpu(*tensors: Tensor) -> list[Tensor]:
+    """Query, key and value, in float32 where they are in half precision on a CPU: there the backward pass of attention
+    in bfloat16 takes longer than all that bfloat16 saves."""
+    return [one.float() if one.device.type == "cpu" and one.dtype in HALF else one for one in tensors]
 
 
 def _widen(mask: Tensor | None, prompt: LayerPrompt, query: Tensor, tokens: int) -> Tensor | None:

@@ -7,10 +7,11 @@ import pytest
 import torch
 from conftest import make_backbone
 from test_layout import encoded
-from transformers import AlbertConfig, AutoModel, GPT2Config, MegatronBertConfig, T5Config
+from transformers import AlbertConfig, AttentionInterface, AutoModel, GPT2Config, MegatronBertConfig, T5Config
 
 from ptuning import injection
 from ptuning.errors import InputError
+from ptuning.families.base import closed
 from ptuning.injection import LayerPrompt
 from ptuning.layout import Layout, collate, table
 from ptuning.tiny import FAMILIES
@@ -169,6 +170,57 @@ def test_checkpointing_changes_no_gradient(name, monkeypatch):
         gradients.append(drawn.grad)
     torch.testing.assert_close(gradients[0], gradients[1])
     assert len(passes) == 4 + 2 * 4
+
+
+def attended(name, attention, dtype, drawn, open_columns, autocast=False):
+    """What a layer's attention makes of `drawn` (query, key, value, prompt) in `dtype`, and the gradients of those."""
+    module = make_backbone(name, attention).attention[0]
+    query, key, value, *prompt = given = [one.to(dtype).requires_grad_() for one in drawn]
+    module.layer_prompt = LayerPrompt(*prompt, visible=torch.tensor([[True] * LENGTH, [True, False, False]]))
+    additive = closed(torch.zeros((), dtype=dtype), open_columns)
+    with torch.autocast("cpu", dtype, enabled=autocast):
+        if hasattr(module, "attend"):  # the family's own
+            out = module.attend(query, key, value, additive, 0.3)
+        else:
+            attend = AttentionInterface()[f"prompted_{attention}"]
+            mask = open_columns if attention == "sdpa" else additive
+            out, _ = attend(module, query, key, value, mask, scaling=0.3, dropout=0.0)
+    (out.float() * torch.arange(out.numel()).view_as(out).remainder(5)).sum().backward()
+    return [out, *(one.grad for one in given)]
+
+
+@pytest.mark.parametrize("autocast", [False, True])
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("attention", ["sdpa", "eager"])
+@pytest.mark.parametrize("name", FAMILIES)
+def test_on_a_cpu_attention_in_half_precision_works_in_float32(name, attention, dtype, autocast):
+    """To the bit: of the same numbers, output and gradients are float32's, rounded once."""
+    random = torch.Generator().manual_seed(0)
+    drawn = [torch.randn(2, 4, n, 8, generator=random).to(dtype) for n in (9, 9, 9, LENGTH, LENGTH)]
+    open_columns = torch.ones(2, 1, 9, 9, dtype=torch.bool)
+    open_columns[1, ..., -4:] = False
+    exact = attended(name, attention, torch.float32, drawn, open_columns)
+    half = attended(name, attention, dtype, drawn, open_columns, autocast)
+    assert all(one.dtype == dtype for one in half)
+    assert all(torch.equal(one, whole.to(dtype)) for one, whole in zip(half, exact, strict=True))
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("name", FAMILIES)
+def test_half_precision_stays_close_in_hidden_states_and_gradients(name, dtype):
+    def passed(*narrowed):
+        backbone = make_backbone(name)
+        for one in narrowed:
+            backbone.narrow(one)
+        drawn, prompts = keys_and_values(backbone)
+        batch = rows(backbone, Layout(0, LENGTH))
+        out = hidden(backbone, batch, prompts)[batch.attention_mask.bool()].float()
+        (out * torch.randn(out.shape, generator=torch.Generator().manual_seed(1))).sum().backward()
+        return out, drawn.grad
+
+    (exact, slope), (half, half_slope) = passed(), passed(dtype)
+    assert (half - exact).norm() < 0.02 * exact.norm()
+    assert (half_slope - slope).norm() < 0.05 * slope.norm()
 
 
 @pytest.mark.parametrize("name", FAMILIES)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ptuning.injection import Asking, LayerPrompt, watch, widened
+from ptuning.injection import Asking, LayerPrompt, upcast_on_cpu, watch, widened
 
 
 class PromptedAttention:
@@ -37,14 +37,17 @@ class PromptedAttention:
         """
         if self.asking is not None:
             query, bias = self.asking.rows(query), self.asking.rows(bias)
+        given = query.dtype
+        query, key, value = upcast_on_cpu(query, key, value)
         if self.layer_prompt is not None:
             bias = widened(bias, self.layer_prompt, query, key.shape[2])
             key, value = self.layer_prompt.before(key, value)
         rate = self.dropout.p if self.training else 0.0
-        seen = functional.scaled_dot_product_attention(
-            query, key, value, attn_mask=bias, dropout_p=rate, scale=scaling
-        )  # fmt: skip
-        return seen.transpose(1, 2).flatten(2)
+        with torch.autocast("cpu", enabled=False):  # which would narrow them again
+            seen = functional.scaled_dot_product_attention(
+                query, key, value, attn_mask=bias.to(query.dtype), dropout_p=rate, scale=scaling
+            )
+        return seen.to(given).transpose(1, 2).flatten(2)
 
 
 def closed(bias: Tensor, mask: Tensor) -> Tensor:
