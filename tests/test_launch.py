@@ -139,30 +139,6 @@ def test_every_method_and_task_has_its_python_and_its_yaml():
     assert names("task") - mixtures == set(tasks.names())
 
 
-def test_every_tuned_file_names_an_existing_triple_and_changes_its_run():
-    triples = {f"{m}-{b}-{t}" for m in names("method") for b in names("backbone") for t in names("task")}
-    pairs = {f"{m}-{b}" for m in names("method") for b in names("backbone")}
-    assert names("tuned") <= triples
-    assert names("recipe") <= pairs
-    for name in names("tuned"):
-        method, backbone, task = name.split("-")
-        (run,) = launch.expand([f"method={method}", f"backbone={backbone}", f"task={task}"])
-        tuned = OmegaConf.load(launch.CONF / "tuned" / f"{name}.yaml")
-        assert tuned, "a tuned file sets something"
-        made = run.model_dump()
-        for path, value in leaves(OmegaConf.to_container(tuned)):
-            node = made
-            for key in path:
-                node = node[key]
-            assert node == value or float(node) == float(value), f"{name}: {path}"
-
-
-def leaves(node, path=()):
-    """Every value of a config, with the keys that lead to it."""
-    for key, value in node.items():
-        yield from leaves(value, (*path, key)) if isinstance(value, dict) else [((*path, key), value)]
-
-
 def test_a_fixed_key_that_only_some_runs_have_is_explained():
     with pytest.raises(
         InputError, match=r"^task.options.stride is not a config key of this method and task: .* write ..task"

@@ -1,0 +1,95 @@
+"""What a run has beyond its method's own values: nothing by itself, a profile's budget, a paper's hyperparameters."""
+
+from __future__ import annotations
+
+import pytest
+from omegaconf import OmegaConf
+
+from ptuning import launch
+from ptuning.errors import InputError
+
+PAPERS = sorted(file.stem for file in (launch.CONF / "paper").glob("*.yaml"))
+FILES = sorted((launch.CONF / "paper").glob("*/*/*.yaml"))  # <paper>/{backbone,task}/<method>-<backbone>[-<task>].yaml
+BUDGET = OmegaConf.to_container(OmegaConf.load(launch.CONF / "profile/small.yaml").sweep.budget)
+CHOICES = ["method", "backbone", "task"]
+
+
+def read(*overrides):
+    return launch.read(launch.composed(overrides))
+
+
+def options(group):
+    return {file.stem for file in (launch.CONF / group).glob("*.yaml")}
+
+
+def leaves(node, path=()):
+    """Every value of a config, with the keys that lead to it."""
+    for key, value in node.items():
+        yield from leaves(value, (*path, key)) if isinstance(value, dict) else [((*path, key), value)]
+
+
+def test_a_plain_run_has_its_methods_own_values():
+    for overrides in (["task=boolq"], ["task=rte", "backbone=roberta_large"]):
+        run = read(*overrides)
+        assert (run.train.epochs, run.train.lr, run.train.batch_size, run.prompt["length"]) == (10, 1e-2, 32, 20)
+        assert (run.data.train_rows, run.data.dev_rows, run.train.backbone_dropout) == (None, None, 0.0)
+
+
+def test_the_small_profile_has_a_budget():
+    def budget(*overrides):
+        run = read("profile=small", *overrides)
+        return run.train.epochs, run.data.train_rows, run.data.dev_rows, run.data.test_rows
+
+    assert budget("task=boolq", "backbone=minilm_l12", "method=fine_tuning") == (1, 800, 400, None)
+    assert budget("task=ewt", "method=prompt_tuning") == (4, 1500, 300, 400)
+    assert budget("task=copa") == (10, None, None, None)
+    assert budget("task=boolq", "backbone=tiny_bert") == (10, None, None, None)
+    assert budget("task=boolq", "train.epochs=7", "data.train_rows=9") == (7, 9, 400, None)
+    shared = read("profile=small", "task=btc", "method=mpt_2")
+    assert (shared.method, shared.train.epochs, shared.parent_run.train.epochs) == ("p_tuning_v2", 5, 3)
+    assert read("task=btc", "method=mpt_2", "train.epochs=4").parent_run.train.epochs == 4, "as the run itself"
+
+
+def test_every_line_of_the_budget_is_of_a_run_that_can_be_chosen():
+    for path, value in leaves(BUDGET):
+        *choice, key = path
+        assert all(one in options(group) for one, group in zip(choice, CHOICES, strict=True)), path
+        assert key in {"epochs", "stage_epochs", "train_rows", "dev_rows", "test_rows"} and value > 0
+
+
+@pytest.mark.parametrize("paper", PAPERS)
+def test_a_paper_says_where_its_hyperparameters_stand(paper):
+    assert (launch.CONF / "paper" / paper / "hyperparameters.yaml").exists()
+    assert launch.expand([f"paper={paper}"]) == launch.expand([]), "no file for this run, so its method's own values"
+
+
+def test_another_paper_is_refused():
+    with pytest.raises(InputError, match=f"^paper=p_tuning is unknown: choose one of {', '.join(PAPERS)}"):
+        read("paper=p_tuning")
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_a_papers_file_names_a_run_and_sets_what_it_says(file):
+    """Where its run has a task's file too, that one goes before its backbone's."""
+    paper, names = file.parent.parent.name, file.stem.split("-")
+    chosen = dict(zip(CHOICES, names, strict=False))
+    assert all(one in options(group) for group, one in chosen.items())
+    assert len(names) == {"backbone": 2, "task": 3}[file.parent.name]
+    task = chosen.get("task", "ner_open" if chosen["method"] != "mpt_2" else "wnut17")  # of which no paper has a file
+    run = read(f"paper={paper}", *(f"{group}={one}" for group, one in chosen.items()), f"task={task}").model_dump()
+    said = OmegaConf.to_container(OmegaConf.load(file))
+    assert said
+    for path, value in leaves(said):
+        node = run
+        for key in path:
+            node = node[key]
+        assert node == value or float(node) == float(value), path
+
+
+def test_the_paper_profile_takes_its_papers_hyperparameters():
+    asked = ["method=p_tuning_v2", "backbone=roberta_large", "task=boolq", "data=hub"]
+    paper, profile = read(*asked, "paper=p_tuning_v2"), read(*asked, "profile=paper")
+    assert paper == profile
+    assert (paper.train.lr, paper.prompt["length"], paper.train.epochs, paper.train.backbone_dropout) == (
+        7e-3, 8, 100, 0.1,
+    )  # fmt: skip
