@@ -1,0 +1,88 @@
+"""The SHA-256 fingerprints of small committed files in every official format, and of the miniatures.
+
+A fingerprint hashes the rows that a source gives, their keys included (`words`, `tags`, `predicates`, `question`,
+`is_impossible`, ...). A record holds the fingerprint of its data and stands for a run only while the data have the
+same one: to rename a row's key, to add or to drop one, or to write its value in another way, orphans every record of
+that source, although no test of what is read would notice. So no expectation here ever moves, but a miniature's where
+its task's `version` rises with it. Where an input is added:
+
+    REMAKE_GUARDS=1 python -m pytest tests/guards/test_data_fingerprints.py
+
+and look at the difference: no other line may change.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from support import INPUTS, PACKAGE_MEMBERS, REMAKING, Expectations, Make, fingerprint_of, on_mixture, read, tasks
+
+EXPECTATIONS = Expectations("data_fingerprints.json", {})
+FEWGLUE = {"train": "fewglue/{folder}/train.jsonl", "dev": "fewglue/{folder}/dev32.jsonl"}
+MINIATURE = "miniature"
+
+
+class Input(NamedTuple):
+    """A task's data: from `inputs`, or the `source` that is named."""
+
+    task: str
+    options: dict[str, Any] = {}  # noqa: RUF012
+    source: dict[str, Any] = {"source": "local", "root": str(INPUTS)}  # noqa: RUF012
+
+
+LOCAL: dict[str, Any] = {"source": "local", "root": str(INPUTS)}
+FORMATS = {
+    "json_lines": ("boolq", "cb", "copa", "multirc", "record", "rte", "wic", "wsc"),
+    "two_columns": ("wnut17", "btc"),
+    "four_columns_iob1": ("conll03",),
+    "json_list": ("conll04",),
+    "conll2012": ("ontonotes", "conll12"),
+    "words_and_props": ("conll05",),
+    "english_web_treebank": ("ewt",),
+    "squad_1": ("squad", "squadshifts"),
+    "squad_2": ("squad_v2", "squad_v2_halves"),
+}
+READ = {f"{format}-{task}": Input(task) for format, names in FORMATS.items() for task in names} | {
+    "english_web_treebank-ewt-email_held_out": Input("ewt", {"held_out": "email"}),
+    "english_web_treebank-ewt-reviews": Input("ewt", {"genre": "reviews"}),
+    "json_lines-rte-two_rows": Input("rte", {}, LOCAL | {"train_rows": 2, "dev_rows": 1}),
+    "two_columns-wnut17-one_test_row": Input("wnut17", {}, LOCAL | {"test_rows": 1}),
+    **{f"fewglue-{task}": Input(task, {}, LOCAL | {"files": FEWGLUE}) for task in ("copa", "multirc", "rte")},
+    "package-boolq": Input("boolq", {}, {"source": "package"}),
+    **{f"{MINIATURE}-{task}": Input(task, {}, {"source": MINIATURE}) for task in tasks.names()},
+    f"{MINIATURE}-rte-capped": Input("rte", {}, {"source": MINIATURE, "train_rows": 12, "dev_rows": 8}),
+}
+MIXTURE = "mixture-of_miniatures"
+NAMES = [*READ, MIXTURE]
+
+
+@pytest.fixture(autouse=True)
+def package_in_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """BoolQ's package as the two files below `inputs`."""
+    folder = INPUTS / "package/boolq"
+    monkeypatch.setattr(PACKAGE_MEMBERS, lambda _, wanted: {path: folder / Path(path).name for path in wanted})
+
+
+@pytest.mark.parametrize("name", READ)
+def test_data_have_the_fingerprint_that_they_had(name: str) -> None:
+    asked = READ[name]
+    found = read(asked.task, asked.options, **asked.source)
+    assert found == EXPECTATIONS.of(name, found, NAMES)[0]
+
+
+def test_a_mixture_has_the_fingerprint_that_it_had(make_run: Make) -> None:
+    sets = {"a": "wnut17", "b": "conll05", "c": "rte"}
+    found = fingerprint_of(on_mixture(make_run(), sets))
+    assert found == EXPECTATIONS.of(MIXTURE, found, NAMES)[0]
+
+
+def test_every_task_is_guarded_in_its_official_format_and_as_a_miniature() -> None:
+    read_from = {(asked.task, asked.source["source"]) for asked in READ.values()}
+    assert read_from >= {(task, source) for task in tasks.names() for source in ("local", MINIATURE)}
+
+
+@pytest.mark.skipif(REMAKING, reason="the expectations are being remade")
+def test_the_expectations_are_of_these_inputs() -> None:
+    assert list(EXPECTATIONS.read()["entries"]) == NAMES
