@@ -20,10 +20,12 @@ from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException
 from ptuning import data, records, weights
 from ptuning.config import RunConfig, parse
 from ptuning.errors import InputError
+from ptuning.precision import native_precision
 from ptuning.run import check
 
 CONF = Path(__file__).parent.parent / "conf"
 sys.path.append(str(Path(__file__).parent / "plugins"))  # where Hydra finds our launcher
+OmegaConf.register_new_resolver("native_precision", native_precision, replace=True)
 
 
 def read(config: DictConfig) -> RunConfig:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 FLOW = [
-    "errors", "files", "seeds", "config", "depth", "packages", "onnx_weights", "packaged", "tiny",
+    "errors", "files", "seeds", "config", "precision", "depth", "packages", "onnx_weights", "packaged", "tiny",
     "fields", "spans", "formats", "metrics", "words", "tasks", "sources", "data", "encode", "layout", "injection",
     "families", "stem", "backbone", "prompts",
     "methods", "heads", "adapters", "mixture", "lanes", "budget", "select", "evaluate", "train",

@@ -1,6 +1,7 @@
 """From the command line to checked runs: every config file composes, and bad input gets one sentence."""
 
 import pytest
+import torch
 from omegaconf import OmegaConf
 
 from ptuning import data, launch, methods, records, sweep, tasks
@@ -119,6 +120,25 @@ def test_table2_is_a_whole_grid_in_every_profile(profile):
             100,
             0.1,
         )
+
+
+@pytest.mark.parametrize(("instruction", "wanted"), [("avx512_bf16", "bf16"), ("bf16", "bf16"), ("avx512_f", "fp32")])
+def test_the_laptop_profile_trains_in_the_precision_that_the_processor_multiplies(monkeypatch, instruction, wanted):
+    """What it resolves to is the run's, in its config and its id."""
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {instruction: True})
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: True)
+    asked = ["task=cb", "profile=laptop", "runtime.device=cpu"]
+    (run,) = launch.expand(asked)
+    assert run.train.precision == wanted
+    assert records.run_id(run) == records.run_id(launch.expand([*asked, f"train.precision={wanted}"])[0])
+    assert launch.expand(["task=cb", "profile=small", "runtime.device=cpu"])[0].train.precision == "fp32"
+
+
+@pytest.mark.parametrize(("native", "wanted"), [(True, "bf16"), (False, "fp32")])
+def test_on_a_gpu_the_laptop_profile_asks_the_gpu(monkeypatch, native, wanted):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: native)
+    assert launch.expand(["task=cb", "profile=laptop"])[0].train.precision == wanted
 
 
 def test_local_data_can_be_given_to_a_profile():
