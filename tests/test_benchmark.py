@@ -1,6 +1,7 @@
 """The benchmark: every contestant does the work, the floor does no more, the README's table is the JSON's, and what
 prompt length costs is measured and shown for both kinds of prompts."""
 
+import dataclasses
 import json
 import re
 import shlex
@@ -12,8 +13,8 @@ import pytest
 import torch
 from transformers import BertConfig
 
+from experiments.benchmark import __main__ as benchmark
 from experiments.benchmark import contestants, inference, memory, official, prompt_length, report, trainer, work
-from experiments.benchmark.__main__ import _ratios
 from experiments.benchmark.ours import Ours
 from experiments.page import benchmark as page
 from ptuning.errors import InputError
@@ -48,12 +49,15 @@ def test_every_contestant_trains_on_every_example(tiny, monkeypatch):
 
     monkeypatch.setattr(torch.nn.Embedding, "forward", counted)
     ours = Ours.on(tiny)
-    for contestant in (official.prepare(tiny), trainer.peft(tiny, 0.1), trainer.fine_tuning(tiny), ours.floor(100)):
+    half = Ours.on(tiny, precision=torch.bfloat16)
+    others = (official.prepare(tiny), trainer.peft(tiny, 0.1), trainer.peft(tiny, 0.1, torch.bfloat16),
+              trainer.fine_tuning(tiny), ours.floor(100), half.floor(100))  # fmt: skip
+    for contestant in others:
         epoch = contestant()
         tokens.clear()
         epoch()
         assert sum(tokens) == tiny.tokens
-    for contestant, runs in ((ours.prepare(), 1), (ours.prepare(lanes=3), 3)):
+    for contestant, runs in ((ours.prepare(), 1), (ours.prepare(lanes=3), 3), (half.prepare(), 1)):
         epoch = contestant()
         tokens.clear()
         epoch()
@@ -89,9 +93,36 @@ def test_ratios_are_taken_within_a_round():
         "floor",
     )
     rates = {name: [1.0, 2.0] for name in names} | {"ours": [4.0, 6.0], "floor": [5.0, 6.0]}
-    found = _ratios(rates)
+    found = benchmark._ratios(rates)
     assert found["ours_over_official"] == [4.0, 3.0]
     assert found["floor_over_ours"] == [0.8, 1.0]
+    assert not any("bf16" in name for name in found)
+    half = {"ours_bf16": [8.0, 3.0], "peft_bf16": [2.0, 3.0], "floor_bf16": [16.0, 3.0]}
+    found = benchmark._ratios(rates | half)
+    assert found["ours_bf16_over_ours"] == [2.0, 0.5]
+    assert found["ours_bf16_over_peft_bf16"] == [4.0, 1.0]
+    assert found["floor_bf16_over_ours_bf16"] == [2.0, 1.0]
+
+
+@pytest.mark.parametrize(("device", "native", "apart"), [("cpu", "bf16", True), ("cpu", "fp32", False),
+                                                         ("cuda", "bf16", False)])  # fmt: skip
+def test_bf16_has_contestants_of_its_own_where_the_device_has_it_and_the_others_do_not(
+    tiny, monkeypatch, device, native, apart
+):
+    monkeypatch.setattr(benchmark, "native_precision", lambda _: native)
+    assert benchmark._bf16_apart(dataclasses.replace(tiny, device=torch.device(device))) == apart
+
+
+def test_the_table_and_the_plot_have_the_contestants_that_took_part():
+    result = json.loads((ROOT / "results/benchmarks/minilm_l6-rte-cpu.json").read_text())
+    for key, values in (("contestants", {"ours_bf16": "ours"}), ("ratios", {"ours_bf16_over_ours": "ours_over_peft"})):
+        result[key] |= {name: result[key][like] for name, like in values.items()}
+    text = contestants.table(result)
+    assert "| ours in bf16, one run " in text and "| ours in bf16 over ours " in text
+    assert "PEFT in bf16" not in text
+    bars = contestants.plot(result).axes[0]
+    names = [label.get_text() for label in bars.get_yticklabels()]
+    assert "ours in bf16, one run" in names and "PEFT in bf16" not in names
 
 
 def test_runs_have_the_method_and_the_prompt_that_are_asked_for(tiny):

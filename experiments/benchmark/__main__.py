@@ -21,6 +21,7 @@ from experiments.benchmark.ours import Ours
 from experiments.benchmark.race import race, spread
 from experiments.benchmark.work import SHAPES, Contestant, Work, texts
 from ptuning.budget import timed
+from ptuning.precision import native_precision
 
 LANES = (1, 2, 4, 8, 16, 32)
 LENGTHS = (1, 8, 20, 64, 100)
@@ -42,6 +43,13 @@ def benchmark(work: Work, rounds: int, packed: int) -> dict[str, Any]:
         "top_third": (ours.prepare(layers=f"{third}-{ours.backbone.layers}"), 1),
         "floor": (ours.floor(_best_floor(ours)), 1),
     }
+    if _bf16_apart(work):
+        half = Ours.on(work, precision=torch.bfloat16)
+        contestants |= {
+            "peft_bf16": (trainer.peft(work, 0.1, torch.bfloat16), 1),
+            "ours_bf16": (half.prepare(), 1),
+            "floor_bf16": (half.floor(_best_floor(half)), 1),
+        }
     contestants["top_third"][0]()()  # its first epoch, in which the lower layers' outputs are kept
     seconds, memory = race(
         {name: one for name, (one, _) in contestants.items()}, work.device, rounds, f"{work.shape} {work.task}"
@@ -64,7 +72,7 @@ def benchmark(work: Work, rounds: int, packed: int) -> dict[str, Any]:
             name: {
                 "examples_per_second": spread(rates[name]),
                 "tokens_per_second": median(rates[name]) * work.tokens / len(work.examples),
-                "share_of_floor": median(a / b for a, b in zip(rates[name], rates["floor"], strict=True)),
+                "share_of_floor": median(a / b for a, b in zip(rates[name], rates[_floor(name)], strict=True)),
                 "peak_memory_mb": memory[name] / 2**20,
             }
             for name in contestants
@@ -89,7 +97,7 @@ def _ratios(rates: dict[str, list[float]]) -> dict[str, list[float]]:
     def over(one: str, other: str) -> list[float]:
         return [a / b for a, b in zip(rates[one], rates[other], strict=True)]
 
-    return {
+    ratios = {
         "ours_over_official": over("ours", "official"),
         "ours_over_peft": over("ours", "peft"),
         "ours_over_peft_no_dropout": over("ours", "peft_no_dropout"),
@@ -101,6 +109,25 @@ def _ratios(rates: dict[str, list[float]]) -> dict[str, list[float]]:
         "packed_over_ours": over("packed", "ours"),
         "dropout_off_over_on": over("ours", "ours_dropout"),
     }
+    if "ours_bf16" in rates:
+        ratios |= {
+            "ours_bf16_over_official": over("ours_bf16", "official"),
+            "ours_bf16_over_peft_bf16": over("ours_bf16", "peft_bf16"),
+            "ours_bf16_over_ours": over("ours_bf16", "ours"),
+            "floor_bf16_over_ours_bf16": over("floor_bf16", "ours_bf16"),
+        }
+    return ratios
+
+
+def _bf16_apart(work: Work) -> bool:
+    """Whether bf16 has contestants of its own: where the device multiplies it natively and the others are not in it
+    already, as they are on a GPU."""
+    return work.precision != torch.bfloat16 and native_precision(str(work.device)) == "bf16"
+
+
+def _floor(contestant: str) -> str:
+    """The floor in the contestant's precision."""
+    return "floor_bf16" if contestant.endswith("_bf16") else "floor"
 
 
 def _best_floor(ours: Ours) -> int:

@@ -19,6 +19,9 @@ NAMES = {
     "packed": "ours, packed sweep",
     "top_third": "ours, top third of the layers",
     "floor": "floor: the bare backbone",
+    "peft_bf16": "PEFT in bf16",
+    "ours_bf16": "ours in bf16, one run",
+    "floor_bf16": "floor in bf16",
 }
 RATIOS = {
     "ours_over_official": "ours, one run, over the official recipe",
@@ -30,16 +33,21 @@ RATIOS = {
     "packed_over_official": "packed sweep over the official recipe, run by run",
     "packed_over_peft": "packed sweep over PEFT, run by run",
     "floor_over_ours": "the floor's time over ours",
+    "ours_bf16_over_official": "ours in bf16 over the official recipe",
+    "ours_bf16_over_peft_bf16": "ours in bf16 over PEFT in bf16",
+    "ours_bf16_over_ours": "ours in bf16 over ours",
+    "floor_bf16_over_ours_bf16": "in bf16, the floor's time over ours",
 }
 MEMORY = "Peak memory: beyond what was there before the epoch, the models apart."
 NO_MEMORY = "Memory of contestants in one process cannot be told apart on a CPU: see the benchmark of prompt lengths."
 OURS, OTHERS, FLOOR = LOOKS[0], LOOKS[5], LOOKS[3]
-OWN = {"ours", "packed", "top_third", "ours_dropout"}
+OWN = {"ours", "packed", "top_third", "ours_dropout", "ours_bf16"}
+FLOORS = {"floor", "floor_bf16"}
 
 
 def table(result: Result) -> str:
     rows = []
-    for key, name in NAMES.items():
+    for key, name in _names(result).items():
         one = result["contestants"][key]
         rows.append({
             "": name + (f" ({result['work']['packed_runs']} runs)" if key == "packed" else ""),
@@ -49,9 +57,16 @@ def table(result: Result) -> str:
             **({"peak memory": f"{one['peak_memory_mb']:.0f} MB"} if _on_gpu(result) else {}),
         })  # fmt: skip
     ratios = [
-        {"ratio, within a round": name, "": ranged(result["ratios"][key], ".2f")} for key, name in RATIOS.items()
+        {"ratio, within a round": name, "": ranged(result["ratios"][key], ".2f")}
+        for key, name in RATIOS.items()
+        if key in result["ratios"]
     ]
     return "\n\n".join([caption(result), markdown(rows), markdown(ratios), notes(result)]) + "\n"
+
+
+def _names(result: Result) -> dict[str, str]:
+    """Of the contestants that took part: those in bf16 do where the others are not in it and the device has it."""
+    return {key: name for key, name in NAMES.items() if key in result["contestants"]}
 
 
 def caption(result: Result) -> str:
@@ -94,9 +109,9 @@ def plot(result: Result) -> Any:
 
 
 def _bars(axes: Any, result: Result) -> None:
-    keys = list(NAMES)[::-1]
+    keys = list(_names(result))[::-1]
     rates = [result["contestants"][key]["examples_per_second"] for key in keys]
-    looks = [OURS if key in OWN else FLOOR if key == "floor" else OTHERS for key in keys]
+    looks = [OURS if key in OWN else FLOOR if key in FLOORS else OTHERS for key in keys]
     hatches = {OURS: "", OTHERS: "//", FLOOR: ".."}
     bars = axes.barh([NAMES[key] for key in keys], [rate["median"] for rate in rates], xerr=whiskers(rates),
                      color=[look.color for look in looks], hatch=[hatches[look] for look in looks], edgecolor=PAPER,

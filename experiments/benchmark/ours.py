@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from experiments.benchmark.work import Contestant, Work, backbone, run_configs
 from ptuning import data
@@ -41,8 +42,9 @@ class Ours:
     budget: Budget
 
     @classmethod
-    def on(cls, work: Work, dropout: float = 0.0) -> Ours:
-        made = backbone(work, dropout)
+    def on(cls, work: Work, dropout: float = 0.0, precision: torch.dtype | None = None) -> Ours:
+        """With a backbone in `precision`, the work's where it is None."""
+        made = backbone(work, dropout, precision)
         if dropout == 0:
             made.keep_stem(STEM, 0)
         return cls(work, made, measure(made))

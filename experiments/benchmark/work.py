@@ -59,7 +59,7 @@ class Work:
 
     @property
     def precision(self) -> torch.dtype:
-        """The best of the device for a frozen backbone."""
+        """Of the backbone, where a contestant does not say."""
         return torch.bfloat16 if self.device.type == "cuda" else torch.float32
 
 
@@ -102,12 +102,12 @@ def classifier(shape: str, dropout: float) -> PreTrainedModel:
         return AutoModelForSequenceClassification.from_config(settings(shape, dropout))
 
 
-def backbone(work: Work, dropout: float = 0.0) -> Backbone:
-    """Ours: frozen, in the device's best precision."""
+def backbone(work: Work, dropout: float = 0.0, precision: torch.dtype | None = None) -> Backbone:
+    """Ours: frozen, in `precision`, the work's where it is None."""
     model = encoder(work.shape, dropout, "prompted_sdpa")
     model.pooler = None
     made = Backbone(model, tiny.tokenizer(separators=1, pad_id=model.config.pad_token_id), None).to(work.device)
-    made.narrow(work.precision)
+    made.narrow(precision or work.precision)
     return made
 
 
