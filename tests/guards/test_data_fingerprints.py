@@ -1,4 +1,5 @@
-"""The SHA-256 fingerprints of small committed files in every official format, and of the miniatures.
+"""The SHA-256 fingerprints of small committed files in every official format, of rows as the hub has them, and of the
+miniatures.
 
 A fingerprint hashes the rows that a source gives, their keys included (`words`, `tags`, `predicates`, `question`,
 `is_impossible`, ...). A record holds the fingerprint of its data and stands for a run only while the data have the
@@ -13,6 +14,7 @@ and look at the difference: no other line may change.
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,6 +24,10 @@ from support import INPUTS, PACKAGE_MEMBERS, REMAKING, Expectations, Make, finge
 EXPECTATIONS = Expectations("data_fingerprints.json", {})
 FEWGLUE = {"train": "fewglue/{folder}/train.jsonl", "dev": "fewglue/{folder}/dev32.jsonl"}
 MINIATURE = "miniature"
+ON_HUB = sorted(file.stem for file in (INPUTS / "hub").glob("*.json"))
+
+
+LOCAL: dict[str, Any] = {"source": "local", "root": str(INPUTS)}
 
 
 class Input(NamedTuple):
@@ -29,10 +35,9 @@ class Input(NamedTuple):
 
     task: str
     options: dict[str, Any] = {}  # noqa: RUF012
-    source: dict[str, Any] = {"source": "local", "root": str(INPUTS)}  # noqa: RUF012
+    source: dict[str, Any] = LOCAL
 
 
-LOCAL: dict[str, Any] = {"source": "local", "root": str(INPUTS)}
 FORMATS = {
     "json_lines": ("boolq", "cb", "copa", "multirc", "record", "rte", "wic", "wsc"),
     "two_columns": ("wnut17", "btc"),
@@ -50,6 +55,7 @@ READ = {f"{format}-{task}": Input(task) for format, names in FORMATS.items() for
     "json_lines-rte-two_rows": Input("rte", {}, LOCAL | {"train_rows": 2, "dev_rows": 1}),
     "two_columns-wnut17-one_test_row": Input("wnut17", {}, LOCAL | {"test_rows": 1}),
     **{f"fewglue-{task}": Input(task, {}, LOCAL | {"files": FEWGLUE}) for task in ("copa", "multirc", "rte")},
+    **{f"hub-{task}": Input(task, {}, {"source": "hub"}) for task in ON_HUB},
     "package-boolq": Input("boolq", {}, {"source": "package"}),
     **{f"{MINIATURE}-{task}": Input(task, {}, {"source": MINIATURE}) for task in tasks.names()},
     f"{MINIATURE}-rte-capped": Input("rte", {}, {"source": MINIATURE, "train_rows": 12, "dev_rows": 8}),
@@ -65,6 +71,17 @@ def package_in_small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(PACKAGE_MEMBERS, lambda _, wanted: {path: folder / Path(path).name for path in wanted})
 
 
+@pytest.fixture(autouse=True)
+def hub_in_small(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each data set as a file below `inputs`, named after the task that asks for it, which has the hub's rows."""
+
+    def load_dataset(*_: Any, split: str, **__: Any) -> list[dict[str, Any]]:
+        task = READ[request.node.callspec.params["name"]].task
+        return json.loads((INPUTS / f"hub/{task}.json").read_text())[split]
+
+    monkeypatch.setattr("datasets.load_dataset", load_dataset)
+
+
 @pytest.mark.parametrize("name", READ)
 def test_data_have_the_fingerprint_that_they_had(name: str) -> None:
     asked = READ[name]
@@ -78,9 +95,10 @@ def test_a_mixture_has_the_fingerprint_that_it_had(make_run: Make) -> None:
     assert found == EXPECTATIONS.of(MIXTURE, found, NAMES)[0]
 
 
-def test_every_task_is_guarded_in_its_official_format_and_as_a_miniature() -> None:
+def test_every_task_is_guarded_in_its_official_format_as_a_miniature_and_as_the_hub_has_it() -> None:
     read_from = {(asked.task, asked.source["source"]) for asked in READ.values()}
     assert read_from >= {(task, source) for task in tasks.names() for source in ("local", MINIATURE)}
+    assert read_from >= {(task, "hub") for task in tasks.names() if tasks.load(task).hub is not None}
 
 
 @pytest.mark.skipif(REMAKING, reason="the expectations are being remade")
