@@ -16,11 +16,11 @@ import json
 import sys
 from pathlib import Path
 
-from ptuning import launch
 from ptuning.errors import InputError
 from ptuning.files import write_atomic
-from ptuning.formats import json_lines
-from ptuning.inference import Answerer
+from ptuning.formats.json_files import json_lines
+from ptuning.launch import compose
+from ptuning.predict import Answerer
 
 
 def main() -> None:
@@ -35,7 +35,7 @@ def main() -> None:
     try:
         if given.out is not None and not given.out.parent.is_dir():
             raise InputError(f"--out: {given.out.parent} is not a folder: make it first.")
-        runtime = launch.expand(overrides)[0].runtime
+        runtime = compose.expand(overrides)[0].runtime
         if not given.questions.is_file():
             raise InputError(f"{given.questions} is not a file: give a JSON Lines file of questions.")
         asked = json_lines(given.questions)

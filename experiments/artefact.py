@@ -20,11 +20,12 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from experiments import sidecar
 from experiments.sidecar import Frame, Place, Sidecar
-from ptuning import launch, records
 from ptuning.config import RunConfig
 from ptuning.errors import InputError
 from ptuning.files import write_atomic
-from ptuning.rerun import FOLDER
+from ptuning.launch import compose
+from ptuning.launch.rerun import FOLDER
+from ptuning.records import store
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Artefact(ABC):
 
     def runs(self, overrides: Sequence[str]) -> list[RunConfig]:
         """Those that it is made from. Raises InputError."""
-        return launch.expand([f"experiment={self.name}", *overrides])
+        return compose.expand([f"experiment={self.name}", *overrides])
 
     def write(self, overrides: Sequence[str], results: Path | None = None) -> tuple[str, list[Path]]:
         """Make it from the runs that `overrides` ask for; its text, and the files written. Raises InputError, also
@@ -73,7 +74,7 @@ class Artefact(ABC):
 
     def _require_records(self, runs: Sequence[RunConfig], overrides: Sequence[str], before: Path) -> None:
         """Raises InputError where none of the runs has one; `before` is the sidecar that is there, if any."""
-        if any(records.find(run) is not None for run in runs):
+        if any(store.find(run) is not None for run in runs):
             return
         asked = shlex.join([f"experiment={self.name}", *overrides])
         raise InputError(

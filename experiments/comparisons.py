@@ -15,11 +15,11 @@ from experiments import style
 from experiments.artefact import Artefact, Made
 from experiments.figures import about, title
 from experiments.sidecar import Place
-from ptuning import compare, report
-from ptuning.compare import Difference
+from ptuning.analysis import cells, comparisons, rendering
+from ptuning.analysis.cells import Cell
+from ptuning.analysis.comparisons import Difference
 from ptuning.config import RunConfig
 from ptuning.errors import InputError
-from ptuning.report import Cell
 
 DIFFERENCE = "second - first [95 %]"
 
@@ -57,12 +57,12 @@ class Comparisons(Artefact):
             Line(
                 one.words,
                 f"{pair.first[0].task.name}, {pair.first[0].backbone.name}, {title(pair.first[0])}",
-                report.cell(pair.first, self.rule),
-                report.cell(pair.second, self.rule),
-                compare.difference(pair.first, pair.second, self.rule),
+                cells.cell(pair.first, self.rule),
+                cells.cell(pair.second, self.rule),
+                comparisons.difference(pair.first, pair.second, self.rule),
             )
             for one in self.comparisons
-            for pair in compare.pairs(runs, one.key, one.first, one.second)
+            for pair in comparisons.pairs(runs, one.key, one.first, one.second)
         ]
         if not lines:
             wanted = "; ".join(f"{one.key}={one.first},{one.second}" for one in self.comparisons)
@@ -79,7 +79,7 @@ class Comparisons(Artefact):
         with style.styled():
             drawn = style.rendered(self.draw(lines, stem))
         places = [place for row, line in enumerate(lines) for place in _places(line, row)]
-        text = report.markdown(frame, [self.caption, *notes])
+        text = rendering.markdown(frame, [self.caption, *notes])
         return Made(text, {"md": text, "csv": self.long_form(lines), **drawn}, [frame], places, notes)
 
     def frame(self, lines: Sequence[Line]) -> pd.DataFrame:

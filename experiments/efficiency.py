@@ -16,8 +16,8 @@ from matplotlib.ticker import EngFormatter, LogLocator
 
 from experiments import style
 from experiments.figures import Figure, Point, Spot, title
-from ptuning import records
 from ptuning.config import RunConfig
+from ptuning.records import store
 
 DECADES = 100  # wider axes have ticks at powers of ten alone
 
@@ -31,7 +31,7 @@ class Efficiency(Figure):
     connected = ("PT", "PT-2")
 
     def spots(self, runs: Sequence[RunConfig]) -> list[tuple[Spot, RunConfig]]:
-        trained = {_what(run): found["parameters"]["trained"] for run in runs if (found := records.find(run))}
+        trained = {_what(run): found["parameters"]["trained"] for run in runs if (found := store.find(run))}
         return [(_spot(run, trained.get(_what(run), math.nan)), run) for run in runs]
 
     def axis(self, axes: Any, points: Sequence[Point]) -> None:

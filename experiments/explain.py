@@ -25,15 +25,18 @@ from pathlib import Path
 from experiments import facts, sidecar
 from experiments.facts import Point
 from experiments.sidecar import Place, Sidecar
-from ptuning import records, rerun
 from ptuning.errors import InputError
-from ptuning.records import Record
+from ptuning.launch import rerun
+from ptuning.records import store
+from ptuning.records.record import Record
 
 WIDTH = 100
 VALUES = 18  # the column where they begin
 EPOCHS = 11  # of a curve, in numbers
 BARS = "▁▂▃▄▅▆▇█"
-RUN = re.compile(r"([^-]+)-(.+?)-([^-]+)(-from-[^-]+)?-seed(\d+)-[0-9a-f]{10}")  # as ptuning.records.name has it
+RUN = re.compile(
+    r"([^-]+)-(.+?)-([^-]+)(-from-[^-]+)?-seed(\d+)-[0-9a-f]{10}"
+)  # as ptuning.records.identity.run_name has it
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,7 @@ def cells(results: Path, artefact: str) -> list[Cell]:
 
 
 def _record(file: Path) -> Record | None:
-    return records.read(file) if file.exists() else None
+    return store.read(file) if file.exists() else None
 
 
 def fitting(found: Sequence[Cell], words: Sequence[str]) -> list[Cell]:

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ptuning import records, rerun
-from ptuning.records import Record
+from ptuning.launch import rerun
+from ptuning.records.record import Record, choose_epoch
 
 Fact = tuple[str, str]  # name, value
 Section = tuple[str, list[Fact]]  # heading, facts
@@ -30,7 +30,7 @@ class Point:
 def curve(record: Record, rule: str | None = None) -> list[Point]:
     """The record's metric epoch by epoch, with the one that the selection rule (None: the run's own) chooses."""
     metric = record["metric"]
-    found = records.chosen(record, rule or record["config"]["selection"])
+    found = choose_epoch(record, rule or record["config"]["selection"])
     return [
         Point(
             epoch=one["epoch"],
@@ -60,7 +60,7 @@ def sections(record: Record, rule: str | None = None) -> list[Section]:
 
 def _score(record: Record, rule: str) -> list[Fact]:
     facts = [("status", record["status"].replace("_", " "))]
-    found = records.chosen(record, rule)
+    found = choose_epoch(record, rule)
     if found is None:
         return [*facts, ("chosen", f"no epoch: loss or answers were not finite after epoch {len(record['history'])}")]
     epoch, _ = found

@@ -20,10 +20,11 @@ from experiments import style
 from experiments.figures import Figure, Point, Spot, title
 from experiments.table2 import TABLE
 from experiments.tables import CONFIDENCE, MARKS, PUBLISHED
-from ptuning import records, report
+from ptuning.analysis import cells
+from ptuning.analysis.cells import Cell, average
 from ptuning.config import RunConfig
 from ptuning.errors import InputError
-from ptuning.report import Cell
+from ptuning.records import store
 
 TASKS = {"boolq": "BoolQ acc", "cb": "CB acc", "rte": "RTE acc"}  # and what the published file calls them
 PANEL = "Average of BoolQ, CB and RTE"
@@ -57,7 +58,7 @@ class Size(Figure):
         ]
 
     def points(self, runs: Sequence[RunConfig]) -> list[Point]:
-        ours = [Point(spot, report.average(list(cells.values()))) for spot, cells in self._cells(runs).items()]
+        ours = [Point(spot, average(list(cells.values()))) for spot, cells in self._cells(runs).items()]
         return ours + _published()
 
     def _cells(self, runs: Sequence[RunConfig]) -> dict[Spot, dict[str, Cell]]:
@@ -66,7 +67,7 @@ class Size(Figure):
         for spot, run in self.spots(runs):
             groups.setdefault(spot, {}).setdefault(run.task.name, []).append(run)
         return {
-            spot: {task: report.cell(group, self.rule) for task, group in tasks.items()}
+            spot: {task: cells.cell(group, self.rule) for task, group in tasks.items()}
             for spot, tasks in groups.items()
         }
 
@@ -90,7 +91,7 @@ def _sizes(runs: Sequence[RunConfig]) -> dict[str, float]:
     """Parameters of the backbones that have records: with the fewest that a method added."""
     sizes: dict[str, float] = {}
     for run in runs:
-        record = records.find(run)
+        record = store.find(run)
         if record is not None:
             found = record["parameters"]["total"]
             sizes[run.backbone.name] = min(found, sizes.get(run.backbone.name, found))
@@ -112,7 +113,7 @@ def _point(model: str, method: str, values: Sequence[dict[str, str]]) -> Point:
     spot = Spot(PANEL, f"{method} (paper)", float(number) * {"M": 1e6, "B": 1e9}[unit], model)
     sure = list(CONFIDENCE)
     least = max((value["confidence"] for value in values), key=sure.index)
-    return Point(spot, report.printed(statistics.fmean(float(value["value"]) for value in values)), CONFIDENCE[least])
+    return Point(spot, cells.printed(statistics.fmean(float(value["value"]) for value in values)), CONFIDENCE[least])
 
 
 FIGURE = Size()

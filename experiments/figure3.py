@@ -14,9 +14,11 @@ from typing import Any, ClassVar
 
 from experiments import style
 from experiments.figures import Figure, Point, Spot
-from ptuning import depth, records
 from ptuning.config import RunConfig
 from ptuning.errors import InputError
+from ptuning.prompts import depth
+from ptuning.records import store
+from ptuning.records.identity import run_name
 
 
 class Depth(Figure):
@@ -63,7 +65,7 @@ def _backbones(runs: Sequence[RunConfig]) -> list[str]:
 
 def _total(runs: Sequence[RunConfig]) -> int:
     """The layers of the backbone of `runs`: as a record says, else the highest that one of them names."""
-    found = [record for run in runs if (record := records.find(run)) is not None]
+    found = [record for run in runs if (record := store.find(run)) is not None]
     if found:
         return int(found[0]["backbone"]["layers"])
     named = [int(number) for run in runs for number in re.findall(r"\d+", str(_asked(run)))]
@@ -75,7 +77,7 @@ def _total(runs: Sequence[RunConfig]) -> int:
 def _asked(run: RunConfig) -> Any:
     asked = (run.prompt or {}).get("layers")
     if asked is None:
-        raise InputError(f"{records.name(run)} has no prompt.layers, so no place in figure3: leave it out.")
+        raise InputError(f"{run_name(run)} has no prompt.layers, so no place in figure3: leave it out.")
     return asked
 
 

@@ -15,9 +15,9 @@ from typing import Any
 from experiments import style
 from experiments.figures import Figure, Point, Spot
 from experiments.style import Look
-from ptuning import records
 from ptuning.config import RunConfig
 from ptuning.errors import InputError
+from ptuning.records.identity import run_name
 
 EMBEDDING = "embedding"  # the paper's word for a prompt without an MLP
 
@@ -47,7 +47,7 @@ def _spot(run: RunConfig) -> Spot:
     prompt = run.prompt or {}
     series = {"none": EMBEDDING, "mlp": f"MLP, lr {run.train.lr:g}"}.get(prompt.get("reparameterization", ""))
     if series is None:
-        raise InputError(f"{records.name(run)} has no place in figure4: sweep prompt.reparameterization=none,mlp.")
+        raise InputError(f"{run_name(run)} has no place in figure4: sweep prompt.reparameterization=none,mlp.")
     return Spot(f"{run.task.name}, {run.backbone.name}", series, prompt["length"], str(prompt["length"]))
 
 

@@ -18,9 +18,10 @@ from experiments.artefact import Artefact, Made
 from experiments.sidecar import Place
 from experiments.style import Look
 from experiments.table3 import TABLE as TABLE3
-from ptuning import records, report
+from ptuning.analysis import cells, rendering
+from ptuning.analysis.cells import Cell, parts
 from ptuning.config import RunConfig
-from ptuning.report import Cell
+from ptuning.records import store
 
 SPAN = 10  # points of percent that a y axis spans at least
 
@@ -73,14 +74,14 @@ class Figure(Artefact):
         groups: dict[Spot, list[RunConfig]] = {}
         for spot, run in self.spots(runs):
             groups.setdefault(spot, []).append(run)
-        return [Point(spot, report.cell(group, self.rule)) for spot, group in groups.items()]
+        return [Point(spot, cells.cell(group, self.rule)) for spot, group in groups.items()]
 
     def made(self, runs: Sequence[RunConfig], stem: str) -> Made:
         points = self.points(runs)
         frame, notes = self.frame(points), [self.caption, *self.notes(runs)]
         with style.styled():
             drawn = style.rendered(self.draw(points, stem, self.unit(runs)))
-        text = report.markdown(frame, notes)
+        text = rendering.markdown(frame, notes)
         places = [
             Place.of([p.cell], {"panel": p.spot.panel, "series": p.spot.series, self.x: p.spot.label}, row, "score")
             for row, p in enumerate(points)
@@ -162,7 +163,7 @@ class Figure(Artefact):
         """What the y axis of each panel is called, as far as records tell."""
         found: dict[str, str] = {}
         for spot, run in self.spots(runs):
-            if spot.panel not in found and (record := records.find(run)) is not None:
+            if spot.panel not in found and (record := store.find(run)) is not None:
                 found[spot.panel] = f"dev {record['metric']} (%)"
         return found
 
@@ -207,7 +208,7 @@ def about(cells: Sequence[tuple[str, Cell]], rule: str) -> list[str]:
     ]
     if any(cell.source == "miniature" for _, cell in cells):
         lines.append("† a generated miniature of the task, not the real data.")
-    return [*lines, *report.parts([(of.partition(",")[0], cell) for of, cell in cells])]
+    return [*lines, *parts([(of.partition(",")[0], cell) for of, cell in cells])]
 
 
 def _epochs(cells: Sequence[tuple[str, Cell]]) -> str:

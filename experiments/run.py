@@ -16,17 +16,21 @@ import sys
 import hydra
 from omegaconf import DictConfig
 
-from ptuning import launch, records
-from ptuning.claims import Claims
 from ptuning.config import RunConfig
 from ptuning.errors import InputError
-from ptuning.records import Record
-from ptuning.sweep import Progress, end_on_sigterm, sweep
+from ptuning.launch import compose
+from ptuning.records import store
+from ptuning.records.record import Record
+from ptuning.sweep.locks import RunLocks
+from ptuning.sweep.pool import end_on_sigterm
+from ptuning.sweep.progress import Progress
+from ptuning.sweep.resume import done, with_sources
+from ptuning.sweep.sweep import sweep
 
 _progress = Progress(1)
 
 
-@hydra.main(config_path=str(launch.CONF), config_name="config", version_base="1.3")
+@hydra.main(config_path=str(compose.CONF), config_name="config", version_base="1.3")
 def job(composed: DictConfig) -> float | None:
     """One run; a failed one is told of and does not stop the others of a sweep."""
     scores = []
@@ -36,7 +40,7 @@ def job(composed: DictConfig) -> float | None:
         scores.append(None if isinstance(what, Exception) else what["score"])
 
     try:
-        sweep([launch.read(composed)], ["auto"], tell, _progress.say)
+        sweep([compose.read(composed)], ["auto"], tell, _progress.say)
     except InputError as error:
         sys.exit(f"error: {error}")
     return scores[-1]  # before it come the stages that the run starts from
@@ -48,12 +52,12 @@ def main() -> None:
         job()
         return
     try:
-        runs = launch.lineage(launch.expand([argument for argument in sys.argv[1:] if not argument.startswith("-")]))
-        already = [launch.done(run) for run in runs]
+        runs = with_sources(compose.expand([argument for argument in sys.argv[1:] if not argument.startswith("-")]))
+        already = [done(run) for run in runs]
         if len(runs) > 1 and all(already):
             print(f"all {len(runs)} runs are already there: nothing to train")
             return
-        Claims.check(runs[0])
+        RunLocks.check(runs[0])
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
@@ -61,7 +65,7 @@ def main() -> None:
     end_on_sigterm()
     job()
     # Asked of the records, since a launcher may have run the jobs in other processes.
-    if failed := sum(not records.path(run).exists() for run in runs):
+    if failed := sum(not store.path(run).exists() for run in runs):
         summary = f"{failed} run(s) have no record; see what is said above and any .failed.json beside the records."
         sys.exit(summary + " They run again next time." if len(runs) > 1 else 1)
 

@@ -3,7 +3,7 @@
     python -m experiments.run -m experiment=selection profile=laptop     # train what is missing
     python -m experiments.selection profile=laptop                       # records -> results/figures/
 
-From the answers that records keep (`ptuning.heldout`), so for tasks whose metric is accuracy.
+From the answers that records keep (`ptuning.analysis.selection_optimism`), so for tasks whose metric is accuracy.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from experiments import style
 from experiments.artefact import Artefact, Made
 from experiments.figures import about, title
 from experiments.sidecar import Place
-from ptuning import heldout, records, report
+from ptuning.analysis import cells, rendering, selection_optimism
+from ptuning.analysis.cells import Cell
+from ptuning.analysis.selection_optimism import HALVINGS, RESAMPLES, Optimism
 from ptuning.config import RunConfig
-from ptuning.heldout import Flattery
-from ptuning.report import Cell
+from ptuning.records import store
 
 COLUMNS = ["task and backbone", "method", "best dev", "held-out half", "flattery [95 %]", "epochs", "runs"]
 
@@ -33,7 +34,7 @@ class Line:
     where: str
     method: str
     cell: Cell
-    flattery: Flattery | None
+    flattery: Optimism | None
 
     @property
     def told(self) -> list[str]:
@@ -58,7 +59,7 @@ class Selection(Artefact):
         for run in runs:
             where, method = f"{run.task.name}, {run.backbone.name}", title(run)
             groups.setdefault((where, method), []).append(run)
-        return [Line(*key, report.cell(group, self.rule), _flattery(group)) for key, group in groups.items()]
+        return [Line(*key, cells.cell(group, self.rule), _flattery(group)) for key, group in groups.items()]
 
     def made(self, runs: Sequence[RunConfig], stem: str) -> Made:
         lines = self.lines(runs)
@@ -75,7 +76,7 @@ class Selection(Artefact):
                 ("flattery", COLUMNS[4], line.told[1]),
             )
         ]
-        text = report.markdown(frame, [self.caption, *notes])
+        text = rendering.markdown(frame, [self.caption, *notes])
         return Made(text, {"md": text, "csv": frame.to_csv(index=False), **drawn}, [frame], places, notes)
 
     def frame(self, lines: Sequence[Line]) -> pd.DataFrame:
@@ -89,8 +90,8 @@ class Selection(Artefact):
     def notes(self, lines: Sequence[Line]) -> list[str]:
         return [
             *about([(f"{line.where}, {line.method}", line.cell) for line in lines], self.rule),
-            f"Held-out half: the mean over {heldout.HALVINGS} halvings, each taken both ways. The interval is as wide "
-            f"as a bootstrap over dev examples says ({heldout.RESAMPLES} resamples, an example's copies in one half), "
+            f"Held-out half: the mean over {HALVINGS} halvings, each taken both ways. The interval is as wide as a "
+            f"bootstrap over dev examples says ({RESAMPLES} resamples, an example's copies in one half), "
             "centred on the estimate. Half a set chooses worse than a whole one; that cost is in the difference. "
             "`-- (no answers)`: runs are older than the keeping of answers, or their metric is no accuracy.",
         ]
@@ -111,10 +112,14 @@ class Selection(Artefact):
         return figure
 
 
-def _flattery(runs: Sequence[RunConfig]) -> Flattery | None:
-    found = [records.find(run) for run in runs]
-    whole = [record for record in found if record is not None and heldout.kept(record)]
-    return heldout.flattery([heldout.answers(record) for record in whole]) if len(whole) == len(runs) else None
+def _flattery(runs: Sequence[RunConfig]) -> Optimism | None:
+    found = [store.find(run) for run in runs]
+    whole = [record for record in found if record is not None and selection_optimism.kept(record)]
+    return (
+        selection_optimism.optimism([selection_optimism.answers(record) for record in whole])
+        if len(whole) == len(runs)
+        else None
+    )
 
 
 FIGURE = Selection()

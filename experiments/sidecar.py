@@ -8,8 +8,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
+from ptuning.analysis.cells import Cell
 from ptuning.errors import InputError
-from ptuning.report import Cell
 
 ENDING = ".records.json"
 Scalar = str | int | float | None

@@ -5,23 +5,26 @@ from __future__ import annotations
 import sys
 from collections import Counter
 
-from ptuning import launch, records
 from ptuning.config import RunConfig
 from ptuning.errors import InputError
+from ptuning.launch import compose
+from ptuning.records import store
+from ptuning.records.identity import run_name
+from ptuning.sweep.resume import with_sources
 
 
 def state(config: RunConfig) -> str:
     """The status in the run's record; failed or missing where there is none."""
-    record = records.find(config)
+    record = store.find(config)
     if record is not None:
         return str(record["status"])
-    return "failed" if records.failure_path(config).exists() else "missing"
+    return "failed" if store.failure_path(config).exists() else "missing"
 
 
 def main() -> None:
     overrides = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
     try:
-        states = {records.name(run): state(run) for run in launch.lineage(launch.expand(overrides))}
+        states = {run_name(run): state(run) for run in with_sources(compose.expand(overrides))}
     except InputError as error:
         sys.exit(f"error: {error}")
     for name, one in states.items():

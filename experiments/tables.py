@@ -15,10 +15,11 @@ import pandas as pd
 
 from experiments.artefact import Artefact, Made
 from experiments.sidecar import Place
-from ptuning import records, report
+from ptuning.analysis import cells, rendering
+from ptuning.analysis.cells import Cell, parts
 from ptuning.config import RunConfig
 from ptuning.errors import InputError
-from ptuning.report import Cell
+from ptuning.records.identity import run_name
 
 PUBLISHED = Path(__file__).parent.parent / "results/published"
 MARKS = "ˢ from a secondary source, ᵘ not re-read in a source, ᵈ doubtful (results/published/README.md)."
@@ -61,13 +62,13 @@ class Table(Artefact):
             title = self.methods.get((run.method, run.parent is not None))
             if title is None:
                 known = ", ".join(self.methods.values())
-                raise InputError(f"{records.name(run)} has no row in {self.name}: leave it out, the rows are {known}.")
+                raise InputError(f"{run_name(run)} has no row in {self.name}: leave it out, the rows are {known}.")
             groups.setdefault((run.backbone.name, title, run.task.name), []).append(run)
         return {
-            (backbone, method, column.title): report.cell(group, self.rule, column.split, column.metric)
+            (backbone, method, column.title): cells.cell(group, self.rule, column.split, column.metric)
             for (backbone, method, task), group in groups.items()
             for column in self.columns
-            if column.task == task and report.scored(group, column.split)
+            if column.task == task and cells.scored(group, column.split)
         }
 
     def rows(self, cells: Mapping[Key, Cell], titles: Sequence[str]) -> list[list[str]]:
@@ -115,7 +116,7 @@ class Table(Artefact):
                 + self.miniature
             )
         tasks = {column.title: column.task for column in self.columns}
-        lines += report.parts([(tasks[title], cell) for (*_, title), cell in cells.items()])
+        lines += parts([(tasks[title], cell) for (*_, title), cell in cells.items()])
         lines.append("Epochs: " + "; ".join(self._epochs(cells, method) for method in self.methods.values()) + ".")
         lines.append(f"Paper: {self.title} of arXiv:2110.07602, other backbones, all data; {MARKS}")
         return lines
@@ -153,9 +154,11 @@ class Table(Artefact):
     def made(self, runs: Sequence[RunConfig], stem: str) -> Made:
         cells = self.cells(runs)
         frames, below = self.frames(cells), self.notes(cells)
-        text = "\n".join([*(report.markdown(frame, []) for frame in frames[:-1]), report.markdown(frames[-1], below)])
+        text = "\n".join(
+            [*(rendering.markdown(frame, []) for frame in frames[:-1]), rendering.markdown(frames[-1], below)]
+        )
         captions = [self.caption, *(f"{self.caption} The paper's numbers." for _ in frames[1:])]
-        latex = "\n".join(report.latex(*one, below) for one in zip(frames, captions, strict=True))
+        latex = "\n".join(rendering.latex(*one, below) for one in zip(frames, captions, strict=True))
         files = {"md": text, "tex": latex, "csv": self.long_form(cells)}
         return Made(text, files, frames, self._places(cells, frames[0]), below)
 

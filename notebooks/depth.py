@@ -20,7 +20,7 @@ sys.path += [".", ".."]  # the repository, from its own folder or from notebooks
 import matplotlib.pyplot as plt
 import pandas as pd
 
-from ptuning.compare import Difference
+from ptuning.analysis.comparisons import Difference
 
 results = next(
     folder / "results" for folder in [Path.cwd(), *Path.cwd().parents] if (folder / "results/runs").is_dir()

@@ -14,6 +14,12 @@ import sys
 import tempfile
 from pathlib import Path
 
+from ptuning.backbones import tiny
+from ptuning.data import splits
+from ptuning.launch import compose
+from ptuning.records import store
+from ptuning.sweep import sweep
+
 sys.path += [".", ".."]  # the repository, from its own folder or from notebooks/
 
 import pandas as pd
@@ -23,10 +29,10 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
-from ptuning import data, launch, records, sweep, tasks, tiny
+from ptuning import registry, tasks
 from ptuning.config import DataConfig
-from ptuning.encode import encode
 from ptuning.errors import InputError
+from ptuning.training.datasets import encode
 
 torch.set_num_threads(1)  # the backbone is tiny: threads would only wait for each other
 workplace = tempfile.TemporaryDirectory()
@@ -95,12 +101,12 @@ tasks.__path__.append(str(folder / "tasks"))  # only because the task is not in 
 searchpath = f'hydra.searchpath=["file://{folder}/conf"]'  # and its YAML not in conf/task
 
 payer = tasks.load("payer")
-print(f"payer is found: {'payer' in tasks.names()}")
+print(f"payer is found: {'payer' in registry.names('ptuning.tasks')}")
 
 # %% [markdown]
 # ## What is refused
-# Rows are read with `ptuning.fields`, so that a malformed one is refused before training, in one sentence: where it
-# stands, what is wrong, and what to do.
+# Rows are read with `ptuning.formats.fields`, so that a malformed one is refused before training, in one sentence:
+# where it stands, what is wrong, and what to do.
 
 # %%
 malformed = [
@@ -121,7 +127,7 @@ for number, row in enumerate(malformed, 1):
 # at chance. `tests/test_miniatures.py` asks that of the tasks named in `tests/conftest.py`: add yours there.
 
 # %%
-drawn = data.load(payer, DataConfig(source="miniature"))
+drawn = splits.load(payer, DataConfig(source="miniature"))
 splits = {"train": drawn.train, "dev": drawn.dev}
 labels = {name: [example.label for example in split] for name, split in splits.items()}
 texts = {
@@ -160,13 +166,13 @@ print("target:        ", *encoded.targets, "=", payer.labels[encoded.targets[0]]
 # `<folder>/payer/train.jsonl` and `dev.jsonl`, are read with `data=local data.root=<folder>`.
 
 # %%
-(run,) = launch.expand([
+(run,) = compose.expand([
     searchpath, "task=payer", "data=miniature", "data.train_rows=1000", "backbone=tiny_bert", "method=fine_tuning",
     "train.epochs=4", "train.lr=2e-3", "train.warmup=0", "runtime.device=cpu", "runtime.wandb=disabled",
     "runtime.progress=false", f"runtime.results={folder}/results", f"runtime.weights={folder}/weights",
 ])  # fmt: skip
 record = sweep.launch(run)
-print(records.path(run).name)
+print(store.path(run).name)
 
 # %% [markdown]
 # Its record, without the config and what differs from one execution to the next (speed, machine, versions, commit):
@@ -182,4 +188,4 @@ print("dev accuracy by epoch:", ", ".join(f"{epoch['dev']['accuracy']:.1f} %" fo
 # %%
 tasks.__path__.remove(str(folder / "tasks"))
 workplace.cleanup()
-print(f"payer is found: {'payer' in tasks.names()}")
+print(f"payer is found: {'payer' in registry.names('ptuning.tasks')}")

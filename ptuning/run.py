@@ -14,19 +14,25 @@ from typing import Any
 
 import torch
 
-from ptuning import backbone as backbones
-from ptuning import heads, methods, prompts, records, select, tasks, weights
-from ptuning.backbone import PRECISION, Backbone
-from ptuning.budget import Budget, measure
+from ptuning import heads, methods, tasks
+from ptuning.backbones import load
+from ptuning.backbones.backbone import PRECISION, Backbone
 from ptuning.config import RunConfig, parse
-from ptuning.data import together
-from ptuning.encode import Materials
+from ptuning.data.splits import together
 from ptuning.errors import InputError
-from ptuning.lanes import Epoch, Lane, Member
-from ptuning.mirror import Mirror
-from ptuning.outbox import Outbox
-from ptuning.records import Record
-from ptuning.train import train
+from ptuning.prompts import prompt
+from ptuning.records import store, weights
+from ptuning.records.identity import run_id
+from ptuning.records.provenance import provenance
+from ptuning.records.record import Record, choose_epoch
+from ptuning.records.wandb_log import WandbLogger
+from ptuning.records.writer import RecordWriter
+from ptuning.training import epoch_selection
+from ptuning.training.budget import Budget
+from ptuning.training.datasets import DatasetCache
+from ptuning.training.lanes import Epoch, Lane, LaneTask
+from ptuning.training.loop import train
+from ptuning.training.measure import measure
 
 ALONE = 8192  # tokens in a pass of a run that shares its backbone with no other: only evaluation asks
 
@@ -35,13 +41,13 @@ def check(config: RunConfig) -> None:
     """Raise InputError for what can be seen to be wrong before any data or model is read."""
     for member in config.members.values():
         task = tasks.load(member.single.name, **member.single.options)
-        assert task.head in heads.HEADS
+        heads.load(task.head)
     method = methods.load(config.method)
     if method.Prompt is not None:
         parse(method.Prompt, config.prompt or {}, "prompt")
     elif config.prompt is not None:
         raise InputError(f"method={config.method} has no prompt: remove the prompt.* keys.")
-    select.rule(config.selection)
+    epoch_selection.rule(config.selection)
     _check_parent(config)
     if config.runtime.device != "auto":
         device(config.runtime.device)
@@ -53,7 +59,7 @@ def _check_parent(config: RunConfig) -> None:
         return
     if config.prompt is None:
         raise InputError(f"parent: method={config.method} has no prompt to start from: remove parent.")
-    if not prompts.folds_to_itself(config.prompt):
+    if not prompt.folds_to_itself(config.prompt):
         raise InputError(
             "parent: a prompt is handed on without what produced it, and this run starts from one: set "
             "prompt.reparameterization=none."
@@ -79,7 +85,7 @@ def run(configs: Sequence[RunConfig]) -> list[Record]:
         keeper.outbox.close()
     for error in keeper.failures.values():
         raise error
-    return [keeper.records[records.run_id(config)] for config in configs]
+    return [keeper.records[run_id(config)] for config in configs]
 
 
 def work(queue: Iterator[RunConfig], keeper: Keeper, runs: int) -> None:
@@ -91,10 +97,10 @@ def work(queue: Iterator[RunConfig], keeper: Keeper, runs: int) -> None:
     first = next(queue, None)
     if first is None:
         return
-    records.provenance()  # whatever it needs is found missing now rather than after training
+    provenance()  # whatever it needs is found missing now rather than after training
     backbone = ready(first)
     budget = _budget(first, runs, backbone)
-    recorder = Recorder(backbone, keeper, Mirror(first.runtime.wandb))
+    recorder = Recorder(backbone, keeper, WandbLogger(first.runtime.wandb))
     try:
         train(backbone, _Lanes(first, queue, backbone, keeper), recorder, budget, first.runtime.progress)
     finally:
@@ -105,9 +111,7 @@ def work(queue: Iterator[RunConfig], keeper: Keeper, runs: int) -> None:
 
 def ready(config: RunConfig) -> Backbone:
     """The backbone as the run needs it: on its device, in its precision. Raises InputError."""
-    backbone = backbones.load(
-        config.backbone, config.train, config.runtime.attention, str(device(config.runtime.device))
-    )
+    backbone = load.load(config.backbone, config.train, config.runtime.attention, str(device(config.runtime.device)))
     if config.runtime.gradient_checkpointing:
         backbone.model.gradient_checkpointing_enable({"use_reentrant": False})
     if not trains_backbone(config):
@@ -128,7 +132,7 @@ class _Lanes:
 
     def __init__(self, first: RunConfig, queue: Iterator[RunConfig], backbone: Backbone, keeper: Keeper) -> None:
         self.waiting, self.queue, self.backbone, self.keeper = [first], queue, backbone, keeper
-        self.materials = Materials(backbone.tokenizer)
+        self.materials = DatasetCache(backbone.tokenizer)
 
     def __iter__(self) -> Iterator[Lane]:
         return self
@@ -180,22 +184,22 @@ class Keeper:
     def __init__(self) -> None:
         self.records: dict[str, Record] = {}
         self.failures: dict[str, Exception] = {}
-        self.outbox = Outbox()
+        self.outbox = RecordWriter()
 
     def ended(self, config: RunConfig, record: Record, state: weights.State | None) -> None:
         """A run is through; `state` is what it trained, where that is to be saved."""
-        self.records[records.run_id(config)] = record
+        self.records[run_id(config)] = record
         self.outbox.put(config, record, state)
 
     def failed(self, config: RunConfig, error: Exception) -> None:
         """A run is given up."""
-        self.failures[records.run_id(config)] = error
+        self.failures[run_id(config)] = error
 
 
 class Recorder:
     """Makes each lane's record the moment the lane ends, so that nothing finished is lost."""
 
-    def __init__(self, backbone: Backbone, keeper: Keeper, mirror: Mirror) -> None:
+    def __init__(self, backbone: Backbone, keeper: Keeper, mirror: WandbLogger) -> None:
         self.backbone, self.keeper, self.mirror = backbone, keeper, mirror
         self.kept: dict[str, weights.State] = {}
         self.lives: dict[str, _Life] = {}
@@ -203,26 +207,29 @@ class Recorder:
             torch.cuda.reset_peak_memory_stats(backbone.device)
 
     def lane_began(self, lane: Lane) -> None:
-        self.lives[records.run_id(lane.config)] = _Life()
+        self.lives[run_id(lane.config)] = _Life()
         for life in self.lives.values():
             life.lanes = max(life.lanes, len(self.lives))
         self.mirror.begin(lane)
 
     def epoch_ended(self, lane: Lane, epoch: Epoch) -> None:
         self.mirror.epoch_ended(lane, epoch)
-        if lane.config.runtime.save and select.rule(lane.config.selection)(lane.scores) == len(lane.history) - 1:
-            self.kept[records.run_id(lane.config)] = weights.trained_state(lane.members, self.backbone)
+        if (
+            lane.config.runtime.save
+            and epoch_selection.rule(lane.config.selection)(lane.scores) == len(lane.history) - 1
+        ):
+            self.kept[run_id(lane.config)] = weights.trained_state(lane.members, self.backbone)
 
     def lane_ended(self, lane: Lane) -> None:
-        identifier = records.run_id(lane.config)
+        identifier = run_id(lane.config)
         record = self._record(lane, self.lives.pop(identifier))
         state = self.kept.pop(identifier, None)
         self.keeper.ended(lane.config, record, None if lane.status == "diverged" else state)
         self.mirror.lane_ended(lane)
 
     def lane_failed(self, lane: Lane, error: Exception) -> None:
-        self.lives.pop(records.run_id(lane.config))
-        self.kept.pop(records.run_id(lane.config), None)
+        self.lives.pop(run_id(lane.config))
+        self.kept.pop(run_id(lane.config), None)
         self.keeper.failed(lane.config, error)
         self.mirror.lane_ended(lane)
 
@@ -234,10 +241,10 @@ class Recorder:
         seconds = sum(epoch.seconds for epoch in lane.history)
         parent = lane.config.parent_run
         record: Record = {
-            "id": records.run_id(lane.config),
+            "id": run_id(lane.config),
             "status": lane.status,
-            "config": records.dump(lane.config),
-            "parent": None if parent is None else records.path(parent).name,
+            "config": store.dump(lane.config),
+            "parent": None if parent is None else store.path(parent).name,
             "metric": lane.metric,
             "history": [asdict(epoch) for epoch in lane.history],
             "parameters": {"trained": trained, "total": trained + frozen, "share": trained / (trained + frozen)},
@@ -250,12 +257,12 @@ class Recorder:
                 "lanes": life.lanes,
                 "device": _device_name(self.backbone.device),
             },
-        } | records.provenance()
-        epoch, score = records.chosen(record, lane.config.selection) or (None, None)
+        } | provenance()
+        epoch, score = choose_epoch(record, lane.config.selection) or (None, None)
         return record | {"score": score, "selection": {"rule": lane.config.selection, "epoch": epoch}}
 
 
-def _described(members: Sequence[Member]) -> dict[str, Any]:
+def _described(members: Sequence[LaneTask]) -> dict[str, Any]:
     """The data of a record: of a mixture the numbers of all its sets together, and each set by its name."""
     data = [member.material.data for member in members]
     first = data[0]

@@ -7,13 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ptuning.backbones import tiny
+
 os.environ["HF_HUB_OFFLINE"] = "1"  # no test uses the network
 
 import pytest
 import torch
 
-from ptuning import tiny
-from ptuning.backbone import Backbone
+from ptuning.backbones.backbone import Backbone
 from ptuning.config import RunConfig
 
 torch.set_num_threads(1)  # the backbones are tiny: threads would only wait for each other

@@ -5,21 +5,23 @@ from __future__ import annotations
 import pytest
 from omegaconf import OmegaConf
 
-from ptuning import launch
 from ptuning.errors import InputError
+from ptuning.launch import compose
 
-PAPERS = sorted(file.stem for file in (launch.CONF / "paper").glob("*.yaml"))
-FILES = sorted((launch.CONF / "paper").glob("*/*/*.yaml"))  # <paper>/{backbone,task}/<method>-<backbone>[-<task>].yaml
-BUDGET = OmegaConf.to_container(OmegaConf.load(launch.CONF / "profile/small.yaml").sweep.budget)
+PAPERS = sorted(file.stem for file in (compose.CONF / "paper").glob("*.yaml"))
+FILES = sorted(
+    (compose.CONF / "paper").glob("*/*/*.yaml")
+)  # <paper>/{backbone,task}/<method>-<backbone>[-<task>].yaml
+BUDGET = OmegaConf.to_container(OmegaConf.load(compose.CONF / "profile/small.yaml").sweep.budget)
 CHOICES = ["method", "backbone", "task"]
 
 
 def read(*overrides):
-    return launch.read(launch.composed(overrides))
+    return compose.read(compose.composed(overrides))
 
 
 def options(group):
-    return {file.stem for file in (launch.CONF / group).glob("*.yaml")}
+    return {file.stem for file in (compose.CONF / group).glob("*.yaml")}
 
 
 def leaves(node, path=()):
@@ -59,8 +61,8 @@ def test_every_line_of_the_budget_is_of_a_run_that_can_be_chosen():
 
 @pytest.mark.parametrize("paper", PAPERS)
 def test_a_paper_says_where_its_hyperparameters_stand(paper):
-    assert (launch.CONF / "paper" / paper / "hyperparameters.yaml").exists()
-    assert launch.expand([f"paper={paper}"]) == launch.expand([]), "no file for this run, so its method's own values"
+    assert (compose.CONF / "paper" / paper / "hyperparameters.yaml").exists()
+    assert compose.expand([f"paper={paper}"]) == compose.expand([]), "no file for this run, so its method's own values"
 
 
 def test_another_paper_is_refused():

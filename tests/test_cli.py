@@ -5,7 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from ptuning import launch, records
+from ptuning.launch import compose
+from ptuning.records import store
 
 ROOT = Path(__file__).parent.parent
 SMALL = [
@@ -50,9 +51,9 @@ def test_an_experiment_of_several_sweeps_trains_the_runs_that_its_figure_asks_fo
     parts = ["experiment=efficiency", *SMALL, "task=cb", "seed=1"]
     done = call("experiments.run", "-m", *parts, "runtime.wandb=disabled", results=tmp_path)
     assert done.returncode == 0, done.stderr
-    runs = launch.expand(parts)
+    runs = compose.expand(parts)
     assert {run.method for run in runs} == {"fine_tuning", "prompt_tuning", "p_tuning_v2"}
-    assert {file.name for file in (tmp_path / "runs").glob("*.json")} == {records.path(run).name for run in runs}
+    assert {file.name for file in (tmp_path / "runs").glob("*.json")} == {store.path(run).name for run in runs}
     drawn = call("experiments.efficiency", *parts[1:], f"runtime.results={tmp_path}", results=tmp_path)
     assert drawn.returncode == 0, drawn.stderr
     assert drawn.stdout.count("cb, tiny_bert") == len(runs) == 5
@@ -76,13 +77,13 @@ def test_a_failed_run_does_not_stop_the_others(tmp_path):
 
 def test_bad_input_is_one_sentence_and_a_status(tmp_path):
     """What is wrong with the command, with a file it needs, and with a record that is in its way."""
-    (run,) = launch.expand([*SMALL, "task=cb", f"runtime.results={tmp_path}"])
+    (run,) = compose.expand([*SMALL, "task=cb", f"runtime.results={tmp_path}"])
     (tmp_path / "runs").mkdir()
-    records.path(run).write_text("{")
+    store.path(run).write_text("{")
     for arguments, status, sentence in (
         (["task=rtee"], 2, "error: task=rtee is unknown: choose one of boolq"),
         (["task=cb", "data=local", "data.root=/nowhere"], 1, "data.root=/nowhere is not a folder"),
-        (["task=cb"], 2, f"error: {records.path(run)} is not valid JSON"),
+        (["task=cb"], 2, f"error: {store.path(run)} is not valid JSON"),
     ):
         small = SMALL if "data=local" not in arguments else [o for o in SMALL if o != "data=miniature"]
         refused = call("experiments.run", *small, *arguments, results=tmp_path)

@@ -7,8 +7,10 @@ import shutil
 import pytest
 
 from experiments import explain, facts
-from ptuning import launch, records, rerun
 from ptuning.errors import InputError
+from ptuning.launch import compose, rerun
+from ptuning.records import store
+from ptuning.records.identity import PROTOCOL, run_id, run_name
 
 COLUMNS = ["Backbone", "Method", "RTE acc", "Broad Twitter F1"]
 TINY = ["backbone=tiny_bert", "data=miniature"]
@@ -23,7 +25,7 @@ def record_of(run, scores, metric="accuracy", status="finished", **more):
         if scores[index] > max(scores[:index], default=-1):
             epoch["tests"] = {"test": {metric: scores[index] - 1}}
     return {
-        "id": records.run_id(run), "status": status, "config": records.dump(run), "metric": metric,
+        "id": run_id(run), "status": status, "config": store.dump(run), "metric": metric,
         "history": history, "parameters": {"trained": 1234, "total": 100000, "share": 0.01234},
         "data": {
             "source": "miniature", "fingerprint": "f" * 64, "train_examples": 3000, "dev_examples": 20,
@@ -44,7 +46,7 @@ def made(tmp_path_factory):
     where = f"runtime.results={json.dumps(str(folder))}"
 
     def run(*overrides):
-        return launch.read(launch.composed([*TINY, *overrides, where]))
+        return compose.read(compose.composed([*TINY, *overrides, where]))
 
     deep = [run("task=rte", f"seed={seed}") for seed in (11, 12)]
     tuned = [run("task=rte", "method=fine_tuning", f"seed={seed}") for seed in (11, 12)]
@@ -55,15 +57,15 @@ def made(tmp_path_factory):
         (deep[0], record_of(deep[0], [50, 60.5, 55])),
         (deep[1], record_of(deep[1], [], status="diverged")),
         (tuned[0], record_of(tuned[0], [70 + epoch / 10 for epoch in range(100)] + [60] * 20)),
-        (shared, record_of(shared, [41.0], metric="f1", parent=records.path(stage).name)),
+        (shared, record_of(shared, [41.0], metric="f1", parent=store.path(stage).name)),
     ):
-        records.write(config, record)
+        store.write(config, record)
 
     def cell(method, task, row, column, text, there, missing=()):
         return {
             "keys": {"backbone": "tiny_bert", "method": method, "task": task, "column": column},
             "frame": 0, "row": row, "column": column, "text": text,
-            "records": [records.path(one).name for one in there], "missing": [records.name(one) for one in missing],
+            "records": [store.path(one).name for one in there], "missing": [run_name(one) for one in missing],
         }  # fmt: skip
 
     sidecar = {
@@ -193,7 +195,7 @@ def test_a_long_curve_is_drawn_whole_and_told_in_part(results):
 
 
 def test_diverged_and_lost_runs_and_such_as_cannot_be_made_again_are_said_so(results, monkeypatch):
-    monkeypatch.setattr(records, "PROTOCOL", records.PROTOCOL + 1)
+    monkeypatch.setattr(store, "PROTOCOL", PROTOCOL + 1)
     text = shown(results, "pt-2")
     assert "status        diverged\n    chosen        no epoch: loss or answers were not finite after epoch 0" in text
     assert text.count("Learning curve") == 1

@@ -14,8 +14,6 @@ from pathlib import Path
 
 import matplotlib
 import pytest
-from test_mixture import child_of
-from test_table2 import fake_record
 
 from experiments import style
 from experiments.efficiency import FIGURE as EFFICIENCY
@@ -26,15 +24,19 @@ from experiments.placement import FIGURE as PLACEMENT
 from experiments.protocol import FIGURE as PROTOCOL
 from experiments.remake import remake
 from experiments.selection import FIGURE as SELECTION
-from ptuning import launch, records, report
+from ptuning.analysis import cells
 from ptuning.errors import InputError
+from ptuning.launch import compose
+from ptuning.records import store
+from tests.data.test_mixtures import child_of
+from tests.test_table2 import fake_record
 
 GOLDEN = Path(__file__).parent / "golden"
 WHOLE = {"data__train_rows": None, "data__dev_rows": None}
 
 
 def recorded(config, *scores, **facts):
-    records.write(config, fake_record(config, scores, **facts) | {"backbone": {"fingerprint": "x", "layers": 3}})
+    store.write(config, fake_record(config, scores, **facts) | {"backbone": {"fingerprint": "x", "layers": 3}})
     return config
 
 
@@ -50,7 +52,7 @@ def sizes(make_run):
                     runs.append(config)
                     if (name, method, task, seed) != ("tiny_roberta", "prompt_tuning", "cb", 2):
                         record = fake_record(config, [60 + seed + 10 * place - 6 * (method == "prompt_tuning")])
-                        records.write(config, record | {"parameters": {"trained": 31, "total": total, "share": 0.1}})
+                        store.write(config, record | {"parameters": {"trained": 31, "total": total, "share": 0.1}})
     return runs
 
 
@@ -119,7 +121,7 @@ def answered(make_run):
         record = fake_record(config, [100 * one.count("1") / 40 if one else 50 for one in digits])
         for epoch, right in zip(record["history"], digits, strict=True):
             epoch["right"] = right
-        records.write(config, record)
+        store.write(config, record)
         runs.append(config)
     return runs
 
@@ -145,7 +147,7 @@ def budgets(make_run):
     for method, overrides, trained, score in worth:
         config = make_run(method, **overrides, **WHOLE)
         record = fake_record(config, [score])
-        records.write(config, record | {"parameters": {"trained": trained, "total": 10_000, "share": 0.5}})
+        store.write(config, record | {"parameters": {"trained": trained, "total": 10_000, "share": 0.5}})
         runs.append(config)
     return runs
 
@@ -304,10 +306,10 @@ def test_a_sidecar_that_does_not_tell_is_refused(tmp_path, content):
 
 
 def test_an_average_needs_all_of_its_tasks(make_run):
-    one = report.cell([recorded(make_run(**WHOLE), 70)], "best_dev")
-    none = report.cell([make_run(task="cb", **WHOLE)], "best_dev")
-    assert report.average([one, one]).scores == (70,)
-    assert report.average([one, none]).text == "-- (1/2)"
+    one = cells.cell([recorded(make_run(**WHOLE), 70)], "best_dev")
+    none = cells.cell([make_run(task="cb", **WHOLE)], "best_dev")
+    assert cells.average([one, one]).scores == (70,)
+    assert cells.average([one, none]).text == "-- (1/2)"
 
 
 ROOT = Path(__file__).parent.parent
@@ -330,7 +332,7 @@ def test_what_is_committed_is_what_the_committed_records_give(sidecar, tmp_path)
 
 
 def test_figures_of_a_sweep_in_several_parts_know_all_of_its_runs():
-    runs = launch.expand(["experiment=protocol", "profile=laptop", "seed=1,2"])
+    runs = compose.expand(["experiment=protocol", "profile=laptop", "seed=1,2"])
     lines = PROTOCOL.lines(runs)
     assert [line.words[1] for line in lines] == [one.words[1] for one in PROTOCOL.comparisons]
     assert all(line.first.expected == line.second.expected == 2 for line in lines)

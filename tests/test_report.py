@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from experiments import report
-from ptuning import records, rerun
 from ptuning.errors import InputError
+from ptuning.launch import rerun
+from ptuning.records import store
+from ptuning.records.identity import run_id
 
 ROOT = Path(__file__).parent.parent
 SVG = """<?xml version="1.0" encoding="utf-8" standalone="no"?>
@@ -59,9 +61,9 @@ class Page(HTMLParser):
 
 def record(config, scores):
     return {
-        "id": records.run_id(config),
+        "id": run_id(config),
         "status": "finished" if scores else "diverged",
-        "config": records.dump(config),
+        "config": store.dump(config),
         "parent": None,
         "metric": "accuracy",
         "score": max(scores, default=None),
@@ -102,7 +104,7 @@ def results(make_run, tmp_path, monkeypatch):
     monkeypatch.setattr(rerun, "command", lambda record: f"python -m experiments.run task=rte seed={record['id']}")
     runs = [make_run(seed=seed) for seed in (1, 2, 3)]
     names = [
-        records.write(run, record(run, scores)).name for run, scores in zip(runs, ([70, 50], [72], []), strict=True)
+        store.write(run, record(run, scores)).name for run, scores in zip(runs, ([70, 50], [72], []), strict=True)
     ]
     folder = tmp_path / "results"
     leave(folder, "tables/table2_small", sidecar(names[:2]))

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from experiments.remake import artefact
-from ptuning import records
+from ptuning.records import store
+from ptuning.records.identity import run_name
 
 ROOT = Path(__file__).parent.parent
 GOLDEN = json.loads((Path(__file__).parent / "golden/sidecars.json").read_text())
@@ -23,7 +24,7 @@ def composed(sidecar: Path) -> dict[str, bool]:
     """The names of the runs that it is made from, and whether each has a record."""
     told = json.loads(sidecar.read_text())
     runs = artefact(told["name"]).runs([*told["overrides"], f'runtime.results="{ROOT / "results"}"'])
-    return {records.name(run): records.find(run) is not None for run in runs}
+    return {run_name(run): store.find(run) is not None for run in runs}
 
 
 def test_every_committed_table_and_figure_is_among_them():

@@ -6,17 +6,19 @@ import pytest
 
 from experiments.table2 import TABLE as table2
 from experiments.tables import CONFIDENCE
-from ptuning import records, report
+from ptuning.analysis import cells
 from ptuning.errors import InputError
+from ptuning.records import store
+from ptuning.records.identity import run_id
 
 GOLDEN = Path(__file__).parent / "golden"
 
 
 def fake_record(config, scores, status="finished", source="local"):
     return {
-        "id": records.run_id(config),
+        "id": run_id(config),
         "status": status,
-        "config": records.dump(config),
+        "config": store.dump(config),
         "metric": "accuracy",
         "score": max(scores, default=None),
         "history": [{"epoch": i + 1, "dev": {"accuracy": score}} for i, score in enumerate(scores)],
@@ -40,10 +42,10 @@ def sweep(make_run):
             config = make_run(method, task, seed=seed, data__train_rows=None, data__dev_rows=None)
             runs.append(config)
             if outcome == "diverged":
-                records.write(config, fake_record(config, [], status="diverged"))
+                store.write(config, fake_record(config, [], status="diverged"))
             elif outcome is not None:
                 source = "miniature" if task == "wic" else "local"
-                records.write(config, fake_record(config, outcome, source=source))
+                store.write(config, fake_record(config, outcome, source=source))
     return runs
 
 
@@ -66,8 +68,8 @@ def test_a_cell_is_mean_and_sample_deviation_or_a_gap(sweep):
 
 def test_the_selection_rule_is_applied_to_the_history(sweep):
     config = [run for run in sweep if (run.method, run.seed) == ("fine_tuning", 2)]
-    assert report.cell(config, "best_dev").scores == (70,)
-    assert report.cell(config, "last").scores == (60,)
+    assert cells.cell(config, "best_dev").scores == (70,)
+    assert cells.cell(config, "last").scores == (60,)
 
 
 def test_a_sweep_of_anything_but_seeds_is_not_averaged(make_run):

@@ -5,12 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from test_mixture import child_of
 
 from experiments.table2 import TABLE as TABLE2
 from experiments.table3 import TABLE
-from ptuning import launch, records
 from ptuning.errors import InputError
+from ptuning.launch import compose
+from ptuning.records import store
+from ptuning.records.identity import run_id
+from ptuning.records.record import score_of
+from tests.data.test_mixtures import child_of
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -25,9 +28,9 @@ def fake_record(config, source="local", **history):
         best = max(best, dev["f1"])
         epochs.append(epoch)
     return {
-        "id": records.run_id(config),
+        "id": run_id(config),
         "status": "finished",
-        "config": records.dump(config),
+        "config": store.dump(config),
         "metric": "f1",
         "score": best,
         "history": epochs,
@@ -65,7 +68,7 @@ def sweep(make_run):
     ]
     for config, history in runs:
         if history:
-            records.write(config, fake_record(config, **history))
+            store.write(config, fake_record(config, **history))
     return [config for config, _ in runs]
 
 
@@ -84,26 +87,26 @@ def test_a_test_score_is_that_of_the_epoch_chosen_on_dev(sweep):
 
 
 def test_a_score_that_the_chosen_epoch_does_not_have_is_no_score(sweep):
-    record = records.find(sweep[0])
+    record = store.find(sweep[0])
     with pytest.raises(InputError, match=r"has no f1 on test in epoch 3, the one that last chooses"):
-        records.value(record, "last", "test", "f1")
-    assert records.value(record, "last") == 60.0
+        score_of(record, "last", "test", "f1")
+    assert score_of(record, "last") == 60.0
 
 
 def test_stand_ins_get_a_table_of_their_own_above_the_papers(make_run):
     config = make_run("p_tuning_v2", "wnut17")
-    records.write(config, fake_record(config, **NER))
+    store.write(config, fake_record(config, **NER))
     made = TABLE.made([config], "table3_small")
     ours, papers = made.text.split("\n\n")[:2]
     assert "NER WNUT17 F1" in ours and "66.5 ‡" in ours and "paper:" not in ours
     assert papers.count("paper:") == 12 and "WNUT17" not in papers
     assert "12 training" not in made.text and "wnut17: 500 training examples, 9 test" in made.text
-    assert [place.records for place in made.places] == [(records.path(config).name,)]
+    assert [place.records for place in made.places] == [(store.path(config).name,)]
 
 
 def test_a_set_that_the_data_lack_has_no_cell_and_a_method_without_a_row_is_refused(make_run, tmp_path):
     config = make_run("p_tuning_v2", "ewt")
-    records.write(config, fake_record(config, "miniature", dev=f1(70.0), test=f1(69.0, f1_official=[50.0])))
+    store.write(config, fake_record(config, "miniature", dev=f1(70.0), test=f1(69.0, f1_official=[50.0])))
     assert [key[2] for key in TABLE.cells([config])] == ["SRL EWT F1", "SRL EWT F1 by srl-eval"]
     with pytest.raises(
         InputError, match=r"-from-mixed-.* has no row in table2: leave it out, the rows are FT, PT, PT-2"
@@ -118,6 +121,6 @@ def test_every_column_is_a_task_s_and_every_published_number_has_a_column():
     assert len(values) == 3 * 4 * 10
     assert {f"{value['task']} {value['metric']}" for value in values} <= titles
     one = ["experiment=table3", "method=p_tuning_v2", "seed=11"]
-    small = launch.expand([*one, "profile=small", "data=local", "data.root=/anywhere", "backbone=minilm_l6"])
-    paper = launch.expand([*one, "profile=paper", "backbone=bert_large_uncased"])
+    small = compose.expand([*one, "profile=small", "data=local", "data.root=/anywhere", "backbone=minilm_l6"])
+    paper = compose.expand([*one, "profile=paper", "backbone=bert_large_uncased"])
     assert {run.task.name for run in [*small, *paper]} == {column.task for column in TABLE.columns}

@@ -20,8 +20,8 @@ from experiments.benchmark.memory import peak
 from experiments.benchmark.ours import Ours
 from experiments.benchmark.race import race, spread
 from experiments.benchmark.work import SHAPES, Contestant, Work, texts
-from ptuning.budget import timed
 from ptuning.precision import native_precision
+from ptuning.training.measure import timed
 
 LANES = (1, 2, 4, 8, 16, 32)
 LENGTHS = (1, 8, 20, 64, 100)

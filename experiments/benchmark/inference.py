@@ -10,9 +10,9 @@ import torch
 
 from experiments.benchmark.ours import Ours
 from experiments.benchmark.work import run_configs
-from ptuning import data
-from ptuning.adapters import Adapter, Part
-from ptuning.evaluate import predict
+from ptuning.data import splits
+from ptuning.training.adapter import Adapter, AdapterBatch
+from ptuning.training.evaluate import predict
 
 ARRIVING = 32  # questions that wait together
 
@@ -21,7 +21,7 @@ def compare(ours: Ours, tasks: int, rounds: int) -> dict[str, list[float]]:
     """Seconds to answer all texts of the work, each of one of `tasks` tasks by chance, ARRIVING at a time."""
     work = ours.work
     configs = run_configs(work, tasks)
-    task, _ = data.of(configs[0])
+    task, _ = splits.of(configs[0])
     adapters = [Adapter(config, task, ours.backbone) for config in configs]
     asked = np.random.default_rng(0).integers(0, tasks, len(work.examples))
     batches = np.array_split(np.arange(len(asked)), max(1, len(asked) // ARRIVING))
@@ -31,7 +31,7 @@ def compare(ours: Ours, tasks: int, rounds: int) -> dict[str, list[float]]:
             began = time.perf_counter()
             for batch in batches:
                 parts = [
-                    Part(adapters[one], work.examples, rows) for one in range(tasks)
+                    AdapterBatch(adapters[one], work.examples, rows) for one in range(tasks)
                     if len(rows := batch[asked[batch] == one])
                 ]  # fmt: skip
                 for together in [parts] if name == "mixed" else [[part] for part in parts]:

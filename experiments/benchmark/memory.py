@@ -20,7 +20,7 @@ import torch
 
 from experiments.benchmark.ours import Ours
 from experiments.benchmark.work import SHAPES, Work, backbone, texts
-from ptuning.budget import Budget
+from ptuning.training.budget import Budget
 
 # glibc returns blocks of this size (bytes) and more as soon as they are freed, as long as the bound is set: what is
 # resident is then what is in use, and the same from process to process. Other systems do not look at it.

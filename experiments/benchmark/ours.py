@@ -9,13 +9,14 @@ import numpy as np
 import torch
 
 from experiments.benchmark.work import Contestant, Work, backbone, run_configs
-from ptuning import data
-from ptuning.backbone import Backbone
-from ptuning.budget import Budget, measure
-from ptuning.encode import Material
-from ptuning.lanes import Epoch, Lane
-from ptuning.layout import Batch, Layout, collate, table
-from ptuning.train import train
+from ptuning.backbones.backbone import Backbone
+from ptuning.data import splits
+from ptuning.prompts.placement import Batch, Layout, collate, table
+from ptuning.training.budget import Budget
+from ptuning.training.datasets import TaskDataset
+from ptuning.training.lanes import Epoch, Lane
+from ptuning.training.loop import train
+from ptuning.training.measure import measure
 
 STEM = 8e9  # bytes on the device
 
@@ -52,10 +53,10 @@ class Ours:
     def lanes(self, count: int, method: str = "p_tuning_v2", **prompt: str | int) -> list[Lane]:
         """Runs at their beginning. Their dev set is one example, so that all but training takes no time."""
         configs = run_configs(self.work, count, method, **prompt)
-        task, loaded = data.of(configs[0])
-        one = data.TaskData(loaded.train, loaded.dev[:1], loaded.source, loaded.fingerprint)
+        task, loaded = splits.of(configs[0])
+        one = splits.TaskData(loaded.train, loaded.dev[:1], loaded.source, loaded.fingerprint)
         examples = self.work.examples
-        material = Material(task, one, examples, examples.first(1), read=lambda _: examples)
+        material = TaskDataset(task, one, examples, examples.first(1), read=lambda _: examples)
         return [Lane.build(config, [material], self.backbone) for config in configs]
 
     def prepare(self, lanes: int = 1, method: str = "p_tuning_v2", **prompt: str | int) -> Contestant:

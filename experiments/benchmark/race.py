@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from experiments.benchmark.memory import peak
 from experiments.benchmark.work import Contestant
-from ptuning.budget import timed
+from ptuning.training.measure import timed
 
 Name = TypeVar("Name")
 

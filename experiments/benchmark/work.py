@@ -19,10 +19,11 @@ from transformers import (
     RobertaConfig,
 )
 
-from ptuning import launch, tiny
-from ptuning.backbone import Backbone
+from ptuning.backbones import tiny
+from ptuning.backbones.backbone import Backbone
 from ptuning.config import RunConfig
-from ptuning.encode import Encoded
+from ptuning.data.encoded import Encoded
+from ptuning.launch import compose
 
 MAX_LENGTH = 128  # the authors'
 LENGTHS = Path(__file__).parent / "lengths"
@@ -128,7 +129,7 @@ def padded(work: Work, rows: np.ndarray, width: int | None = None) -> dict[str, 
 def run_configs(work: Work, lanes: int, method: str = "p_tuning_v2", **prompt: str | int) -> list[RunConfig]:
     """Runs of ours on this work, of different seeds and learning rates; backbone and texts are given to them directly.
     `prompt` is what of the method's prompt is not as conf/ has it; its length is the work's where it does not say."""
-    (config,) = launch.expand(
+    (config,) = compose.expand(
         [
             "backbone=tiny_bert", "data=miniature", "task=rte", f"method={method}",
             *(f"prompt.{key}={value}" for key, value in {"length": work.length, **prompt}.items()),

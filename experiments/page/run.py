@@ -10,9 +10,10 @@ from experiments import facts
 from experiments.page import curve
 from experiments.page.curve import Curve
 from experiments.spread import spread
-from ptuning import records, rerun
 from ptuning.errors import InputError
-from ptuning.records import Record
+from ptuning.launch import rerun
+from ptuning.records import store
+from ptuning.records.record import Record
 
 _SAID = {"task", "backbone", "method", "seed", "data", "data.root"}  # by the label, and by the facts about the data
 
@@ -73,7 +74,7 @@ class Run:
 
 def read_all(results: Path) -> dict[str, Run]:
     """Every finished run by its record's file name, in the order of the names."""
-    found = dict(records.read_all(results))
+    found = dict(store.read_all(results))
     commands = spread(_command, list(found.values()))
     return {file.name: Run(file.stem, found[file], *one) for file, one in zip(found, commands, strict=True)}
 

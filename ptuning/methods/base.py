@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from ptuning.config import Schema
-from ptuning.layout import Batch, Layout
+from ptuning.prompts.deep import DeepPrompt
+from ptuning.prompts.placement import Batch, Layout
 
 if TYPE_CHECKING:
-    from ptuning.backbone import Backbone
-
-
-@dataclass(frozen=True)
-class DeepPrompt:
-    """The keys and values that some layers' attention sees beside its own, made once for a lane.
-
-    layers: 1-based, ascending; values: `[layers, 2, A, P, D]`, keys then values; kept: `[layers, 2, B, A, P, D]`
-    boolean, what dropout leaves of them in each of the lane's B rows, None without dropout.
-    """
-
-    layers: tuple[int, ...]
-    values: Tensor
-    kept: Tensor | None = None
+    from ptuning.backbones.backbone import Backbone
 
 
 class Method(nn.Module):

@@ -12,17 +12,19 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from ptuning import depth, prompts
-from ptuning.layout import Layout
-from ptuning.methods.base import DeepPrompt, Method
+from ptuning.methods.base import Method
+from ptuning.prompts import depth
+from ptuning.prompts.deep import DeepPrompt
+from ptuning.prompts.placement import Layout
+from ptuning.prompts.prompt import PromptConfig, fold, produce
 from ptuning.seeds import SeededDropout
 
 if TYPE_CHECKING:
-    from ptuning.backbone import Backbone
+    from ptuning.backbones.backbone import Backbone
 
 
 class PTuningV2(Method):
-    class Prompt(prompts.PromptConfig):
+    class Prompt(PromptConfig):
         layers: str | int | list[int]
 
     def __init__(self, prompt: Prompt, backbone: Backbone, random: torch.Generator, noise: torch.Generator) -> None:
@@ -32,7 +34,7 @@ class PTuningV2(Method):
         self.first_layer = self.layers[0]
         self.shape = (prompt.length, len(self.layers), 2, backbone.heads, backbone.head_size)
         width = len(self.layers) * 2 * backbone.heads * backbone.head_size
-        self.producer = prompts.produce(prompt, width, backbone.hidden, random)
+        self.producer = produce(prompt, width, backbone.hidden, random)
         self.dropout = SeededDropout(prompt.dropout, noise)
 
     def deep_prompt(self, rows: int) -> DeepPrompt:
@@ -42,7 +44,7 @@ class PTuningV2(Method):
         return DeepPrompt(self.layers, produced if kept is None else self.dropout.scale(produced), kept)
 
     def folded(self) -> dict[str, Tensor]:
-        return prompts.fold(self.producer)
+        return fold(self.producer)
 
     def load_folded(self, state: dict[str, Tensor]) -> None:
         self.producer.load_state_dict(state)

@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from ptuning import prompts
 from ptuning.errors import InputError
-from ptuning.layout import Batch, Layout
 from ptuning.methods.base import Method
+from ptuning.prompts.placement import Batch, Layout
+from ptuning.prompts.prompt import PromptConfig, fold, produce
 from ptuning.seeds import SeededDropout
 
 if TYPE_CHECKING:
-    from ptuning.backbone import Backbone
+    from ptuning.backbones.backbone import Backbone
 
 
 class PromptTuning(Method):
-    class Prompt(prompts.PromptConfig):
+    class Prompt(PromptConfig):
         double_embedding: bool
 
     def __init__(self, prompt: Prompt, backbone: Backbone, random: torch.Generator, noise: torch.Generator) -> None:
@@ -32,7 +32,7 @@ class PromptTuning(Method):
         if prompt.double_embedding:
             _check(backbone)
         self.layout = Layout(prompt.length, prompt.length, prompt.placement, prompt.positions)
-        self.producer = prompts.produce(prompt, backbone.embedding, backbone.embedding, random)
+        self.producer = produce(prompt, backbone.embedding, backbone.embedding, random)
         self.dropout = SeededDropout(prompt.dropout, noise)
         self.double_embedding = prompt.double_embedding
 
@@ -47,7 +47,7 @@ class PromptTuning(Method):
         return torch.where((batch.slots >= 0)[..., None], placed, tokens), types
 
     def folded(self) -> dict[str, Tensor]:
-        return prompts.fold(self.producer)
+        return fold(self.producer)
 
     def load_folded(self, state: dict[str, Tensor]) -> None:
         self.producer.load_state_dict(state)

@@ -11,9 +11,9 @@ from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
 
 import numpy as np
 
-from ptuning import formats
-from ptuning.metrics import accuracy
-from ptuning.packages import Package
+from ptuning.formats import json_files
+from ptuning.metrics.classification import accuracy
+from ptuning.pypi import Package
 
 Row = Mapping[str, Any]
 
@@ -67,7 +67,7 @@ class Question:
 
 
 E = TypeVar("E", Example, Sentence, Question)  # what a task asks
-A = TypeVar("A")  # what it is answered with: see `ptuning.encode`
+A = TypeVar("A")  # what it is answered with: see `ptuning.training.datasets`
 
 
 def superglue(folder: str) -> dict[str, str]:
@@ -96,7 +96,7 @@ class Task(ABC, Generic[E, A]):
 
     def read(self, path: Path) -> list[tuple[str, Row]]:
         """The rows of a file (or folder) in the official format, each with where it stands. Raises InputError."""
-        return formats.json_lines(path)
+        return json_files.json_lines(path)
 
     def arranged(self, splits: dict[str, list[tuple[str, Row]]]) -> dict[str, list[tuple[str, Row]]]:
         """The splits to use, from those of the files."""

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import ClassVar
 
-from ptuning import fields
-from ptuning.packages import Package
+from ptuning.formats import fields
+from ptuning.pypi import Package
 from ptuning.tasks.base import ByAccuracy, Example, Row, superglue
-from ptuning.words import THINGS
+from ptuning.tasks.kinds.miniature_words import THINGS
 
 PLACES = ["room", "house", "garden", "office", "kitchen", "hall", "shop", "school"]
 

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from ptuning import fields
-from ptuning.metrics import macro_f1
+from ptuning.formats import fields
+from ptuning.metrics.classification import macro_f1
 from ptuning.tasks.base import ByAccuracy, Example, Row, superglue
-from ptuning.words import PEOPLE
+from ptuning.tasks.kinds.miniature_words import PEOPLE
 
 
 class CB(ByAccuracy):

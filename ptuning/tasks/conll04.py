@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import ClassVar
 
-from ptuning import fields, formats, spans
 from ptuning.errors import InputError
+from ptuning.formats import fields, json_files, spans
 from ptuning.tasks.base import Row
 from ptuning.tasks.kinds.ner import NER, bio
 
@@ -32,7 +32,7 @@ class CoNLL04(NER):
     cues: ClassVar = {"Peop": "the singer", "Org": "met a director of", "Loc": "in the town of"}
 
     def read(self, path: Path) -> list[tuple[str, Row]]:
-        return [(where, _tagged(row, where)) for where, row in formats.json_list(path)]
+        return [(where, _tagged(row, where)) for where, row in json_files.json_list(path)]
 
     def official(self, rows: Iterable[Row]) -> Iterator[Row]:
         """The hub has the objects of the files as they are."""

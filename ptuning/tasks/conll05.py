@@ -6,8 +6,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
-from ptuning import formats
 from ptuning.errors import InputError
+from ptuning.formats import conll2005
 from ptuning.tasks.base import Row
 from ptuning.tasks.kinds.ner import bio
 from ptuning.tasks.kinds.srl import SRL, inventory
@@ -41,4 +41,4 @@ class CoNLL05(SRL):
         words = path.with_suffix(".words")
         if not words.exists():
             raise InputError(f"{words} does not exist: put the words of {path.name} there ({self.origin}).")
-        return formats.props(words, path)
+        return conll2005.read(words, path)

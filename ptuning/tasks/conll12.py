@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from ptuning import formats, spans
 from ptuning.errors import InputError
+from ptuning.formats import conll2012, spans
 from ptuning.tasks.base import Row
 from ptuning.tasks.kinds.ner import bio
 from ptuning.tasks.kinds.srl import SRL, inventory
@@ -33,7 +33,7 @@ class CoNLL12(SRL):
     hub_splits: ClassVar = {"train": "train", "dev": "validation", "test": "test"}
 
     def read(self, path: Path) -> list[tuple[str, Row]]:
-        return formats.conll2012(path)
+        return conll2012.read(path)
 
     def official(self, rows: Iterable[Row]) -> Iterator[Row]:
         """The hub stores a row a document, and a predicate's roles as BIO tags."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Iterator
 
-from ptuning import fields
 from ptuning.errors import InputError
+from ptuning.formats import fields
 from ptuning.tasks.base import ByAccuracy, Example, Row, superglue
-from ptuning.words import PEOPLE, THINGS
+from ptuning.tasks.kinds.miniature_words import PEOPLE, THINGS
 
 JOINERS = {"cause": "because", "effect": "so"}
 TALES = (  # question, premise, choice: of the premise's two things, the second is the one that the choice fits

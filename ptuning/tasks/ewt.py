@@ -9,8 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
-from ptuning import formats
 from ptuning.errors import InputError
+from ptuning.formats import ewt
 from ptuning.tasks.base import Row
 from ptuning.tasks.kinds.ner import bio
 from ptuning.tasks.kinds.srl import SRL, inventory
@@ -49,7 +49,7 @@ class EWT(SRL):
         self.held_out, self.genre = held_out, genre
 
     def read(self, path: Path) -> list[tuple[str, Row]]:
-        rows = formats.ewt(path)
+        rows = ewt.read(path)
         for where, row in rows:
             if row["genre"] not in GENRES:
                 raise InputError(

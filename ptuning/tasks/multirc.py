@@ -8,10 +8,10 @@ from itertools import groupby
 
 import numpy as np
 
-from ptuning import fields
-from ptuning.metrics import exact_match_by_group, f1_over_answers
+from ptuning.formats import fields
+from ptuning.metrics.classification import exact_match_by_group, f1_over_answers
 from ptuning.tasks.base import Classifying, Example, Row, superglue
-from ptuning.words import PEOPLE, THINGS
+from ptuning.tasks.kinds.miniature_words import PEOPLE, THINGS
 
 
 class MultiRC(Classifying):

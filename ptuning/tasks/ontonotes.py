@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import ClassVar
 
-from ptuning import formats
+from ptuning.formats import conll2012
 from ptuning.tasks.base import Row
 from ptuning.tasks.kinds.ner import NER, bio
 
@@ -37,7 +37,7 @@ class OntoNotes(NER):
     cues: ClassVar = {"PERSON": "the singer", "ORG": "met a director of", "GPE": "in the town of"}
 
     def read(self, path: Path) -> list[tuple[str, Row]]:
-        return formats.conll2012(path)
+        return conll2012.read(path)
 
     def official(self, rows: Iterable[Row]) -> Iterator[Row]:
         """The hub stores a row a document."""

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from ptuning import fields
 from ptuning.errors import InputError
-from ptuning.metrics import best_over_golds, exact, token_f1
+from ptuning.formats import fields
+from ptuning.metrics.squad import best_over_golds, exact, token_f1
 from ptuning.tasks.base import Classifying, Example, Row, superglue
-from ptuning.words import PEOPLE, THINGS
+from ptuning.tasks.kinds.miniature_words import PEOPLE, THINGS
 
 PLACEHOLDER = "@placeholder"
 

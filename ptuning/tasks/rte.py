@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Iterator
 
-from ptuning import fields
+from ptuning.formats import fields
 from ptuning.tasks.base import ByAccuracy, Example, Row, superglue
-from ptuning.words import PEOPLE, THINGS
+from ptuning.tasks.kinds.miniature_words import PEOPLE, THINGS
 
 
 class RTE(ByAccuracy):

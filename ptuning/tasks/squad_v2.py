@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from itertools import permutations
 from typing import ClassVar
 
-from ptuning.metrics import squad_v2
+from ptuning.metrics.squad import squad_v2
 from ptuning.tasks.base import Question, Row
+from ptuning.tasks.kinds.miniature_words import THINGS
 from ptuning.tasks.kinds.qa import QA, ROOMS, Candidates
-from ptuning.words import THINGS
 
 
 class SQuADv2(QA):

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from itertools import product
 from typing import Any
 
-from ptuning import fields
 from ptuning.errors import InputError
+from ptuning.formats import fields
 from ptuning.tasks.base import ByAccuracy, Example, Row, superglue
 
 SENSES = {  # word -> what goes with its first sense, and with its second

@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Iterator
 
-from ptuning import fields
+from ptuning.formats import fields
 from ptuning.tasks.base import ByAccuracy, Example, Row, superglue
-from ptuning.words import MEN, WOMEN
+from ptuning.tasks.kinds.miniature_words import MEN, WOMEN
 
 SPANS = ("span1_index", "span1_text", "span2_index", "span2_text")
 DEEDS = ["called", "visited", "joined", "followed", "asked", "met"]

@@ -18,18 +18,19 @@ import pytest
 import torch
 from filelock import FileLock
 
-from ptuning import data, tasks
+from ptuning import registry, tasks
 from ptuning.config import DataConfig, RunConfig
-from ptuning.records import PROTOCOL
+from ptuning.data import splits
+from ptuning.records.identity import PROTOCOL
 from ptuning.run import run
 
 HERE = Path(__file__).parent
 INPUTS = HERE / "inputs"  # a data root: each file where its task looks for it
-PACKAGE_MEMBERS = "ptuning.sources.package.members"  # finds a package's files by their paths in it
+PACKAGE_MEMBERS = "ptuning.data.sources.package.members"  # finds a package's files by their paths in it
 
 Make = Callable[..., RunConfig]  # conftest's `make_run`
 
-__all__ = ["INPUTS", "PACKAGE_MEMBERS", "PROTOCOL", "Make", "RunConfig", "run", "tasks"]
+__all__ = ["INPUTS", "PACKAGE_MEMBERS", "PROTOCOL", "Make", "RunConfig", "registry", "run", "tasks"]
 
 
 # --- what is kept
@@ -124,11 +125,14 @@ def numbers(record: dict[str, Any]) -> dict[str, Any]:
 
 def read(task: str, options: dict[str, Any], **source: Any) -> dict[str, Any]:
     """The fingerprint of a task's data, and the examples in each split."""
-    found = data.load(tasks.load(task, **options), DataConfig(**source))
-    splits = {"train": found.train, "dev": found.dev, **found.tests}
-    return {"fingerprint": found.fingerprint, "examples": {split: len(examples) for split, examples in splits.items()}}
+    found = splits.load(tasks.load(task, **options), DataConfig(**source))
+    counted = {"train": found.train, "dev": found.dev, **found.tests}
+    return {
+        "fingerprint": found.fingerprint,
+        "examples": {split: len(examples) for split, examples in counted.items()},
+    }
 
 
 def fingerprint_of(config: RunConfig) -> str:
     """Of a run's data, all sets of a mixture together."""
-    return data.fingerprint_of(config)
+    return splits.fingerprint_of(config)

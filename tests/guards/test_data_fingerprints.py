@@ -19,7 +19,18 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from support import INPUTS, PACKAGE_MEMBERS, REMAKING, Expectations, Make, fingerprint_of, on_mixture, read, tasks
+
+from tests.guards.support import (
+    INPUTS,
+    PACKAGE_MEMBERS,
+    REMAKING,
+    Expectations,
+    Make,
+    fingerprint_of,
+    on_mixture,
+    read,
+    registry,
+)
 
 EXPECTATIONS = Expectations("data_fingerprints.json", {})
 FEWGLUE = {"train": "fewglue/{folder}/train.jsonl", "dev": "fewglue/{folder}/dev32.jsonl"}
@@ -57,7 +68,7 @@ READ = {f"{format}-{task}": Input(task) for format, names in FORMATS.items() for
     **{f"fewglue-{task}": Input(task, {}, LOCAL | {"files": FEWGLUE}) for task in ("copa", "multirc", "rte")},
     **{f"hub-{task}": Input(task, {}, {"source": "hub"}) for task in ON_HUB},
     "package-boolq": Input("boolq", {}, {"source": "package"}),
-    **{f"{MINIATURE}-{task}": Input(task, {}, {"source": MINIATURE}) for task in tasks.names()},
+    **{f"{MINIATURE}-{task}": Input(task, {}, {"source": MINIATURE}) for task in registry.names("ptuning.tasks")},
     f"{MINIATURE}-rte-capped": Input("rte", {}, {"source": MINIATURE, "train_rows": 12, "dev_rows": 8}),
 }
 MIXTURE = "mixture-of_miniatures"
@@ -97,8 +108,8 @@ def test_a_mixture_has_the_fingerprint_that_it_had(make_run: Make) -> None:
 
 def test_every_task_is_guarded_in_its_official_format_as_a_miniature_and_as_the_hub_has_it() -> None:
     read_from = {(asked.task, asked.source["source"]) for asked in READ.values()}
-    assert read_from >= {(task, source) for task in tasks.names() for source in ("local", MINIATURE)}
-    assert read_from >= {(task, "hub") for task in tasks.names() if tasks.load(task).hub is not None}
+    assert read_from >= {(task, source) for task in registry.names("ptuning.tasks") for source in ("local", MINIATURE)}
+    assert read_from >= {(task, "hub") for task in registry.names("ptuning.tasks") if tasks.load(task).hub is not None}
 
 
 @pytest.mark.skipif(REMAKING, reason="the expectations are being remade")

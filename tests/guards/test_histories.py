@@ -21,7 +21,8 @@ from typing import Any, NamedTuple
 
 import pytest
 import torch
-from support import (
+
+from tests.guards.support import (
     PROTOCOL,
     REMAKING,
     Expectations,

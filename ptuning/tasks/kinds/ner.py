@@ -14,11 +14,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ptuning import fields, formats, spans
 from ptuning.errors import InputError
-from ptuning.metrics import span_f1
+from ptuning.formats import columns, fields, spans
+from ptuning.metrics.spans import span_f1
 from ptuning.tasks.base import Row, Sentence, Task
-from ptuning.words import SURNAMES
+from ptuning.tasks.kinds.miniature_words import SURNAMES
 
 
 def bio(types: Sequence[str]) -> tuple[str, ...]:
@@ -36,7 +36,7 @@ class NER(Task[Sentence, list[np.ndarray]]):
     iob1: ClassVar[bool] = False  # whether the official files are in IOB1
 
     def read(self, path: Path) -> list[tuple[str, Row]]:
-        return formats.ner_columns(path)
+        return columns.ner_columns(path)
 
     def examples(self, row: Row, where: str) -> list[Sentence]:
         words = fields.texts(row, "words", where)

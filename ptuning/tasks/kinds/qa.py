@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from ptuning import fields, formats
 from ptuning.errors import InputError
-from ptuning.metrics import squad_v1
+from ptuning.formats import fields, squad
+from ptuning.metrics.squad import squad_v1
 from ptuning.tasks.base import Question, Row, Task
-from ptuning.words import THINGS
+from ptuning.tasks.kinds.miniature_words import THINGS
 
 ROOMS = ["kitchen", "garden", "office", "hall", "shop", "school", "tower", "garage", "cellar", "attic"]
 
@@ -64,7 +64,7 @@ class QA(Task[Question, list[Candidates]]):
         self.stride, self.n_best, self.max_answer = stride, n_best, max_answer  # type: ignore[misc]
 
     def read(self, path: Path) -> list[tuple[str, Row]]:
-        return formats.squad(path)
+        return squad.read(path)
 
     def examples(self, row: Row, where: str) -> list[Question]:
         question, context = fields.text(row, "question", where), fields.text(row, "context", where)

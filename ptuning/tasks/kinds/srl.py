@@ -16,12 +16,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ptuning import fields, spans
 from ptuning.errors import InputError
-from ptuning.metrics import span_f1, srl_eval
-from ptuning.spans import Span
+from ptuning.formats import fields, spans
+from ptuning.formats.spans import Span
+from ptuning.metrics.spans import span_f1, srl_eval
 from ptuning.tasks.base import Row, Sentence, Task
-from ptuning.words import PEOPLE
+from ptuning.tasks.kinds.miniature_words import PEOPLE
 
 VERBS = ["praised", "blamed", "called", "helped", "followed", "met", "asked", "seen", "thanked", "hired"]
 

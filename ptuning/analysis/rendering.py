@@ -1,0 +1,35 @@
+"""Tables of cells as Markdown and LaTeX."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import pandas as pd
+
+
+def markdown(table: pd.DataFrame, notes: Sequence[str]) -> str:
+    lines = [table.to_markdown(index=False, disable_numparse=True), *([""] if notes else [])]
+    return "\n".join([*lines, *(f"{note}  " for note in notes)]) + "\n"
+
+
+def latex(table: pd.DataFrame, caption: str, notes: Sequence[str]) -> str:
+    """A booktabs table; needs \\usepackage{booktabs, graphicx}."""
+    escaped = table.map(_tex).rename(columns=_tex)
+    body = escaped.style.hide(axis="index").to_latex(hrules=True, column_format="ll" + "r" * (len(table.columns) - 2))
+    below = " ".join(_tex(note) for note in notes)
+    return (
+        f"\\begin{{table*}}\n\\caption{{{_tex(caption)}}}\n\\resizebox{{\\textwidth}}{{!}}{{%\n{body}}}\n"
+        f"\\par\\smallskip\\footnotesize {below}\n\\end{{table*}}\n"
+    )
+
+
+_TEX = {
+    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$", "†": r"$^\dagger$", "‡": r"$^\ddagger$",
+    "ˢ": r"$^{s}$", "ᵘ": r"$^{u}$", "ᵈ": r"$^{d}$", "`": "",
+}  # fmt: skip
+
+
+def _tex(text: object) -> str:
+    return re.sub("|".join(map(re.escape, _TEX)), lambda found: _TEX[found[0]], str(text)).replace("--", "{-}{-}")

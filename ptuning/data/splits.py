@@ -1,0 +1,97 @@
+"""A task's data for one run: rows from one source, capped, as examples."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from ptuning import tasks
+from ptuning.config import DataConfig, RunConfig, TaskConfig
+from ptuning.data import sources
+from ptuning.errors import InputError
+from ptuning.tasks.base import AnyTask, Row
+
+
+@dataclass(frozen=True)
+class TaskData:
+    train: list[Any]
+    dev: list[Any]
+    source: str
+    fingerprint: str  # SHA-256 over the rows used
+    tests: dict[str, list[Any]] = field(default_factory=dict)
+
+    def examples(self, split: str) -> list[Any]:
+        """Those of `dev`, or of a test set by its name."""
+        return self.dev if split == "dev" else self.tests[split]
+
+
+def load(task: AnyTask, data: DataConfig) -> TaskData:
+    """Raises InputError where the source does, for a malformed row, and for a split without examples."""
+    caps = {"train": data.train_rows, "dev": data.dev_rows}
+    used = {split: capped(rows, caps.get(split, data.test_rows)) for split, rows in sources.rows(task, data).items()}
+    examples = {
+        split: [example for where, row in chosen for example in _labelled(task, row, where)]
+        for split, chosen in used.items()
+    }
+    for split, found in examples.items():
+        if not found:
+            raise InputError(f"data.source={data.source}: {task.name} has no {split} examples, give it some.")
+    return TaskData(examples.pop("train"), examples.pop("dev"), data.source, fingerprint(used), examples)
+
+
+def _labelled(task: AnyTask, row: Row, where: str) -> list[Any]:
+    found = task.examples(row, where)
+    if not all(example.labelled for example in found):
+        raise InputError(f"{where}: the row has no label, as in test sets: use a labelled split.")
+    return found
+
+
+def of(config: RunConfig) -> tuple[AnyTask, TaskData]:
+    """A run's task and data, read once by all runs that use them. Raises InputError as `load` does."""
+    return _read(config.task.model_dump_json(), config.data.model_dump_json())
+
+
+def fingerprint_of(config: RunConfig) -> str:
+    """Of all the data of a run, those of every set of a mixture. Raises InputError as `load` does."""
+    return together([of(member)[1].fingerprint for member in config.members.values()])
+
+
+def together(fingerprints: Sequence[str]) -> str:
+    """One fingerprint of several sets."""
+    if len(fingerprints) == 1:
+        return fingerprints[0]
+    return hashlib.sha256("".join(fingerprints).encode()).hexdigest()
+
+
+@lru_cache(maxsize=32)
+def _read(task: str, source: str) -> tuple[AnyTask, TaskData]:
+    chosen = TaskConfig.model_validate_json(task)
+    found = tasks.load(chosen.name, **chosen.options)
+    return found, load(found, DataConfig.model_validate_json(source))
+
+
+def capped(rows: Sequence[tuple[str, Row]], cap: int | None) -> list[tuple[str, Row]]:
+    """`cap` rows in their own order, the same ones for every run, and all of them within any larger cap.
+
+    Rows are official rows, so that all answers to a MultiRC question stay together.
+    """
+    if cap is None or cap >= len(rows):
+        return list(rows)
+    order = list(range(len(rows)))
+    random.Random(0).shuffle(order)
+    return [rows[index] for index in sorted(order[:cap])]
+
+
+def fingerprint(used: dict[str, list[tuple[str, Row]]]) -> str:
+    # Without "places", a row's file and lines: where it stands is not what it says.
+    content = {
+        split: [{key: value for key, value in row.items() if key != "places"} for _, row in rows]
+        for split, rows in used.items()
+    }
+    canonical = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()

@@ -1,0 +1,37 @@
+"""The official metrics of SuperGLUE (Wang et al., 2019, section 3), in percent, of labels and predictions `[N]`."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Hashable, Sequence
+
+import numpy as np
+
+
+def accuracy(labels: Sequence[int], predictions: Sequence[int] | np.ndarray) -> float:
+    return 100 * float(np.mean(np.asarray(labels) == np.asarray(predictions)))
+
+
+def macro_f1(labels: Sequence[int], predictions: Sequence[int] | np.ndarray, classes: int) -> float:
+    """The mean over all `classes` of each one's F1; a class that is neither there nor predicted counts as 0."""
+    from sklearn.metrics import f1_score  # costs a second to import
+
+    scores = f1_score(labels, predictions, labels=range(classes), average="macro", zero_division=0)
+    return 100 * float(scores)
+
+
+def f1_over_answers(labels: Sequence[int], predictions: Sequence[int] | np.ndarray) -> float:
+    """MultiRC's F1a: the F1 of class 1 over all answers of all questions."""
+    from sklearn.metrics import f1_score
+
+    return 100 * float(f1_score(labels, predictions, pos_label=1, zero_division=0))
+
+
+def exact_match_by_group(
+    groups: Sequence[Hashable], labels: Sequence[int], predictions: Sequence[int] | np.ndarray
+) -> float:
+    """MultiRC's EM: the share of groups (questions) whose members (answers) are all predicted right."""
+    right: dict[Hashable, bool] = defaultdict(lambda: True)
+    for group, label, prediction in zip(groups, labels, predictions, strict=True):
+        right[group] &= bool(label == prediction)
+    return 100 * sum(right.values()) / len(right)

@@ -1,0 +1,33 @@
+"""What a record was made with: versions, machine, commit."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+
+@cache
+def provenance() -> dict[str, Any]:
+    """Versions, machine and code behind a run."""
+    packages = ("torch", "transformers", "datasets", "tokenizers", "numpy")
+    changes = _git("status", "--porcelain", "-uno")
+    return {
+        "versions": {"python": platform.python_version()} | {package: version(package) for package in packages},
+        "machine": {"system": platform.system(), "processor": platform.machine(), "cores": os.cpu_count()},
+        "git": {"commit": _git("rev-parse", "HEAD"), "dirty": None if changes is None else bool(changes)},
+    }
+
+
+def _git(*arguments: str) -> str | None:
+    """What git answers; None where there is no git, or no repository."""
+    here = Path(__file__).parent
+    try:
+        answer = subprocess.run(["git", *arguments], cwd=here, capture_output=True, text=True, check=False)
+    except OSError:
+        return None
+    return answer.stdout.strip() if answer.returncode == 0 else None

@@ -1,0 +1,69 @@
+"""Hydra's launcher for our sweeps (`hydra/launcher=packed`): all jobs of a multirun go into one sweep.
+
+Hydra loads launchers only from a package of this name, which `ptuning.launch.compose` puts on its path.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from hydra.core.utils import JobReturn, JobStatus, setup_globals
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, open_dict
+
+from ptuning.config import RunConfig
+from ptuning.errors import InputError
+from ptuning.launch import compose
+from ptuning.records.identity import run_id
+from ptuning.records.record import Record
+from ptuning.sweep.devices import devices
+from ptuning.sweep.progress import Progress
+from ptuning.sweep.resume import with_sources
+from ptuning.sweep.sweep import sweep
+
+
+class PackedLauncher(Launcher):
+    """Trains a multirun's jobs in packs; `devices`: auto, or a list such as [cuda:0,cuda:1], a worker process each."""
+
+    def __init__(self, devices: Any) -> None:
+        self.devices = devices
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        self.context, self.config = hydra_context, config
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        """Each job's return value is its score, None for a failed or diverged run: a sweeper may optimize it."""
+        setup_globals()
+        composed = [self._compose(overrides) for overrides in job_overrides]
+        runs = [compose.read(config) for config in composed]
+        unique = list({run_id(run): run for run in runs}.values())
+        progress = Progress(len(with_sources(unique)))
+        outcomes: dict[str, Record | Exception] = {}
+
+        def tell(config: RunConfig, what: Record | Exception, new: bool) -> None:
+            outcomes[run_id(config)] = what
+            progress.tell(config, what, new)
+
+        try:
+            sweep(unique, devices(self.devices), tell, progress.say)
+        except InputError as error:
+            sys.exit(f"error: {error}")
+        return [
+            _returned(overrides, config, outcomes[run_id(run)])
+            for overrides, config, run in zip(job_overrides, composed, runs, strict=True)
+        ]
+
+    def _compose(self, overrides: Sequence[str]) -> DictConfig:
+        config = self.context.config_loader.load_sweep_config(self.config, list(overrides))
+        with open_dict(config):
+            del config["hydra"]  # as for the jobs of Hydra's own launchers
+        return config
+
+
+def _returned(overrides: Sequence[str], config: DictConfig, what: Record | Exception) -> JobReturn:
+    result = JobReturn(overrides=overrides, cfg=config, task_name="run", status=JobStatus.COMPLETED)
+    result.return_value = None if isinstance(what, Exception) else what["score"]
+    return result

@@ -1,0 +1,42 @@
+"""Hydra's sweeper for ablations that are no grid (`hydra/sweeper=several`): the union of several sweeps.
+
+`params` are swept in each of `sweeps`, which say what one adds. What is given on the command line goes for all, or,
+where it names values that sweeps add, chooses among them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+
+from ptuning.launch import compose
+
+
+class SeveralSweeper(BasicSweeper):
+    """Hydra's basic sweeper, once for each of `sweeps`; all their jobs are launched together."""
+
+    def __init__(
+        self,
+        max_batch_size: int | None,
+        params: Mapping[str, str] | None = None,
+        sweeps: Sequence[Mapping[str, str]] | None = None,
+    ) -> None:
+        super().__init__(max_batch_size, dict(params or {}))
+        self.sweeps = sweeps
+
+    def sweep(self, arguments: list[str]) -> Any:
+        self.arguments = arguments
+        return super().sweep(arguments)
+
+    def split_arguments(  # type: ignore[override]  # static there, where one sweep is all there is
+        self, overrides: list[Override], max_batch_size: int | None
+    ) -> list[list[list[str]]]:
+        parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)  # type: ignore[union-attr]
+        jobs: list[list[str]] = []
+        for asked in compose.sweeps(self.params, self.sweeps, self.arguments):
+            jobs += BasicSweeper.split_arguments(parser.parse_overrides(asked), None)[0]
+        return list(self.split_overrides_to_chunks(jobs, max_batch_size))

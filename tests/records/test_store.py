@@ -1,0 +1,102 @@
+"""A run's identity and its record."""
+
+import json
+
+import pytest
+
+from ptuning.errors import InputError
+from ptuning.records import store
+from ptuning.records.identity import run_id
+from ptuning.records.provenance import provenance
+from ptuning.run import run
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        {"runtime__attention": "eager"}, {"runtime__device": "auto"}, {"runtime__tokens_per_pass": 3},
+        {"runtime__wandb": "offline"}, {"runtime__save": True}, {"data__root": "/elsewhere"}, {"selection": "last"},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_what_cannot_change_the_number_is_not_in_the_id(make_run, overrides):
+    assert run_id(make_run(**overrides)) == run_id(make_run())
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        {"seed": 9}, {"method": "prompt_tuning"}, {"task": "cb"}, {"prompt__length": 4}, {"prompt__layers": "1-2"},
+        {"train__lr": 2e-2}, {"train__precision": "bf16"}, {"train__backbone_dropout": 0.1}, {"data__train_rows": 9},
+        {"backbone__pooler": "trained"}, {"task__max_length": 64},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_what_can_change_the_number_is(make_run, overrides):
+    assert run_id(make_run(**overrides)) != run_id(make_run())
+
+
+def test_equal_settings_written_differently_are_one_run(make_run):
+    assert run_id(make_run(prompt__dropout=0)) == run_id(make_run(prompt__dropout=0.0))
+
+
+def test_a_local_backbones_path_is_not_in_the_id(make_run, tmp_path):
+    one, other = tmp_path / "one", tmp_path / "other"
+    one.mkdir()
+    other.mkdir()
+    hub = {"backbone__source": "hub", "backbone__name": "mine"}
+    here, there = (make_run(**hub, backbone__id=str(path)) for path in (one, other))
+    assert run_id(here) == run_id(there)
+
+
+def test_a_record_says_what_came_out_and_from_what(make_run):
+    config = make_run()
+    (record,) = run([config])
+    stored = store.find(config)
+    assert stored == json.loads(json.dumps(record))
+    assert stored["status"] == "finished"
+    assert [epoch["epoch"] for epoch in stored["history"]] == [1, 2]
+    scores = [epoch["dev"]["accuracy"] for epoch in stored["history"]]
+    assert stored["score"] == max(scores)
+    assert stored["selection"] == {"rule": "best_dev", "epoch": scores.index(max(scores)) + 1}
+    prompt, head = 3 * 4 * 2 * 32, 32 * 2 + 2
+    assert stored["parameters"]["trained"] == prompt + head
+    assert stored["config"]["prompt"]["length"] == 3
+    assert stored["data"]["source"] == "miniature"
+    assert len(stored["data"]["fingerprint"]) >= 16
+    assert stored["git"].keys() == {"commit", "dirty"}
+    assert stored["speed"]["examples_per_second"] > 0
+
+
+def test_a_record_that_is_not_json_is_named(make_run):
+    config = make_run()
+    file = store.path(config)
+    file.parent.mkdir(parents=True)
+    for content in ("{", "[]", '{"id": 1}'):
+        file.write_text(content)
+        with pytest.raises(InputError, match=file.name):
+            store.find(config)
+        with pytest.raises(InputError, match=file.name):
+            list(store.read_all(config.runtime.results))
+
+
+def test_without_git_a_run_still_leaves_its_record(make_run, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    provenance.cache_clear()
+    (record,) = run([make_run()])
+    provenance.cache_clear()
+    assert record["git"] == {"commit": None, "dirty": None}
+
+
+def test_a_failure_leaves_word_and_success_takes_it_back(make_run):
+    config = make_run()
+    try:
+        raise RuntimeError("out of patience")
+    except RuntimeError as error:
+        file = store.write_failure(config, error)
+    assert "out of patience" in json.loads(file.read_text())["error"]
+    assert store.find(config) is None
+    assert list(store.read_all(config.runtime.results)) == []
+    run([config])
+    assert not file.exists()
+    assert store.find(config) is not None

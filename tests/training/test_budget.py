@@ -1,0 +1,174 @@
+"""What shares a pass, what happens when memory runs out, and how many lanes there are at once."""
+
+from dataclasses import dataclass, field
+from itertools import combinations
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from ptuning.prompts.placement import Layout
+from ptuning.training import loop
+from ptuning.training.adapter import AdapterBatch
+from ptuning.training.budget import Budget, retry_in_halves
+from ptuning.training.measure import measure
+from tests.conftest import make_backbone
+from tests.prompts.test_placement import encoded
+from tests.training.test_lanes import Silent, lanes_of, trained
+
+
+def part(width, rows=1, start=1):
+    """A part of `rows` texts of `width` tokens, whose prompt begins at layer `start`."""
+    adapter = SimpleNamespace(layout=Layout(), method=SimpleNamespace(first_layer=start))
+    return AdapterBatch(adapter, encoded(*[([1] * width, [0] * width, 1)] * rows), np.arange(rows))
+
+
+def cost(groups, parts, overhead):
+    return sum(
+        overhead + max(parts[i].width for i in group) * sum(len(parts[i].rows) for i in group) for group in groups
+    )
+
+
+@pytest.mark.parametrize("overhead", [1, 20, 10_000])
+def test_passes_are_the_cheapest_cut(overhead):
+    widths = [3, 40, 5, 38, 12]
+    parts = [part(width, rows=2) for width in widths]
+    groups = Budget(10_000, overhead).passes(parts)
+    assert sorted(index for group in groups for index in group) == list(range(5))
+    order = sorted(range(5), key=widths.__getitem__)
+    best = min(
+        cost([order[a:b] for a, b in zip((0, *cuts), (*cuts, 5), strict=True)], parts, overhead)
+        for count in range(5)
+        for cuts in combinations(range(1, 5), count)
+    )
+    assert cost(groups, parts, overhead) == best
+
+
+def test_a_pass_holds_no_more_than_the_budget_and_one_entry():
+    parts = [part(10, rows=3, start=1 + i % 2) for i in range(8)] + [part(500)]
+    groups = Budget(65, 10_000).passes(parts)
+    assert sorted(index for group in groups for index in group) == list(range(9))
+    for group in groups:
+        assert len({parts[i].adapter.method.first_layer for i in group}) == 1
+        assert len(group) == 1 or cost([group], parts, 0) <= 65
+
+
+def test_halving_finds_the_item_at_fault():
+    budget = Budget(1000)
+
+    def work(items):
+        if 5 in items:
+            raise ValueError("five")
+        if len(items) > 2:
+            raise torch.OutOfMemoryError("too many")
+        return [item * 10 for item in items]
+
+    found = retry_in_halves(budget, work, [1, 2, 3, 4, 5, 6, 7, 8], 800)
+    assert [one if isinstance(one, int) else str(one) for one in found] == [10, 20, 30, 40, "five", 60, 70, 80]
+    assert budget.tokens == 200
+
+
+@dataclass
+class Small:
+    """A device on which only passes of at most `rows` rows fit."""
+
+    rows: int
+    sizes: list[int] = field(default_factory=list)
+
+    def forward(self, backbone, parts):
+        self.sizes.append(sum(len(part.sequences) for part in parts))
+        logits = forward(backbone, parts)
+        if self.sizes[-1] > self.rows:
+            raise torch.OutOfMemoryError("CUDA out of memory")  # as late as it can come
+        return logits
+
+
+forward = loop.forward
+
+
+def test_out_of_memory_shrinks_the_passes_and_changes_no_run(make_run, monkeypatch):
+    configs = [make_run(seed=seed, prompt__dropout=0.3) for seed in range(4)]
+    wide, _ = trained(configs)
+    small = Small(rows=8)  # two lanes of four
+    monkeypatch.setattr(loop, "forward", small.forward)
+    budget = Budget(4096)
+    narrow, watcher = trained(configs, budget)
+    assert watcher.ended == ["finished"] * 4
+    assert max(small.sizes) > 8 >= max(small.sizes[3:]), "after the first time it is not tried again"
+    assert budget.tokens < 4096
+    for one, other in zip(wide, narrow, strict=True):
+        assert [e.loss for e in one.history] == pytest.approx([e.loss for e in other.history], rel=2e-4)
+
+
+def test_a_run_too_large_even_alone_fails_and_the_others_go_on(make_run, monkeypatch):
+    configs = [make_run(seed=1), make_run(seed=2, train__batch_size=12), make_run(seed=3)]
+    monkeypatch.setattr(loop, "forward", Small(rows=8).forward)
+    lanes, watcher = trained(configs)
+    assert [lane.status for lane in lanes] == ["finished", "failed", "finished"]
+    (said,) = watcher.failures
+    assert said.startswith("train.batch_size=12 does not fit in memory even alone: make it smaller")
+
+
+def test_an_update_that_fails_ends_its_lane_alone_and_is_not_tried_again(make_run, monkeypatch):
+    """Memory can run out in the optimizer too, when some of a pass's lanes have been updated."""
+    configs = [make_run(seed=seed) for seed in range(3)]
+    backbone, watcher = make_backbone(), Silent()
+    lanes = lanes_of(configs, backbone)
+
+    def full(*_, **__):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(lanes[1].optimizer, "step", full)
+    loop.train(backbone, lanes, watcher, Budget(4096), progress=False)
+    assert [lane.status for lane in lanes] == ["finished", "failed", "finished"]
+    monkeypatch.undo()
+    for config, lane in zip(configs, lanes, strict=True):
+        if lane.status == "finished":
+            (alone,), _ = trained([config])
+            assert [e.loss for e in lane.history] == pytest.approx([e.loss for e in alone.history], rel=2e-4)
+
+
+def test_an_evaluation_that_fails_ends_its_lane_alone(make_run, monkeypatch):
+    configs = [make_run(), make_run(task="cb")]
+
+    def fails(*_):
+        raise ZeroDivisionError("no such metric")
+
+    monkeypatch.setattr("ptuning.tasks.cb.CB.score", fails)
+    lanes, watcher = trained(configs)
+    assert [lane.status for lane in lanes] == ["finished", "failed"]
+    assert watcher.failures == ["no such metric"]
+
+
+def test_lanes_that_end_are_replaced_from_the_queue_within_the_budget(make_run):
+    backbone = make_backbone()
+    configs = [make_run(seed=seed, train__epochs=1 + seed % 3) for seed in range(7)]
+    lanes = lanes_of(configs, backbone)
+    at_once = []
+
+    class Counting(Silent):
+        alive = 0
+
+        def lane_began(self, lane):
+            self.alive += 1
+            at_once.append(self.alive)
+
+        def lane_ended(self, lane):
+            super().lane_ended(lane)
+            self.alive -= 1
+
+    watcher = Counting()
+    room = 3.2 * lanes[0].tokens_per_step
+    loop.train(backbone, iter(lanes), watcher, Budget(int(room)), progress=False)
+    assert watcher.ended == ["finished"] * 7
+    # Runs of 1, 2, 3, 1, 2, 3, 1 epochs: the first leaves after one; its successor and the second leave together.
+    assert at_once == [1, 2, 3, 3, 2, 3, 3]
+
+
+def test_the_budget_is_measured_and_leaves_nothing_behind():
+    backbone = make_backbone()
+    budget = measure(backbone)
+    assert 128 <= budget.tokens <= 2**18
+    assert budget.overhead > 0
+    assert all(parameter.grad is None for parameter in backbone.parameters())

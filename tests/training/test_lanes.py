@@ -1,0 +1,192 @@
+"""Packed equals solo, a diverging lane harms nobody, and batches and schedules are what they say."""
+
+import numpy as np
+import pytest
+import torch
+
+from ptuning.run import run
+from ptuning.tasks.wnut17 import WNUT17
+from ptuning.training.batching import bucketed
+from ptuning.training.budget import Budget
+from ptuning.training.datasets import DatasetCache
+from ptuning.training.evaluate import Evaluation, Scored
+from ptuning.training.lanes import Epoch, Lane
+from ptuning.training.loop import train
+from ptuning.training.schedules import schedule
+from tests.conftest import OPTIONS, make_backbone
+
+
+class Silent:
+    """A watcher that keeps what it is told."""
+
+    def __init__(self):
+        self.ended, self.epochs, self.failures = [], [], []
+
+    def lane_began(self, lane: Lane) -> None:
+        pass
+
+    def epoch_ended(self, lane: Lane, epoch: Epoch) -> None:
+        self.epochs.append((lane.config.task.name, epoch.epoch))
+
+    def lane_ended(self, lane: Lane) -> None:
+        self.ended.append(lane.status)
+
+    def lane_failed(self, lane: Lane, error: Exception) -> None:
+        self.failures.append(str(error))
+
+
+def lanes_of(configs, backbone):
+    materials = DatasetCache(backbone.tokenizer)
+    return [Lane.build(config, [materials.of(one) for one in config.members.values()], backbone) for config in configs]
+
+
+def trained(configs, budget=None, stem=False):
+    backbone, watcher = make_backbone(), Silent()
+    if stem:
+        backbone.keep_stem(1e8, 0)
+    lanes = lanes_of(configs, backbone)
+    train(backbone, lanes, watcher, budget or Budget(4096), progress=False)
+    return lanes, watcher
+
+
+@pytest.fixture
+def mixed(make_run):
+    """Lanes that differ in method, task, head, prompt length, depth, placement, positions, rate, seed and epochs."""
+    return [
+        make_run("p_tuning_v2", "rte", seed=1, prompt__dropout=0.2),
+        make_run("p_tuning_v2", "cb", seed=2, prompt__length=6, prompt__layers="3-4", train__lr=3e-2),
+        make_run("prompt_tuning", "copa", seed=3, prompt__placement="infix", train__epochs=3),
+        make_run("p_tuning_v2", "wic", seed=4, prompt__layers=[1, 4], prompt__reparameterization="mlp"),
+        make_run("prompt_tuning", "rte", seed=5, prompt__length=5, prompt__positions="keep", train__batch_size=3),
+        make_run("prompt_tuning", "wsc", seed=6, prompt__double_embedding=True, train__schedule="exponential"),
+        make_run("p_tuning_v2", "wnut17", seed=8, prompt__length=4, prompt__dropout=0.1),
+        make_run("prompt_tuning", "squad", seed=9, prompt__placement="infix", task__options=OPTIONS["squad"]),
+        make_run("prompt_tuning", "conll12", seed=10, data__train_rows=5, train__batch_size=3),
+        make_run("p_tuning_v2", "multirc", seed=7, data__train_rows=3, prompt__placement="infix", train__clip=None),
+    ]
+
+
+def test_packed_equals_solo(mixed):
+    packed, watcher = trained(mixed)
+    assert watcher.ended.count("finished") == len(mixed)
+    for lane, config in zip(packed, mixed, strict=True):
+        (alone,), _ = trained([config])
+        assert [e.loss for e in lane.history] == pytest.approx([e.loss for e in alone.history], rel=2e-4)
+        assert [(e.dev, e.tests) for e in lane.history] == [(e.dev, e.tests) for e in alone.history]
+        for one, other in zip(lane.parameters, alone.parameters, strict=True):
+            torch.testing.assert_close(one, other, atol=2e-4, rtol=1e-3)
+
+
+def test_a_diverging_lane_is_stopped_and_harms_nobody(make_run):
+    good, bad = make_run(seed=1), make_run(seed=2, prompt__length=5)
+    backbone, watcher = make_backbone(), Silent()
+    lanes = lanes_of([good, bad], backbone)
+    with torch.no_grad():
+        lanes[1].adapter.method.producer.prompt.fill_(float("nan"))
+    train(backbone, lanes, watcher, Budget(4096), progress=False)
+    assert [lane.status for lane in lanes] == ["finished", "diverged"]
+    (alone,), _ = trained([good])
+    assert [e.loss for e in lanes[0].history] == pytest.approx([e.loss for e in alone.history], rel=1e-4)
+    assert lanes[1].history == []
+
+
+def test_a_diverged_run_is_recorded_as_such(make_run, monkeypatch):
+    config = make_run()
+    build = Lane.build
+
+    def poisoned(*arguments):
+        lane = build(*arguments)
+        with torch.no_grad():
+            lane.adapter.head.linear.weight.fill_(float("nan"))
+        return lane
+
+    monkeypatch.setattr(Lane, "build", poisoned)
+    (record,) = run([config])
+    assert record["status"] == "diverged"
+    assert record["score"] is None
+
+
+def test_early_stopping_waits_as_long_as_it_is_told(make_run, monkeypatch):
+    scores = iter([50.0, 60.0, 55.0, 55.0, 99.0])
+    monkeypatch.setattr(
+        "ptuning.training.loop.evaluate", lambda *_: [Evaluation(Scored({"accuracy": next(scores)}, ""), {})]
+    )
+    (lane,), _ = trained([make_run(train__epochs=5, train__patience=2)])
+    assert lane.status == "stopped_early"
+    assert [e.dev["accuracy"] for e in lane.history] == [50.0, 60.0, 55.0, 55.0]
+
+
+@pytest.mark.parametrize(("rule", "asked"), [("best_dev", [1, 2, 5]), ("last", [1, 2, 3, 4, 5])])
+def test_test_sets_are_scored_only_in_epochs_that_the_rule_would_choose(make_run, monkeypatch, rule, asked):
+    config = make_run(task="wnut17", train__epochs=5, selection=rule)
+    dev = iter([50.0, 60.0, 55.0, 60.0, 61.0])
+    score = WNUT17.score
+
+    def scored(task, examples, answers):
+        found = score(task, examples, answers)
+        return found | {"f1": next(dev)} if len(examples) == len(sets[0].data.dev) else found
+
+    sets = [lanes_of([config], make_backbone())[0].members[0].material]
+    assert len(sets[0].data.dev) != len(sets[0].data.tests["test"])
+    monkeypatch.setattr(WNUT17, "score", scored)
+    ((lane,), _) = trained([config])
+    assert [epoch.epoch for epoch in lane.history if epoch.tests] == asked
+    assert all(set(epoch.tests) <= {"test"} for epoch in lane.history)
+
+
+def test_bucketed_batches_hold_every_example_once_and_little_padding():
+    random = np.random.default_rng(0)
+    lengths = random.integers(5, 100, size=1000)
+    batches = bucketed(lengths, 16, random)
+    assert sorted(index for batch in batches for index in batch) == list(range(1000))
+    assert max(len(batch) for batch in batches) == 16
+    padded = sum(max(lengths[i] for i in batch) * len(batch) for batch in batches)
+    assert padded < 1.15 * sum(lengths)
+
+
+def test_lanes_of_other_seeds_have_batches_of_the_same_length_at_each_step():
+    lengths = np.random.default_rng(0).integers(5, 100, size=1000)
+    one, other = (bucketed(lengths, 16, np.random.default_rng(seed)) for seed in (1, 2))
+    assert any(set(a) != set(b) for a, b in zip(one, other, strict=True))
+    widths = [np.array([lengths[batch].max() for batch in batches]) for batches in (one, other)]
+    assert np.abs(widths[0] - widths[1]).mean() < 3
+    assert len(set(widths[0].tolist())) > 30
+
+
+def test_the_data_order_depends_on_seed_and_epoch_only(make_run):
+    def order(config):
+        (lane,) = lanes_of([config], make_backbone())
+        return [part.rows.tolist() for part in lane.batches()]
+
+    assert order(make_run(seed=1)) == order(make_run(seed=1, train__lr=1e-3))
+    assert order(make_run(seed=1)) != order(make_run(seed=2))
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("linear", [1.0, 0.75, 0.5, 0.25]),
+        ("constant", [1.0, 1.0, 1.0, 1.0]),
+        ("exponential", [1.0, 1.0, 0.95, 0.95]),
+    ],
+)
+def test_schedules(make_run, kind, expected):
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    falling = schedule(optimizer, make_run(train__schedule=kind).train, steps_per_epoch=2)
+    rates = []
+    for _ in range(4):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        falling.step()
+    assert rates == pytest.approx(expected)
+
+
+def test_warmup_rises_before_the_rate_falls(make_run):
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    falling = schedule(optimizer, make_run(train__warmup=0.5).train, steps_per_epoch=4)
+    rates = []
+    for _ in range(8):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        falling.step()
+    assert rates == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0, 0.75, 0.5, 0.25])
