@@ -124,7 +124,6 @@ def test_a_checkpoint_folder_keeps_its_pooler_frozen(make_run, tmp_path):
 
 def test_a_model_that_needs_code_of_its_own_is_refused_and_the_code_never_runs(make_run, tmp_path, monkeypatch):
     """Not even where a "yes" waits on stdin, which is where transformers asks if it is not told."""
-    from ptuning import tiny
 
     folder, marker = tmp_path / "mine", tmp_path / "ran"
     for part in tiny.build("tiny_bert", attention="sdpa"):

@@ -7,7 +7,7 @@ import pytest
 import torch
 from transformers import AlbertConfig, AttentionInterface, AutoModel, GPT2Config, MegatronBertConfig, T5Config
 
-from ptuning.backbones import attention
+from ptuning.backbones.attention import attention_layers, set_prompts
 from ptuning.backbones.families.base import closed
 from ptuning.backbones.tiny import FAMILIES
 from ptuning.errors import InputError
@@ -95,7 +95,7 @@ def test_a_masked_prompt_equals_the_plain_backbone(name, attention):
     hide = torch.zeros(2, LENGTH, dtype=torch.bool)
     masked = hidden(backbone, batch, [LayerPrompt(p.key, p.value, visible=hide) for p in prompts])
     inputs = {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask}
-    attention.set_prompts(backbone.attention, none(backbone))
+    set_prompts(backbone.attention, none(backbone))
     plain = backbone.model(**inputs, token_type_ids=batch.token_type_ids).last_hidden_state
     real = batch.attention_mask.bool()
     torch.testing.assert_close(masked[real], plain[real], atol=1e-6, rtol=1e-5)
@@ -283,7 +283,7 @@ def test_a_family_that_prompts_do_not_reach_is_refused():
     )
     model = AutoModel.from_config(config, attn_implementation="prompted_eager")
     with pytest.raises(InputError, match="'megatron-bert' cannot take deep prompts: 0 of its 2 layers"):
-        attention.attention_layers(model, 2)
+        attention_layers(model, 2)
 
 
 def test_a_family_that_shares_its_attention_or_is_no_encoder_is_refused():
@@ -292,14 +292,14 @@ def test_a_family_that_shares_its_attention_or_is_no_encoder_is_refused():
         AlbertConfig(vocab_size=50, embedding_size=8, **shape), attn_implementation="prompted_sdpa"
     )
     with pytest.raises(InputError, match="shares one attention"):
-        attention.attention_layers(albert, 2)
+        attention_layers(albert, 2)
     t5 = AutoModel.from_config(T5Config(vocab_size=50, d_model=16, d_kv=8, num_layers=2, num_heads=2, d_ff=16))
     with pytest.raises(InputError, match="is no plain encoder"):
-        attention.attention_layers(t5, 2)
+        attention_layers(t5, 2)
 
 
 def test_a_causal_backbone_is_refused():
     config = GPT2Config(vocab_size=50, n_embd=16, n_layer=2, n_head=2, n_positions=32)
     model = AutoModel.from_config(config, attn_implementation="prompted_sdpa")
     with pytest.raises(InputError, match="causal"):
-        attention.attention_layers(model, 2)
+        attention_layers(model, 2)

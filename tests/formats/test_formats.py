@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from ptuning.errors import InputError
-from ptuning.formats import columns, conll2005, conll2012, ewt, json_files, squad
+from ptuning.formats import conll2005, conll2012, ewt, json_files, squad
+from ptuning.formats.columns import ner_columns, sentences
 
 ONTONOTES = """\
 #begin document (bc/cctv/00/cctv_0000); part 000
@@ -75,29 +76,29 @@ def test_sentences_end_at_blank_lines_and_between_documents(saved: Save) -> None
     path = saved(
         "-DOCSTART- -X- O\n\n\na O\nb O\n \t\nc O\n#end document\n#begin document (x); part 1\nd O\n-DOCSTART-\ne O"
     )
-    found = columns.sentences(path, 2)
+    found = sentences(path, 2)
     assert [sentence.column(0) for sentence in found] == [["a", "b"], ["c"], ["d"], ["e"]]
     assert [sentence.places for sentence in found][:2] == [[f"{path}:4", f"{path}:5"], [f"{path}:7"]]
 
 
 def test_windows_line_ends_are_no_part_of_a_cell(saved: Save) -> None:
-    (one, other) = columns.sentences(saved("a\tO\r\nb\tB-X\r\n\r\nc\tO\r\n"), 2)
+    (one, other) = sentences(saved("a\tO\r\nb\tB-X\r\n\r\nc\tO\r\n"), 2)
     assert (one.cells, other.cells) == ([["a", "O"], ["b", "B-X"]], [["c", "O"]])
 
 
 def test_odd_spaces_are_words_and_no_separators(saved: Save) -> None:
     words = ["\u00a0", "\u3000", "x\u2009y", "\u2028", "\x85", "a b", "", " ", "\u200b"]
-    (sentence,) = columns.sentences(saved("".join(f"{word}\tO\n" for word in words)), 2)
+    (sentence,) = sentences(saved("".join(f"{word}\tO\n" for word in words)), 2)
     assert sentence.cells == [[word, "O"] for word in words]
-    (sentence,) = columns.sentences(saved("x\u00a0y   NN O\n\u00a0 NN  O \n"), 3)
+    (sentence,) = sentences(saved("x\u00a0y   NN O\n\u00a0 NN  O \n"), 3)
     assert sentence.cells == [["x\u00a0y", "NN", "O"], ["\u00a0", "NN", "O"]]
-    (sentence,) = columns.sentences(saved("1\ta b\n"), None, "\t")
+    (sentence,) = sentences(saved("1\ta b\n"), None, "\t")
     assert sentence.cells == [["1", "a b"]]
 
 
 def test_comments_are_kept_and_the_word_hash_is_a_word(saved: Save) -> None:
     path = saved("# sent_id = a-1\n# text = x = y\n#\tO\n#tag\tO\n\n# = O\n# # #\n\n# id = 2\n\nb O\n")
-    one, other, last = columns.sentences(path, None)
+    one, other, last = sentences(path, None)
     assert one.comments == {"sent_id": "a-1", "text": "x = y"}
     assert one.cells == [["#", "O"], ["#tag", "O"]]
     assert (other.cells, other.comments) == ([["#", "=", "O"], ["#", "#", "#"]], {})
@@ -118,16 +119,16 @@ def test_comments_are_kept_and_the_word_hash_is_a_word(saved: Save) -> None:
 )
 def test_malformed_columns_are_refused(saved: Save, columns: int | None, content: str | bytes, message: str) -> None:
     path = saved(content)
-    refused(lambda: columns.sentences(path, columns), path, message)
+    refused(lambda: sentences(path, columns), path, message)
 
 
 def test_ner_columns_are_the_first_and_the_last(saved: Save) -> None:
     path = saved("-DOCSTART- -X- -X- O\n\nEU NNP I-NP B-ORG\nrejects VBZ I-VP O\n")
     places = [f"{path}:3", f"{path}:4"]
     row = {"words": ["EU", "rejects"], "tags": ["B-ORG", "O"], "places": places}
-    assert columns.ner_columns(path) == [(places[0], row)]
+    assert ner_columns(path) == [(places[0], row)]
     path = saved("a O\n\nb\n")
-    refused(lambda: columns.ner_columns(path), path, ":3: the line has 1 columns, not 2 or more (a word and a tag): ")
+    refused(lambda: ner_columns(path), path, ":3: the line has 1 columns, not 2 or more (a word and a tag): ")
 
 
 def test_conll2012_has_names_and_predicates(saved: Save) -> None:

@@ -88,7 +88,7 @@ def test_a_run_that_is_no_more_is_refused_in_one_sentence(monkeypatch):
     gone["config"]["task"]["name"] = "rte_of_old"
     with pytest.raises(InputError, match=f"{cannot}task=rte_of_old is unknown: choose one of boolq"):
         rerun.command(gone)
-    monkeypatch.setattr(store, "PROTOCOL", PROTOCOL + 1)
+    monkeypatch.setattr("ptuning.records.identity.PROTOCOL", PROTOCOL + 1)
     with pytest.raises(InputError, match=f"{cannot}what comes closest has the id [0-9a-f]{{10}}, because"):
         rerun.overrides(record)
 

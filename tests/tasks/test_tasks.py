@@ -104,7 +104,7 @@ def test_the_tasks_are_found_by_their_files() -> None:
 
 
 def test_an_unknown_task_or_option_is_refused() -> None:
-    with pytest.raises(InputError, match=r"task\.name='base' is not a task: choose one of boolq, btc"):
+    with pytest.raises(InputError, match=r"task\.name=base is unknown: choose one of boolq, btc"):
         tasks.load("base")
     with pytest.raises(InputError, match=r"task\.options\.template is not an option of rte: it has none"):
         tasks.load("rte", template=1)
