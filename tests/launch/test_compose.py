@@ -11,7 +11,7 @@ from ptuning.launch import compose
 from ptuning.records import store
 from ptuning.records.identity import run_id, run_name
 from ptuning.sweep.resume import done
-from ptuning.sweep.sweep import sweep
+from ptuning.sweep import sweep
 
 TINY = ["backbone=tiny_bert", "data=miniature"]
 
