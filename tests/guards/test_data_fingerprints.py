@@ -30,6 +30,7 @@ from tests.guards.support import (
     on_mixture,
     read,
     registry,
+    tasks,
 )
 
 EXPECTATIONS = Expectations("data_fingerprints.json", {})
