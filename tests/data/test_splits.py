@@ -304,7 +304,7 @@ def test_a_task_without_a_package_is_refused() -> None:
 
 
 def test_an_unknown_source_is_refused() -> None:
-    with pytest.raises(InputError, match="data.source=hup is unknown: choose one of hub, local, miniature, package"):
+    with pytest.raises(InputError, match=r"data\.source=hup is unknown: choose one of hub, local, miniature, package"):
         sources.rows(tasks.load("rte"), DataConfig.model_construct(source="hup"))
 
 

@@ -10,8 +10,8 @@ from ptuning.errors import InputError
 from ptuning.launch import compose
 from ptuning.records import store
 from ptuning.records.identity import run_id, run_name
-from ptuning.sweep.resume import done
 from ptuning.sweep import sweep
+from ptuning.sweep.resume import done
 
 TINY = ["backbone=tiny_bert", "data=miniature"]
 
