@@ -3,7 +3,6 @@ VENV    ?= .venv
 PYTHON  ?= python3
 PROFILE ?= laptop
 DATA    ?=
-SWEEP   ?= $(sweeps)
 ARGS    ?=
 
 python    := $(VENV)/bin/python
@@ -11,14 +10,25 @@ installed := $(VENV)/.installed
 # DATA=../shared/data reads local files instead of the profile's own source.
 overrides := profile=$(PROFILE) $(if $(DATA),data=local 'data.root="$(DATA)"') $(ARGS)
 
-sweeps    := $(basename $(notdir $(wildcard conf/experiment/*.yaml)))
+# An experiment is a file of conf/experiment/<paper>/. Its name needs no paper before it where the paper is P-Tuning v2,
+# whose repository this is, or where it is an ablation (experiments/artefacts/names.py has this rule too).
+found       := $(sort $(patsubst conf/experiment/%.yaml,%,$(wildcard conf/experiment/*/*.yaml)))
+experiments := $(filter-out ablations/%,$(found)) $(filter ablations/%,$(found))
+called       = $(subst /,-,$(patsubst ablations/%,%,$(patsubst p_tuning_v2/%,%,$(1))))
+module       = experiments.$(if $(filter ablations/%,$(1)),,papers.)$(subst /,.,$(1))
+sweeps      := $(foreach experiment,$(experiments),$(call called,$(experiment)))
+SWEEP       ?= $(sweeps)
 reproductions := $(addprefix reproduce-,$(sweeps))
 
 .DEFAULT_GOAL := help
 .PHONY: help setup test check benchmark tables figures report notebooks status clean $(reproductions)
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9_-]+:.*## / {printf "  make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "  make reproduce-<name>       train what is missing, and print the table or the data behind the figure:"
+	@$(foreach experiment,$(experiments),awk 'said && /^# / {sub(/^# /, ""); sub(/\.$$/, ""); \
+	printf "  make %-22s %s\n", "reproduce-$(call called,$(experiment))", $$0; exit} /^# @package/ {said = 1}' \
+	conf/experiment/$(experiment).yaml;)
 	@echo "  variables: PROFILE=laptop|small|paper  DATA=<folder of local data>  ARGS=<any overrides>  SWEEP=figure3"
 	@echo "             PYTHON=python3.12"
 
@@ -39,32 +49,29 @@ check: $(installed) ## ruff and mypy
 	$(python) -m ruff format --check .
 	$(python) -m mypy
 
-reproduce-table2: ## train what is missing and print Table 2 (SuperGLUE: FT, PT, PT-2)
-reproduce-table3: ## the same for Table 3 (NER, QA, SRL: FT, PT, PT-2, MPT-2)
-reproduce-figure1: ## score against the backbone's size
-reproduce-figure3: ## prompt depth: from the bottom, from the top, in between
-reproduce-figure4: ## prompt length, with and without an MLP
-reproduce-placement: ## prefix or infix
-reproduce-protocol: ## what papers leave unsaid: positions, pooler, dropout, init, the released PT baseline
-reproduce-selection: ## what choosing the best dev epoch flatters (the runs of figure1)
-reproduce-efficiency: ## score against trained parameters
-$(reproductions): reproduce-%: $(installed)
-	@status=0; $(python) -m experiments.run -m experiment=$* $(overrides) || status=$$?; \
-	test $$status -ne 2 || exit 2; \
-	$(python) -m experiments.$* $(overrides) && exit $$status
+# $(1): an experiment, such as p_tuning_v2/table2.
+define reproduction
+reproduce-$(call called,$(1)): $(installed)
+	@status=0; $(python) -m experiments.run -m experiment=$(1) $(overrides) || status=$$$$?; \
+	test $$$$status -ne 2 || exit 2; \
+	$(python) -m $(call module,$(1)) $(overrides) && exit $$$$status
+endef
+$(foreach experiment,$(experiments),$(eval $(call reproduction,$(experiment))))
 
 status: $(installed) ## what of the sweeps is done, missing, failed (all, or SWEEP=table3)
-	@set -e; for sweep in $(SWEEP); do $(python) -m experiments.status experiment=$$sweep $(overrides); done
+	$(if $(filter-out $(sweeps),$(SWEEP)),$(error SWEEP=$(filter-out $(sweeps),$(SWEEP)) is unknown: choose of $(sweeps)))
+	@set -e; $(foreach experiment,$(experiments),$(if $(filter $(call called,$(experiment)),$(SWEEP)),\
+	$(python) -m experiments.status experiment=$(experiment) $(overrides);))
 
 tables: $(installed) ## remake all tables in results/ from the records that are there
-	$(python) -m experiments.remake results/tables
+	$(python) -m experiments.artefacts.remake results/tables
 
 figures: $(installed) ## remake all figures in results/ from the records that are there
-	$(python) -m experiments.remake results/figures
+	$(python) -m experiments.artefacts.remake results/figures
 	@$(python) -m experiments.benchmark.report > /dev/null
 
 report: $(installed) ## one page with everything, every number led back to its runs: results/report/index.html
-	$(python) -m experiments.report
+	$(python) -m experiments.site
 
 notebooks: $(installed) ## run the notebooks and write their executed copies (all, or ARGS="depth speed")
 	$(python) -m experiments.notebooks $(ARGS)

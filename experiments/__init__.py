@@ -1,1 +1,1 @@
-"""Entry points: `run` trains, and one small file a table or figure makes it from records."""
+"""Entry points: `run` trains; one small file a table or figure (papers/, ablations/) makes it from records."""

@@ -22,9 +22,9 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from experiments import facts, sidecar
-from experiments.facts import Point
-from experiments.sidecar import Place, Sidecar
+from experiments.artefacts import facts, names, sidecar
+from experiments.artefacts.facts import Point
+from experiments.artefacts.sidecar import Place, Sidecar
 from ptuning.errors import InputError
 from ptuning.launch import rerun
 from ptuning.records import store
@@ -34,9 +34,7 @@ WIDTH = 100
 VALUES = 18  # the column where they begin
 EPOCHS = 11  # of a curve, in numbers
 BARS = "▁▂▃▄▅▆▇█"
-RUN = re.compile(
-    r"([^-]+)-(.+?)-([^-]+)(-from-[^-]+)?-seed(\d+)-[0-9a-f]{10}"
-)  # as ptuning.records.identity.run_name has it
+RUN = re.compile(r"([^-]+)-(.+?)-([^-]+)(-from-[^-]+)?-seed(\d+)-[0-9a-f]{10}")  # run_name's
 
 
 @dataclass(frozen=True)
@@ -88,7 +86,7 @@ def artefacts(results: Path) -> dict[str, Sidecar]:
 def cells(results: Path, artefact: str) -> list[Cell]:
     """Those of every table and figure with that name or stem. Raises InputError."""
     known = artefacts(results)
-    chosen = {stem: one for stem, one in known.items() if artefact in (stem, one.name)}
+    chosen = {stem: one for stem, one in known.items() if artefact in (stem, one.name, names.called(one.name))}
     if not chosen:
         raise InputError(f"{artefact} is no table or figure in {results}: choose one of {', '.join(known)}.")
     return [
@@ -158,7 +156,7 @@ def explained(found: Sequence[Cell]) -> Iterator[str]:
         yield ""
     for stem, artefact in {cell.stem: cell.artefact for cell in found}.items():
         yield f"{stem} is made from records by"
-        yield from shell(["python", "-m", f"experiments.{artefact.name}", *artefact.overrides])
+        yield from shell(["python", "-m", names.module(artefact.name), *artefact.overrides])
 
 
 def _run(record: Record | None, rule: str) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
     python -m experiments.run task=rte backbone=minilm_l6 method=p_tuning_v2 prompt.layers=4-6 seed=1
     python -m experiments.run -m method=prompt_tuning,p_tuning_v2 task=cb seed=1,2,3
-    python -m experiments.run -m experiment=table2 profile=laptop
+    python -m experiments.run -m experiment=p_tuning_v2/table2 profile=laptop
 
 Prints each run's score and its record's path; exits with 1 where runs failed, and with 2 where nothing was begun,
 because something asked for is wrong. What has a record is not run again. Runs of a sweep that share a

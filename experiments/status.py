@@ -1,4 +1,4 @@
-"""What of a sweep is done: `python -m experiments.status experiment=table2 profile=laptop`."""
+"""What of a sweep is done: `python -m experiments.status experiment=p_tuning_v2/table2 profile=laptop`."""
 
 from __future__ import annotations
 

@@ -8,7 +8,6 @@
 # in it, and carry marks that say how sure they are (`results/published/README.md`).
 
 # %%
-import json
 import sys
 from pathlib import Path
 
@@ -16,7 +15,9 @@ sys.path += [".", ".."]  # the repository, from its own folder or from notebooks
 
 import pandas as pd
 
+from experiments.artefacts import names, sidecar
 from ptuning.analysis.comparisons import Difference
+from ptuning.records import store
 
 results = next(
     folder / "results" for folder in [Path.cwd(), *Path.cwd().parents] if (folder / "results/runs").is_dir()
@@ -25,21 +26,21 @@ results = next(
 
 def show(stem: str) -> pd.DataFrame:
     """Print the data behind a figure, and how they were made; the data."""
-    sidecar = json.loads((results / f"figures/{stem}.records.json").read_text())
-    (frame,) = sidecar["frames"]
-    table = pd.DataFrame(frame["rows"], columns=frame["columns"])
+    made = sidecar.read(results / f"figures/{stem}.records.json")
+    (frame,) = made.frames
+    table = pd.DataFrame(frame.rows, columns=frame.columns)
     print(table.to_string(index=False))
-    print("\n" + "\n".join(sidecar["notes"]))
-    print(f"\npython -m experiments.{sidecar['name']} " + " ".join(sidecar["overrides"]))
+    print("\n" + "\n".join(made.notes))
+    print(f"\npython -m {names.module(made.name)} " + " ".join(made.overrides))
     return table
 
 
 # %% [markdown]
 # ## Size (Figure 1)
-# ![score against size](../results/figures/figure1_small.png)
+# ![score against size](../results/figures/p_tuning_v2/figure1_small.png)
 
 # %%
-size = show("figure1_small")
+size = show("p_tuning_v2/figure1_small")
 
 # %% [markdown]
 # The paper: P-Tuning v2 is level with fine-tuning at all sizes, Prompt Tuning far below it until the backbone has
@@ -52,10 +53,10 @@ size = show("figure1_small")
 
 # %% [markdown]
 # ## Length and reparameterization (Figure 4)
-# ![score against prompt length](../results/figures/figure4_small.png)
+# ![score against prompt length](../results/figures/p_tuning_v2/figure4_small.png)
 
 # %%
-length = show("figure4_small")
+length = show("p_tuning_v2/figure4_small")
 
 # %% [markdown]
 # **On WNUT17** (1,000 sentences, five epochs) longer is better all the way to 100 tokens a layer, as the paper says
@@ -70,10 +71,10 @@ length = show("figure4_small")
 
 # %% [markdown]
 # ## Prefix or infix
-# ![infix against prefix](../results/figures/placement_small.png)
+# ![infix against prefix](../results/figures/ablations/placement_small.png)
 
 # %%
-placement = show("placement_small")
+placement = show("ablations/placement_small")
 
 # %% [markdown]
 # Prefix-Tuning found infix a little worse, for generation. Here, on CB, where it stands between premise and
@@ -88,10 +89,10 @@ placement = show("placement_small")
 
 # %% [markdown]
 # ## What protocols leave unsaid
-# ![differences](../results/figures/protocol_small.png)
+# ![differences](../results/figures/ablations/protocol_small.png)
 
 # %%
-protocol = show("protocol_small")
+protocol = show("ablations/protocol_small")
 
 # %% [markdown]
 # All on CB, four epochs, three seeds, so no difference is of more than three dev examples, and seven comparisons at
@@ -110,7 +111,7 @@ protocol = show("protocol_small")
 
 # %%
 runs = {
-    file.name: json.loads(file.read_text()) for file in sorted((results / "runs").glob("cb-minilm_l6-p_tuning_v2-*"))
+    file.name: record for file, record in store.read_all(results) if file.name.startswith("cb-minilm_l6-p_tuning_v2-")
 }
 
 
@@ -132,10 +133,10 @@ print(f"on minus off: {Difference(gains, len(gains)).text}")
 # The interval is wide and holds zero; but it does not show either that switching dropout off is free.
 #
 # ## What choosing the best dev epoch flatters
-# ![flattery](../results/figures/selection_small.png)
+# ![flattery](../results/figures/ablations/selection_small.png)
 
 # %%
-selection = show("selection_small")
+selection = show("ablations/selection_small")
 
 # %% [markdown]
 # The best dev epoch looks better than it is: by up to a point on BoolQ (400 examples, one to three epochs), one to
@@ -146,10 +147,10 @@ selection = show("selection_small")
 
 # %% [markdown]
 # ## What a trained parameter buys
-# ![score against trained parameters](../results/figures/efficiency_small.png)
+# ![score against trained parameters](../results/figures/ablations/efficiency_small.png)
 
 # %%
-efficiency = show("efficiency_small")
+efficiency = show("ablations/efficiency_small")
 
 # %% [markdown]
 # Fine-tuning trains all weights and is ahead on CB; on WNUT17 fine-tuning and input prompts are missing. Among

@@ -11,7 +11,6 @@
 # layers, in thirds.
 
 # %%
-import json
 import sys
 from pathlib import Path
 
@@ -20,16 +19,18 @@ sys.path += [".", ".."]  # the repository, from its own folder or from notebooks
 import matplotlib.pyplot as plt
 import pandas as pd
 
+from experiments.artefacts import sidecar, style
 from ptuning.analysis.comparisons import Difference
+from ptuning.records import store
 
 results = next(
     folder / "results" for folder in [Path.cwd(), *Path.cwd().parents] if (folder / "results/runs").is_dir()
 )
-sidecar = json.loads((results / "figures/figure3_small.records.json").read_text())
+figure3 = sidecar.read(results / "figures/p_tuning_v2/figure3_small.records.json")
 cells = pd.DataFrame(
-    {**cell["keys"], "score": cell["text"], "record": name} for cell in sidecar["cells"] for name in cell["records"]
+    {**cell.keys, "score": cell.text, "record": name} for cell in figure3.cells for name in cell.records
 )
-records = {name: json.loads((results / "runs" / name).read_text()) for name in sorted(set(cells["record"]))}
+behind = {file.name: record for file, record in store.read_all(results) if file.name in set(cells["record"])}
 order = list(dict.fromkeys(cells["prompted layers"]))
 
 # %% [markdown]
@@ -47,7 +48,7 @@ print(table.loc[order].fillna("--").to_string())
 # Lower minus higher, paired by seed, with the 95 % interval of Student's t.
 
 # %%
-found = {name: (record["config"]["seed"], record["score"]) for name, record in records.items()}
+found = {name: (record["config"]["seed"], record["score"]) for name, record in behind.items()}
 scores = {
     (cell["panel"], cell["prompted layers"], found[cell["record"]][0]): found[cell["record"]][1]
     for cell in cells.to_dict("records")
@@ -81,7 +82,7 @@ costs = pd.DataFrame(
         "examples/s": record["speed"]["examples_per_second"],
         "lanes": record["speed"]["lanes"],
     }
-    for record in records.values()
+    for record in behind.values()
 )
 print(costs.groupby(["task", "trained", "layers"]).median().round(1).to_string())
 
@@ -90,21 +91,17 @@ print(costs.groupby(["task", "trained", "layers"]).median().round(1).to_string()
 # The score a figure shows is one epoch's. Where the curves cross, that epoch decides who wins.
 
 # %%
-LOOKS = [
-    ("#E69F00", "s", "--"), ("#D55E00", "P", "--"), ("#000000", "o", "-."), ("#56B4E9", "v", "-"),
-    ("#0072B2", "^", "-"), ("#009E73", "D", ":"), ("#CC79A7", "X", "-."),
-]  # fmt: skip
-looks = {layers: LOOKS[place % len(LOOKS)] for place, layers in enumerate(order)}
+looks = dict(zip(order, style.LOOKS, strict=False))
 figure, axes = plt.subplots(1, len(panels), figsize=(4.2 * len(panels), 3.4), squeeze=False, layout="constrained")
 for axis, panel in zip(axes.flat, panels, strict=True):
     mine = cells[cells["panel"] == panel].drop_duplicates("record")
     curves = {}
     for layers, name in zip(mine["prompted layers"], mine["record"], strict=True):  # a curve a seed
-        record, (colour, marker, line) = records[name], looks[layers]
+        record, look = behind[name], looks[layers]
         epochs = [epoch["epoch"] for epoch in record["history"]]
         heights = [epoch["dev"][record["metric"]] for epoch in record["history"]]
-        look = {"color": colour, "marker": marker, "linestyle": line, "markersize": 4, "linewidth": 1}
-        (curves[f"layers {layers}"],) = axis.plot(epochs, heights, **look)
+        drawn = {"color": look.color, "marker": look.marker, "linestyle": look.line, "markersize": 4, "linewidth": 1}
+        (curves[f"layers {layers}"],) = axis.plot(epochs, heights, **drawn)
     axis.set(title=panel, xlabel="epoch", ylabel=f"dev {record['metric']} (%)", xticks=epochs)
 figure.legend(curves.values(), curves, loc="outside lower center", ncols=len(curves), fontsize=7)
 plt.show()
@@ -121,4 +118,4 @@ plt.show()
 #   curves cross. The paper's claim that the top third does as well as all layers is consistent with it, and so is
 #   every other claim.
 # * RTE and BoolQ, which the paper uses, are not here: `minilm_l6` stays at chance on both
-#   (`results/tables/table2_small.md`), so that their depth curves would be noise.
+#   (`results/tables/p_tuning_v2/table2_small.md`), so that their depth curves would be noise.

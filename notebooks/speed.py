@@ -188,8 +188,9 @@ for name, run in runs.items():
     )
 
 # %% [markdown]
-# What leaving it off does to accuracy is another question, which no throughput answers: `experiments/protocol.py`
-# compares the two. For the authors' own protocol, set `train.backbone_dropout=0.1`.
+# What leaving it off does to accuracy is another question, which no throughput answers:
+# `experiments/ablations/protocol.py` compares the two. For the authors' own protocol, set
+# `train.backbone_dropout=0.1`.
 #
 # ## What limits it
 # The backbone. Where a run takes about as long as the floor, there is little left to win but by sending less through

@@ -5,20 +5,24 @@
 # record from a run that `make reproduce-table2` can repeat.
 
 # %%
-import json
+import sys
 from pathlib import Path
+
+sys.path += [".", ".."]  # the repository, from its own folder or from notebooks/
 
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
+from experiments.artefacts import methods, sidecar
+from ptuning.records import store
+
 results = next(
     folder / "results" for folder in [Path.cwd(), *Path.cwd().parents] if (folder / "results/runs").is_dir()
 )
-cells = json.loads((results / "tables/table2_small.records.json").read_text())["cells"]
-records = [
-    json.loads((results / "runs" / name).read_text()) for name in sorted(n for c in cells for n in c["records"])
-]
+table2 = sidecar.read(results / "tables/p_tuning_v2/table2_small.records.json")
+names = {name for cell in table2.cells for name in cell.records}
+behind = [record for file, record in store.read_all(results) if file.name in names]
 
 # %% [markdown]
 # ## The runs
@@ -39,7 +43,7 @@ runs = pd.DataFrame(
         "trained %": 100 * record["parameters"]["share"],
         "examples/s": record["speed"]["examples_per_second"],
     }
-    for record in records
+    for record in behind
     if record["history"]
 )
 print(runs.round(2).to_string(index=False))
@@ -49,29 +53,24 @@ print(runs.round(2).to_string(index=False))
 # Dev score by epoch. Methods differ in colour, marker and line, so that the plots read in print and without colour.
 
 # %%
-STYLES = {
-    "fine_tuning": ("FT", "#000000", "o", "-"),
-    "prompt_tuning": ("PT", "#E69F00", "s", "--"),
-    "p_tuning_v2": ("PT-2", "#0072B2", "^", "-."),
-}
-groups = sorted({(r["config"]["task"]["name"], r["config"]["backbone"]["name"]) for r in records})
+groups = sorted({(r["config"]["task"]["name"], r["config"]["backbone"]["name"]) for r in behind})
 columns = min(3, max(1, len(groups)))
 rows = max(1, -(-len(groups) // columns))
 figure, axes = plt.subplots(rows, columns, figsize=(4 * columns, 3 * rows), squeeze=False, layout="constrained")
 for axis, (task, backbone) in zip(axes.flat, groups, strict=False):
     labelled = set()
-    for record in records:
+    for record in behind:
         config = record["config"]
         if (config["task"]["name"], config["backbone"]["name"]) != (task, backbone) or not record["history"]:
             continue
-        label, colour, marker, line = STYLES[config["method"]]
+        shown = methods.shown(config["method"])
         axis.plot(
             [epoch["epoch"] for epoch in record["history"]],
             [epoch["dev"][record["metric"]] for epoch in record["history"]],
-            color=colour, marker=marker, linestyle=line, markersize=4,
-            label=None if label in labelled else label,
+            color=shown.color, marker=shown.marker, linestyle=shown.line, markersize=4,
+            label=None if shown.label in labelled else shown.label,
         )  # fmt: skip
-        labelled.add(label)
+        labelled.add(shown.label)
         axis.set_ylabel(f"dev {record['metric']} (%)")
     axis.set_title(f"{task}, {backbone}")
     axis.set_xlabel("epoch")

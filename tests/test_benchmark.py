@@ -16,7 +16,7 @@ from transformers import BertConfig
 from experiments.benchmark import __main__ as benchmark
 from experiments.benchmark import contestants, inference, memory, official, prompt_length, report, trainer, work
 from experiments.benchmark.ours import Ours
-from experiments.page import benchmark as page
+from experiments.site import benchmark as page
 from ptuning.errors import InputError
 
 ROOT = Path(__file__).parent.parent

@@ -47,17 +47,17 @@ def test_a_sweep_trains_prints_and_does_not_train_again(tmp_path):
 
 
 def test_an_experiment_of_several_sweeps_trains_the_runs_that_its_figure_asks_for(tmp_path):
-    """Hydra's sweeper and `launch.expand`, which figures are made from, agree; the figure is then whole."""
-    parts = ["experiment=efficiency", *SMALL, "task=cb", "seed=1"]
+    """Hydra's sweeper and `compose.expand`, which figures are made from, agree; the figure is then whole."""
+    parts = ["experiment=ablations/efficiency", *SMALL, "task=cb", "seed=1"]
     done = call("experiments.run", "-m", *parts, "runtime.wandb=disabled", results=tmp_path)
     assert done.returncode == 0, done.stderr
     runs = compose.expand(parts)
     assert {run.method for run in runs} == {"fine_tuning", "prompt_tuning", "p_tuning_v2"}
     assert {file.name for file in (tmp_path / "runs").glob("*.json")} == {store.path(run).name for run in runs}
-    drawn = call("experiments.efficiency", *parts[1:], f"runtime.results={tmp_path}", results=tmp_path)
+    drawn = call("experiments.ablations.efficiency", *parts[1:], f"runtime.results={tmp_path}", results=tmp_path)
     assert drawn.returncode == 0, drawn.stderr
     assert drawn.stdout.count("cb, tiny_bert") == len(runs) == 5
-    assert {file.name for file in (tmp_path / "figures").iterdir()} == {
+    assert {file.name for file in (tmp_path / "figures/ablations").iterdir()} == {
         f"efficiency.{ending}" for ending in ("md", "csv", "svg", "png", "records.json")
     }
 

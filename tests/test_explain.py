@@ -6,11 +6,12 @@ import shutil
 
 import pytest
 
-from experiments import explain, facts
+from experiments import explain
+from experiments.artefacts import facts
 from ptuning.errors import InputError
 from ptuning.launch import compose, rerun
-from ptuning.records import store
-from ptuning.records.identity import PROTOCOL, run_id, run_name
+from ptuning.records import identity, store
+from ptuning.records.identity import run_id, run_name
 
 COLUMNS = ["Backbone", "Method", "RTE acc", "Broad Twitter F1"]
 TINY = ["backbone=tiny_bert", "data=miniature"]
@@ -50,7 +51,7 @@ def made(tmp_path_factory):
 
     deep = [run("task=rte", f"seed={seed}") for seed in (11, 12)]
     tuned = [run("task=rte", "method=fine_tuning", f"seed={seed}") for seed in (11, 12)]
-    shared = run("task=btc", "method=mpt_2", "+parent.train.epochs=3")
+    shared = run("task=btc", "method=mpt_2", "parent.train.epochs=3")
     stage = shared.parent_run
     assert stage is not None
     for config, record in (
@@ -69,7 +70,7 @@ def made(tmp_path_factory):
         }  # fmt: skip
 
     sidecar = {
-        "name": "table2", "title": "Table 2", "caption": "Some scores.", "rule": "best_dev", "notes": [],
+        "name": "p_tuning_v2/table2", "title": "Table 2", "caption": "Some scores.", "rule": "best_dev", "notes": [],
         "overrides": ["profile=small", "data=local", rerun.FOLDER],
         "frames": [{"columns": COLUMNS, "rows": [["tiny_bert", name, "", ""] for name in ("PT-2", "FT", "MPT-2")]}],
         "cells": [
@@ -79,8 +80,8 @@ def made(tmp_path_factory):
             cell("MPT-2", "rte", 2, "RTE acc", "-- (0/1)", [], [run("task=rte", "+task@parent.task=cb")]),
         ],
     }  # fmt: skip
-    (folder / "tables").mkdir()
-    (folder / "tables" / "table2_small.records.json").write_text(json.dumps(sidecar))
+    (folder / "tables/p_tuning_v2").mkdir(parents=True)
+    (folder / "tables/p_tuning_v2/table2_small.records.json").write_text(json.dumps(sidecar))
     return folder
 
 
@@ -180,7 +181,8 @@ def test_the_commands_can_be_copied(results):
     again, remade = text.partition("\n  Again\n")[2].split("\n\ntable2_small is made from records by\n")
     (record,) = found(results, "mpt_2", "btc")[0].runs.values()
     assert shlex.split(again.replace("\\\n", "")) == shlex.split(rerun.command(record))
-    assert shlex.split(remade) == ["python", "-m", "experiments.table2", "profile=small", "data=local", rerun.FOLDER]
+    made_by = ["python", "-m", "experiments.papers.p_tuning_v2.table2", "profile=small", "data=local", rerun.FOLDER]
+    assert shlex.split(remade.replace("\\\n", "")) == made_by
     long = ["one", *["a b" * 9] * 9]
     assert shlex.split("\n".join(explain.shell(long)).replace("\\\n", "")) == long
 
@@ -195,7 +197,7 @@ def test_a_long_curve_is_drawn_whole_and_told_in_part(results):
 
 
 def test_diverged_and_lost_runs_and_such_as_cannot_be_made_again_are_said_so(results, monkeypatch):
-    monkeypatch.setattr(store, "PROTOCOL", PROTOCOL + 1)
+    monkeypatch.setattr(identity, "PROTOCOL", identity.PROTOCOL + 1)
     text = shown(results, "pt-2")
     assert "status        diverged\n    chosen        no epoch: loss or answers were not finite after epoch 0" in text
     assert text.count("Learning curve") == 1
@@ -206,7 +208,7 @@ def test_diverged_and_lost_runs_and_such_as_cannot_be_made_again_are_said_so(res
 
 
 def test_a_record_behind_two_cells_is_told_once(results):
-    file = results / "tables" / "table2_small.records.json"
+    file = results / "tables/p_tuning_v2/table2_small.records.json"
     sidecar = json.loads(file.read_text())
     sidecar["cells"].append(sidecar["cells"][2] | {"text": "again"})
     file.write_text(json.dumps(sidecar))

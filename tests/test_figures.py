@@ -15,15 +15,15 @@ from pathlib import Path
 import matplotlib
 import pytest
 
-from experiments import style
-from experiments.efficiency import FIGURE as EFFICIENCY
-from experiments.figure1 import FIGURE as FIGURE1
-from experiments.figure3 import FIGURE as FIGURE3
-from experiments.figure4 import FIGURE as FIGURE4
-from experiments.placement import FIGURE as PLACEMENT
-from experiments.protocol import FIGURE as PROTOCOL
-from experiments.remake import remake
-from experiments.selection import FIGURE as SELECTION
+from experiments.ablations.efficiency import FIGURE as EFFICIENCY
+from experiments.ablations.placement import FIGURE as PLACEMENT
+from experiments.ablations.protocol import FIGURE as PROTOCOL
+from experiments.ablations.selection import FIGURE as SELECTION
+from experiments.artefacts import canvas
+from experiments.artefacts.remake import artefact, remake
+from experiments.papers.p_tuning_v2.figure1 import FIGURE as FIGURE1
+from experiments.papers.p_tuning_v2.figure3 import FIGURE as FIGURE3
+from experiments.papers.p_tuning_v2.figure4 import FIGURE as FIGURE4
 from ptuning.analysis import cells
 from ptuning.errors import InputError
 from ptuning.launch import compose
@@ -177,13 +177,13 @@ def test_a_drawing_is_the_same_twice_whatever_the_users_settings(figure, sweep, 
 @pytest.mark.parametrize(("figure", "sweep"), FIGURES, ids=lambda one: getattr(one, "name", one))
 def test_every_point_leads_to_the_cell_that_it_shows(figure, sweep, request, monkeypatch):
     """Where a point is drawn is what the text of the cell says that its link names."""
-    drawn, link = [], style.link
+    drawn, link = [], canvas.link
 
     def noted(axes, x, y, stem, index):
         drawn.append((x, y, index))
         link(axes, x, y, stem, index)
 
-    monkeypatch.setattr(style, "link", noted)
+    monkeypatch.setattr(canvas, "link", noted)
     made = figure.made(request.getfixturevalue(sweep), figure.name)
     links = re.findall(rf'href="../report/index.html#{figure.name}-(\d+)"', made.files["svg"])
     assert sorted(map(int, links)) == sorted(index for _, _, index in drawn) and drawn
@@ -269,7 +269,7 @@ def test_what_was_made_is_not_replaced_by_gaps(tmp_path):
     with pytest.raises(InputError, match=r"none of the 9 runs of .*seed=12.*: train .* was made with .*seed=11.*\)\."):
         FIGURE4.write([*asked, "seed=12"], results=tmp_path)
     assert {file: file.read_bytes() for file in files} == before
-    with pytest.raises(InputError, match=r"none of the 6 runs of experiment=figure3 .*there\.$"):
+    with pytest.raises(InputError, match=r"none of the 6 runs of experiment=p_tuning_v2/figure3 .*there\.$"):
         FIGURE3.write([*asked, "seed=12"], results=tmp_path)
 
 
@@ -320,9 +320,7 @@ COMMITTED = [ROOT / file for file in TRACKED.split() if file.endswith(".records.
 @pytest.mark.parametrize("sidecar", COMMITTED, ids=lambda path: path.name)
 def test_what_is_committed_is_what_the_committed_records_give(sidecar, tmp_path):
     """Tables, data and vector drawings, byte for byte."""
-    from experiments.remake import artefact
-
-    told, root = json.loads(sidecar.read_text()), sidecar.parent.parent
+    told, root = json.loads(sidecar.read_text()), sidecar.parents[2]
     one = artefact(told["name"])
     made = one.made(one.runs([*told["overrides"], f'runtime.results="{root}"']), sidecar.name.partition(".")[0])
     stem = sidecar.name.removesuffix(".records.json")
@@ -332,7 +330,7 @@ def test_what_is_committed_is_what_the_committed_records_give(sidecar, tmp_path)
 
 
 def test_figures_of_a_sweep_in_several_parts_know_all_of_its_runs():
-    runs = compose.expand(["experiment=protocol", "profile=laptop", "seed=1,2"])
+    runs = compose.expand(["experiment=ablations/protocol", "profile=laptop", "seed=1,2"])
     lines = PROTOCOL.lines(runs)
     assert [line.words[1] for line in lines] == [one.words[1] for one in PROTOCOL.comparisons]
     assert all(line.first.expected == line.second.expected == 2 for line in lines)

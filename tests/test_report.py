@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from experiments import report
+from experiments.site.page import make
+from experiments.site.page import page as html_of
 from ptuning.errors import InputError
 from ptuning.launch import rerun
 from ptuning.records import store
@@ -89,7 +90,7 @@ def cell(index, text, names, missing=(), **keys):
 def sidecar(names, **changes):
     """A table of three rows: of two runs, of a run that is missing, and of the paper."""
     return {
-        "name": "table2", "title": "Table 2", "caption": "A caption.",
+        "name": "p_tuning_v2/table2", "title": "Table 2", "caption": "A caption.",
         "overrides": ["profile=small", 'data.root="<a>"'], "rule": "best_dev", "notes": ["a gap is `-- (0/1)`"],
         "frames": [{"columns": ["Backbone", "Method", "RTE acc"],
                     "rows": [["tiny_bert", "PT-2", "71.2 ± 0.8"], ["tiny_bert", "PT", "-- (0/1)"],
@@ -107,17 +108,21 @@ def results(make_run, tmp_path, monkeypatch):
         store.write(run, record(run, scores)).name for run, scores in zip(runs, ([70, 50], [72], []), strict=True)
     ]
     folder = tmp_path / "results"
-    leave(folder, "tables/table2_small", sidecar(names[:2]))
+    leave(folder, "tables/p_tuning_v2/table2_small", sidecar(names[:2]))
     for stem in ("figure3", "figure4"):
-        leave(folder, f"figures/{stem}", sidecar(names[:1], name=stem, title=f"Figure {stem[-1]}"))
-        (folder / f"figures/{stem}.svg").write_text(SVG.format(stem=stem))
+        leave(
+            folder,
+            f"figures/p_tuning_v2/{stem}",
+            sidecar(names[:1], name=f"p_tuning_v2/{stem}", title=f"Figure {stem[-1]}"),
+        )
+        (folder / f"figures/p_tuning_v2/{stem}.svg").write_text(SVG.format(stem=stem))
     benchmark(folder / "benchmarks")
     return folder
 
 
 def leave(folder, stem, content):
     file = folder / f"{stem}.records.json"
-    file.parent.mkdir(exist_ok=True)
+    file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(content))
 
 
@@ -144,7 +149,7 @@ def check_links(html, folder):
 
 
 def test_every_cell_has_an_anchor_and_a_link_and_every_link_a_target(results):
-    page = check_links(report.page(results), results)
+    page = check_links(html_of(results), results)
     for stem in ("table2_small", "figure3", "figure4"):
         for index in (0, 1):
             assert any(href == f"#{stem}-{index}" and stem in within for href, within in page.links)
@@ -154,7 +159,7 @@ def test_every_cell_has_an_anchor_and_a_link_and_every_link_a_target(results):
 
 
 def test_two_clicks_lead_from_a_number_to_all_that_is_known_of_its_runs(results):
-    page = Page(report.page(results))
+    page = Page(html_of(results))
     blocks = [href[1:] for href, within in page.links if "table2_small-0" in within and href.startswith("#run-")]
     assert len(blocks) == 2
     text = page.texts[blocks[0]]
@@ -177,7 +182,7 @@ def test_a_run_behind_no_number_and_one_without_a_command_say_so(results, monkey
         raise InputError("its conf/ is gone.")
 
     monkeypatch.setattr(rerun, "command", refuse)
-    page = Page(report.page(results))
+    page = Page(html_of(results))
     (diverged,) = [text for name, text in page.texts.items() if name.startswith("run-") and "seed3" in name]
     assert "diverged" in diverged
     assert "no number of this page" in diverged
@@ -186,30 +191,30 @@ def test_a_run_behind_no_number_and_one_without_a_command_say_so(results, monkey
 
 def test_the_command_that_remakes_a_table_can_be_pasted(results):
     assert (
-        "python -m experiments.table2 profile=small 'data.root=\"<a>\"'"
-        in Page(report.page(results)).texts["table2_small"]
+        "python -m experiments.papers.p_tuning_v2.table2 profile=small 'data.root=\"<a>\"'"
+        in Page(html_of(results)).texts["table2_small"]
     )
 
 
 def test_a_benchmark_stands_with_its_table_and_its_command(results):
-    text = Page(report.page(results)).texts["benchmark-tiny-rte-cpu"]
+    text = Page(html_of(results)).texts["benchmark-tiny-rte-cpu"]
     for part in ("Of three rounds.", "examples/s", "59.7", "A note.", "--shape tiny --task rte --rounds 3"):
         assert part in text
 
 
 def test_nothing_is_fetched(results):
-    html = report.page(results)
+    html = html_of(results)
     assert not [address for address in Page(html).addresses if re.match(r"\w+:|//", address) and address != "data:,"]
     assert not re.findall(r"@import|url\((?!#)|http", html)
 
 
 def test_the_same_files_give_the_same_bytes(results):
-    first = report.make(results).read_bytes()
-    assert report.make(results).read_bytes() == first
+    first = make(results).read_bytes()
+    assert make(results).read_bytes() == first
 
 
 def test_drawings_share_no_ids_and_take_the_pages_colours(results):
-    html = report.page(results)
+    html = html_of(results)
     for stem in ("figure3", "figure4"):
         assert f'id="{stem}--clip"' in html and f"url(#{stem}--clip)" in html and f'href="#{stem}--clip"' in html
     drawing = html[html.index("<svg") : html.index("</svg>")]
@@ -225,32 +230,32 @@ def test_text_is_escaped(results):
     changed = sidecar([], title=evil, caption=evil, notes=[f"`{evil}`"])
     changed["frames"][0]["rows"][0] = [evil, evil, evil]
     changed["cells"] = [cell(0, evil, [], [evil], task=evil)]
-    leave(results, "tables/table2_small", changed)
-    html = report.page(results)
+    leave(results, "tables/p_tuning_v2/table2_small", changed)
+    html = html_of(results)
     assert evil not in html
     assert html.count("<script>") == 1
 
 
 def test_what_is_missing_is_named(results):
-    leave(results, "tables/table2_small", sidecar(["rte-gone.json"]))
+    leave(results, "tables/p_tuning_v2/table2_small", sidecar(["rte-gone.json"]))
     with pytest.raises(InputError, match=r"results/runs/rte-gone.json is missing, though table2_small"):
-        report.page(results)
+        html_of(results)
 
 
 def test_a_figure_without_a_drawing_is_named(results):
-    drawing = results / "figures/figure3.svg"
+    drawing = results / "figures/p_tuning_v2/figure3.svg"
     drawing.write_text("<svg>")
-    with pytest.raises(InputError, match=r"results/figures/figure3.svg is no drawing"):
-        report.page(results)
+    with pytest.raises(InputError, match=r"results/figures/p_tuning_v2/figure3.svg is no drawing"):
+        html_of(results)
     drawing.unlink()
-    with pytest.raises(InputError, match=r"results/figures/figure3.svg is missing"):
-        report.page(results)
+    with pytest.raises(InputError, match=r"results/figures/p_tuning_v2/figure3.svg is missing"):
+        html_of(results)
 
 
 def test_a_benchmark_without_its_table_is_named(results):
     (results / "benchmarks/tiny-rte-cpu.md").unlink()
     with pytest.raises(InputError, match=r"benchmarks/tiny-rte-cpu.md is missing"):
-        report.page(results)
+        html_of(results)
 
 
 @pytest.mark.parametrize(
@@ -262,23 +267,23 @@ def test_a_benchmark_without_its_table_is_named(results):
     ],
 )
 def test_a_sidecar_of_another_kind_is_named(results, change, reason):
-    leave(results, "tables/table2_small", sidecar([]) | change)
-    with pytest.raises(InputError, match=rf"tables/table2_small.records.json is not what .*{reason}"):
-        report.page(results)
+    leave(results, "tables/p_tuning_v2/table2_small", sidecar([]) | change)
+    with pytest.raises(InputError, match=rf"tables/p_tuning_v2/table2_small.records.json is not what .*{reason}"):
+        html_of(results)
 
 
 def test_a_table_and_a_figure_of_one_name_are_refused(results):
-    leave(results, "tables/figure3", sidecar([]))
+    leave(results, "tables/p_tuning_v2/figure3", sidecar([]))
     with pytest.raises(InputError, match="figure3 is both a table and a figure"):
-        report.page(results)
+        html_of(results)
 
 
 def test_nothing_yet_is_a_page_too(tmp_path):
-    assert "content" in check_links(report.page(tmp_path), tmp_path).ids
+    assert "content" in check_links(html_of(tmp_path), tmp_path).ids
     with pytest.raises(InputError, match="nowhere is no folder"):
-        report.page(tmp_path / "nowhere")
+        html_of(tmp_path / "nowhere")
 
 
 def test_the_committed_results_make_a_page(monkeypatch):
     monkeypatch.setattr(rerun, "command", lambda record: "python -m experiments.run")
-    check_links(report.page(ROOT / "results"), ROOT / "results")
+    check_links(html_of(ROOT / "results"), ROOT / "results")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.remake import artefact
+from experiments.artefacts.remake import artefact
 from ptuning.records import store
 from ptuning.records.identity import run_name
 

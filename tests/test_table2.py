@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from experiments.table2 import TABLE as table2
-from experiments.tables import CONFIDENCE
+from experiments.artefacts import published
+from experiments.papers.p_tuning_v2.table2 import TABLE as table2
 from ptuning.analysis import cells
 from ptuning.errors import InputError
 from ptuning.records import store
@@ -90,9 +90,9 @@ def test_every_cell_names_its_records_and_stands_where_it_says(sweep):
 
 
 def test_all_of_the_papers_numbers_are_there_with_their_confidence():
-    values = table2.published_values()
+    values = published.read(table2.experiment)
     assert len(values) == 4 * 3 * 8
-    assert {value["confidence"] for value in values} <= set(CONFIDENCE)
+    assert {value["confidence"] for value in values} <= set(published.CONFIDENCE)
     rows = table2.published_rows([column.title for column in table2.columns])
     assert len(rows) == 12
     assert all(all(cell[-1] in "ˢᵘᵈ" for cell in row[3:]) for row in rows)

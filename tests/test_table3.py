@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from experiments.table2 import TABLE as TABLE2
-from experiments.table3 import TABLE
+from experiments.artefacts import published
+from experiments.papers.p_tuning_v2.table2 import TABLE as TABLE2
+from experiments.papers.p_tuning_v2.table3 import TABLE
 from ptuning.errors import InputError
 from ptuning.launch import compose
 from ptuning.records import store
@@ -117,10 +118,10 @@ def test_a_set_that_the_data_lack_has_no_cell_and_a_method_without_a_row_is_refu
 def test_every_column_is_a_task_s_and_every_published_number_has_a_column():
     titles = {column.title for column in TABLE.columns}
     assert len(titles) == len(TABLE.columns)
-    values = TABLE.published_values()
+    values = published.read(TABLE.experiment)
     assert len(values) == 3 * 4 * 10
     assert {f"{value['task']} {value['metric']}" for value in values} <= titles
-    one = ["experiment=table3", "method=p_tuning_v2", "seed=11"]
+    one = ["experiment=p_tuning_v2/table3", "method=p_tuning_v2", "seed=11"]
     small = compose.expand([*one, "profile=small", "data=local", "data.root=/anywhere", "backbone=minilm_l6"])
     paper = compose.expand([*one, "profile=paper", "backbone=bert_large_uncased"])
     assert {run.task.name for run in [*small, *paper]} == {column.task for column in TABLE.columns}

@@ -6,8 +6,8 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 
+from experiments.artefacts.style import LOOKS, PAPER
 from experiments.benchmark.shown import Result, from_zero, headline, markdown, ranged, whiskers
-from experiments.style import LOOKS, PAPER
 
 NAMES = {
     "official": "official recipe",

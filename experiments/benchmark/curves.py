@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from experiments import style
+from experiments.artefacts import canvas, methods
 from experiments.benchmark.shown import Result, from_zero, headline, markdown, ranged, whiskers
 
-NAMES = {"prompt_tuning": "PT", "p_tuning_v2": "PT-2"}
-WORDS = {"PT": "PT: prompt at the input", "PT-2": "PT-2: prompt in every layer"}
+WORDS = {"prompt_tuning": "prompt at the input", "p_tuning_v2": "prompt in every layer"}
 
 
 def table(result: Result) -> str:
@@ -19,7 +18,7 @@ def table(result: Result) -> str:
 
 def _row(length: int, points: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """Prompts of one length, side by side."""
-    named = [(NAMES[point["method"]], point) for point in points]
+    named = [(methods.shown(point["method"]).label, point) for point in points]
     return {
         "prompt length": str(length),
         **{f"{name} examples/s": ranged(one["examples_per_second"], ".3g") for name, one in named},
@@ -59,12 +58,13 @@ def notes(result: Result) -> str:
 
 
 def plot(result: Result) -> Any:
-    figure, (speed, memory) = style.panels(2, width=4.2, height=3.2)
-    for method, name in NAMES.items():
-        points, look = _points(result, method=method), style.METHODS[name]
+    figure, (speed, memory) = canvas.panels(2, width=4.2, height=3.2)
+    for method, words in WORDS.items():
+        points, shown = _points(result, method=method), methods.shown(method)
+        look = shown.look
         lengths, rates = [p["length"] for p in points], [p["examples_per_second"] for p in points]
         drawn: Any = {"color": look.color, "linestyle": look.line, "marker": look.marker,
-                      "markerfacecolor": look.face, "label": WORDS[name]}  # fmt: skip
+                      "markerfacecolor": look.face, "label": f"{shown.label}: {words}"}  # fmt: skip
         speed.errorbar(lengths, [rate["median"] for rate in rates], yerr=whiskers(rates), capsize=3, **drawn)
         memory.plot(lengths, [p["peak_memory_mb"] for p in points], **drawn)
     speed.set(title="Training throughput", ylabel="examples/s (median; bar: min to max)")
@@ -72,7 +72,7 @@ def plot(result: Result) -> Any:
     for axes in (speed, memory):
         _length_axis(axes, _lengths(result))
         from_zero(axes)
-    figure.legend(*memory.get_legend_handles_labels(), loc="outside lower center", ncols=len(NAMES))
+    figure.legend(*memory.get_legend_handles_labels(), loc="outside lower center", ncols=len(WORDS))
     figure.suptitle(headline(result), fontsize=9)
     return figure
 

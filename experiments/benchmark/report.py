@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from experiments import style
+from experiments.artefacts import canvas, style
 from experiments.benchmark import contestants, curves
 from ptuning.files import write_atomic
 
@@ -46,7 +46,7 @@ def make(file: Path) -> str:
     shown = kind(result)
     text = shown.table(result)
     with style.styled():
-        drawn = style.rendered(shown.plot(result))
+        drawn = canvas.rendered(shown.plot(result))
     for ending, content in {"md": text, **drawn}.items():
         write_atomic(file.with_suffix(f".{ending}"), content)
     return text

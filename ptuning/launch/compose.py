@@ -130,18 +130,23 @@ def _key(override: str) -> str:
 def _compose(overrides: Sequence[str], hydra: bool = False) -> DictConfig:
     try:
         return compose("config", list(overrides), return_hydra_config=hydra)
-    except (ConfigCompositionException, HydraException) as error:
+    except (ConfigCompositionException, HydraException, ValueError) as error:  # ValueError: task=null
         raise InputError(_composition_error(error)) from None
 
 
 def _composition_error(error: Exception) -> str:
     text = str(error)
     if found := re.search(r"Could not (?:find|load) '([^']+)/([^'/]+)'", text):
-        options = re.findall(r"^\t(\S+)$", text, re.MULTILINE)
+        options = re.findall(r"^\t(\S+)$", text, re.MULTILINE) or _nested(found[1])
         return f"{found[1]}={found[2]} is unknown: choose one of {', '.join(options)}."
     if found := re.search(r"Could not override '([^']+)'", text):
         return _unknown_key(found[1])
     return " ".join(text.split()).rstrip(".") + "."
+
+
+def _nested(group: str) -> list[str]:
+    """The files of a group whose files are all in folders, such as `p_tuning_v2/table2` of experiment."""
+    return sorted(str(file.relative_to(CONF / group).with_suffix("")) for file in (CONF / group).rglob("*.yaml"))
 
 
 def _unknown_key(key: str) -> str:

@@ -82,6 +82,8 @@ def test_commas_sweep_and_equal_runs_are_one():
     [
         (["task=rtee"], r"task=rtee is unknown: choose one of boolq, btc, cb, .*wsc"),
         (["method=lora"], r"method=lora is unknown: choose one of fine_tuning, mpt_2, p_tuning_v2, prompt_tuning"),
+        (["experiment=table2"], r"experiment=table2 is unknown: choose one of .*p_tuning_v2/table2"),
+        (["paper=null"], r"Config group override must be a string"),
         (["backbone=bert"], r"backbone=bert is unknown: choose one of .*minilm_l6"),
         (["prompt.lenght=3"], r"prompt.lenght is not a config key .*did you mean prompt.length"),
         (["method=prompt_tuning", "prompt.layers=all"], r"prompt.layers is not a config key"),
@@ -111,7 +113,7 @@ def test_bad_input_is_refused_in_one_sentence(overrides, sentence):
 
 @pytest.mark.parametrize("profile", ["laptop", "small", "paper"])
 def test_table2_is_a_whole_grid_in_every_profile(profile):
-    runs = compose.expand(["experiment=table2", f"profile={profile}", "seed=11"])
+    runs = compose.expand(["experiment=p_tuning_v2/table2", f"profile={profile}", "seed=11"])
     backbones = {run.backbone.name for run in runs}
     assert len(runs) == len(backbones) * 3 * 8
     if profile == "laptop":
@@ -148,7 +150,9 @@ def test_on_a_gpu_the_laptop_profile_asks_the_gpu(monkeypatch, native, wanted):
 
 
 def test_local_data_can_be_given_to_a_profile():
-    runs = compose.expand(["experiment=table2", "profile=small", "data=local", "data.root=/data", "task=rte"])
+    runs = compose.expand(
+        ["experiment=p_tuning_v2/table2", "profile=small", "data=local", "data.root=/data", "task=rte"]
+    )
     assert {run.data.source for run in runs} == {"local"}
     assert {run.seed for run in runs} == {11, 12, 13}
     assert len(runs) == 3 * 3 * 3

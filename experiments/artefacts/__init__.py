@@ -1,0 +1,1 @@
+"""What tables and figures of all papers share: records in; texts, drawings and sidecars out."""

@@ -1,0 +1,23 @@
+"""The numbers that papers print, from results/published/, each with a mark that says how sure it is."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+FOLDER = Path(__file__).parents[2] / "results/published"
+MARKS = "ˢ from a secondary source, ᵘ not re-read in a source, ᵈ doubtful (results/published/README.md)."
+CONFIDENCE = {"secondary": "ˢ", "unverified": "ᵘ", "doubtful": "ᵈ"}
+
+Value = dict[str, str]  # a line of the file
+
+
+def read(experiment: str) -> list[Value]:
+    """All numbers of a paper's table, named by its experiment (`p_tuning_v2/table2`)."""
+    with (FOLDER / f"{experiment}.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def column(value: Value) -> str:
+    """The title of its column: task and metric."""
+    return f"{value['task']} {value['metric']}"

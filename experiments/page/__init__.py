@@ -1,1 +1,0 @@
-"""The pieces of the page that `experiments.report` writes, and its templates."""

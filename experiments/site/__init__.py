@@ -1,0 +1,1 @@
+"""The report: one page of all results, `python -m experiments.site`."""
