@@ -14,12 +14,6 @@ import sys
 import tempfile
 from pathlib import Path
 
-from ptuning.backbones import tiny
-from ptuning.data import splits
-from ptuning.launch import compose
-from ptuning.records import store
-from ptuning.sweep import sweep
-
 sys.path += [".", ".."]  # the repository, from its own folder or from notebooks/
 
 import pandas as pd
@@ -30,8 +24,13 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 from ptuning import registry, tasks
+from ptuning.backbones import tiny
 from ptuning.config import DataConfig
+from ptuning.data import splits
 from ptuning.errors import InputError
+from ptuning.launch import compose
+from ptuning.records import store
+from ptuning.sweep import sweep
 from ptuning.training.datasets import encode
 
 torch.set_num_threads(1)  # the backbone is tiny: threads would only wait for each other
@@ -54,9 +53,9 @@ import random
 from collections.abc import Iterable, Iterator
 from typing import ClassVar
 
-from ptuning import fields
+from ptuning.formats import fields
 from ptuning.tasks.base import ByAccuracy, Example, Row
-from ptuning.words import PEOPLE, THINGS
+from ptuning.tasks.kinds.miniature_words import PEOPLE, THINGS
 
 JOBS = ["baker", "cook", "driver", "farmer", "guard", "nurse", "pilot", "sailor", "singer", "teacher", "waiter"]
 
@@ -124,15 +123,15 @@ for number, row in enumerate(malformed, 1):
 # ## What the miniature must be
 # Every task generates a *miniature* of itself, for tests and for machines without its data. It is worth a run only if
 # no shortcut solves it: always giving one answer, and a linear classifier of each sentence's bag of words, must stay
-# at chance. `tests/test_miniatures.py` asks that of the tasks named in `tests/conftest.py`: add yours there.
+# at chance. `tests/tasks/test_miniatures.py` asks that of the tasks named in `tests/conftest.py`: add yours there.
 
 # %%
 drawn = splits.load(payer, DataConfig(source="miniature"))
-splits = {"train": drawn.train, "dev": drawn.dev}
-labels = {name: [example.label for example in split] for name, split in splits.items()}
+sets = {"train": drawn.train, "dev": drawn.dev}
+labels = {name: [example.label for example in rows] for name, rows in sets.items()}
 texts = {
     name: pd.DataFrame([example.segments[0] for example in split], columns=["scene", "claim"])
-    for name, split in splits.items()
+    for name, split in sets.items()
 }
 
 bags = make_column_transformer((CountVectorizer(), "scene"), (CountVectorizer(), "claim"))
