@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 
 def generator(seed: int, purpose: str, device: torch.device | str = "cpu") -> torch.Generator:
@@ -14,24 +16,41 @@ def generator(seed: int, purpose: str, device: torch.device | str = "cpu") -> to
     return torch.Generator(device).manual_seed(int.from_bytes(digest[:7], "big"))
 
 
-class SeededDropout(torch.nn.Module):
-    """Dropout with its own random stream: a lane drops the same elements whether it trains alone or packed."""
+class Streams:
+    """The random streams of one run, which methods and heads draw from.
 
-    def __init__(self, rate: float, random: torch.Generator) -> None:
-        super().__init__()
-        self.rate, self.random = rate, random
+    Initial weights are drawn on the CPU, so that all devices start from the same. Dropout masks are drawn on `device`,
+    step after step, for the whole batch that the run takes a step on: neither the runs beside it nor the way in which
+    its batch is cut into passes change them.
+    """
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        kept = self.kept(x.shape, x.device)
-        return x if kept is None else self.scale(x * kept)
+    def __init__(self, seed: int, device: torch.device | str = "cpu") -> None:
+        self.seed, self.device = seed, device
+        self._dropout = generator(seed, "dropout", device)
 
-    def kept(self, shape: Sequence[int], device: torch.device) -> torch.Tensor | None:
-        """Which elements stay, drawn anew (boolean, of `shape`); None where nothing is dropped."""
-        if not self.training or self.rate == 0:
+    def initial(self, purpose: str) -> torch.Generator:
+        """What draws the initial weights of a part of the run: `prompt`, `head`."""
+        return generator(self.seed, purpose)
+
+    def keep_mask(self, rate: float, shape: Sequence[int]) -> Tensor | None:
+        """Which elements dropout of `rate` leaves (boolean, of `shape`); None where it drops nothing."""
+        if rate == 0:
             return None
-        drawn = torch.empty(tuple(shape), device=device, dtype=torch.bool)
-        return drawn.bernoulli_(1 - self.rate, generator=self.random)
+        drawn = torch.empty(tuple(shape), device=self.device, dtype=torch.bool)
+        return drawn.bernoulli_(1 - rate, generator=self._dropout)
 
-    def scale(self, x: torch.Tensor) -> torch.Tensor:
+
+@dataclass(frozen=True)
+class Dropout:
+    """Dropout whose mask is drawn before (`Streams.keep_mask`)."""
+
+    rate: float
+
+    def __call__(self, x: Tensor, mask: Tensor | None) -> Tensor:
+        """`x` `[B, N, …]` or `[B, H]` where `mask`, which may be wider in its second dimension, leaves it; `x` itself
+        without a mask."""
+        return x if mask is None else self.scale(x * mask[:, : x.shape[1]])
+
+    def scale(self, x: Tensor) -> Tensor:
         """What stays is made larger, so that the mean is as without dropout."""
         return x / (1 - self.rate)

@@ -80,7 +80,7 @@ class HiddenCache:
             return self.compute(layer, batch)
         missing = np.flatnonzero(~store.filled[sequences])
         if len(missing):
-            rows = batch if len(missing) == len(sequences) else batch.rows(_index(missing, batch.cls))
+            rows = batch if len(missing) == len(sequences) else batch.rows(_index(missing, batch.reads))
             store.put(sequences[missing], self.compute(layer, rows))
         return store.get(sequences, batch.input_ids.shape[1]).to(self.like.device, non_blocking=True)
 

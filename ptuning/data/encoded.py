@@ -18,8 +18,10 @@ class Encoded:
 
     tokens, types: `[all tokens]`; starts: `[S + 1]`, where each sequence begins; infix: `[S]`, the index right of the
     first segment's last token; targets: an item's targets end to end, beginning at target_starts `[N + 1]` (one label;
-    or one a token; or the first and last token of an answer); owners: `[N]`, the example an item is of, ascending;
-    places: `[all tokens, …]` where in its example a token stands, for those heads that answer with tokens.
+    or one a token; or the first and last token of an answer), of the type that the head learns from; owners: `[N]`,
+    the example an item is of, ascending; reads: `[S]`, the index in each sequence of the one token that the head
+    reads, None where it reads them all; places: `[all tokens, …]` where in its example a token stands, for those heads
+    that answer with tokens.
     """
 
     tokens: np.ndarray
@@ -30,6 +32,7 @@ class Encoded:
     target_starts: np.ndarray
     owners: np.ndarray
     choices: int = 1
+    reads: np.ndarray | None = None
     places: np.ndarray | None = None
 
     def __len__(self) -> int:
@@ -52,7 +55,8 @@ class Encoded:
         return Encoded(
             self.tokens[:end], self.types[:end], self.starts[: sequences + 1], self.infix[:sequences],
             self.targets[: self.target_starts[count]], self.target_starts[: count + 1], self.owners[:count],
-            self.choices, None if self.places is None else self.places[:end],
+            self.choices, None if self.reads is None else self.reads[:sequences],
+            None if self.places is None else self.places[:end],
         )  # fmt: skip
 
     def sequences(self, rows: np.ndarray) -> np.ndarray:

@@ -1,9 +1,9 @@
 """What a head is: a module that turns hidden states into predictions, how its inputs are encoded and how its outputs
 are collected.
 
-A head is given the hidden states of the real tokens alone, [CLS] first: prompt rows that stood among them are taken
-out before (`ptuning.training.forward`), so that no head reads a virtual token, and labels of tokens are where the text
-has them.
+A head is given the hidden states of the real tokens that it reads (`Encoded.reads`), all or one of each sequence:
+prompt rows that stood among them are taken out before (`ptuning.training.forward`), so that no head reads a virtual
+token, and labels of tokens are where the text has them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from ptuning.data.encoded import Encoded
-from ptuning.seeds import SeededDropout
+from ptuning.seeds import Dropout, Streams
 
 
 class Pooler(nn.Module):
@@ -37,16 +37,13 @@ class Pooler(nn.Module):
 class Head(nn.Module, ABC):
     """Dropout and one linear layer."""
 
-    reads_cls_alone: ClassVar[bool]  # so that the last layer need not work out the other tokens; else no pooler
+    has_pooler: ClassVar[bool] = False
 
-    def __init__(
-        self, hidden: int, labels: int, pooler: nn.Module, dropout: float, random: torch.Generator,
-        noise: torch.Generator,
-    ) -> None:  # fmt: skip
+    def __init__(self, hidden: int, labels: int, pooler: nn.Module, dropout: float, random: torch.Generator) -> None:
         super().__init__()
-        if self.reads_cls_alone:
+        if self.has_pooler:
             self.pooler = pooler
-        self.dropout = SeededDropout(dropout, noise)
+        self.dropout = Dropout(dropout)
         self.linear = linear(hidden, self.outputs(labels), random)
 
     def outputs(self, labels: int) -> int:
@@ -62,13 +59,22 @@ class Head(nn.Module, ABC):
     def collect(task: Any, examples: Sequence[Any], encoded: Encoded, found: Sequence[np.ndarray]) -> Any:
         """The examples' predictions, as `task.score` takes them, from those of the items of `encoded`."""
 
+    def dropout_mask(self, streams: Streams, sequences: int, width: int) -> Tensor | None:
+        """What dropout leaves of the states `[B, T, H]` that the head reads, in each of the `sequences` of a step's
+        whole batch, of at most `width` tokens: those of the sequences in a pass come back to `forward`."""
+        return streams.keep_mask(self.dropout.rate, (sequences, width, self.linear.in_features))
+
     @abstractmethod
-    def forward(self, hidden: Tensor, real: Tensor) -> Tensor:
-        """Logits of hidden states `[B, T, H]`, [CLS] at 0; `real` `[B, T]` is false at padding."""
+    def forward(self, hidden: Tensor, real: Tensor, dropout_mask: Tensor | None = None) -> Tensor:
+        """Logits of the hidden states `[B, T, H]` that the head reads; `real` `[B, T]` is false at padding."""
 
     @abstractmethod
     def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """The mean loss of the items whose targets are `[B, K]`."""
+        """The loss of items whose targets are `[B, K]`, summed over them: the step divides it by `weight`."""
+
+    def weight(self, targets: Tensor) -> float:
+        """By what the summed loss of a lane's whole batch, whose targets are `[B, K]`, is divided: its items."""
+        return len(targets)
 
     def answers(self, logits: Tensor, lengths: np.ndarray) -> list[np.ndarray]:
         """What is kept of each item's logits, floating-point, not finite where they are not; `lengths`: its tokens."""

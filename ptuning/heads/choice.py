@@ -21,6 +21,6 @@ class Choice(Classification):
     def outputs(self, labels: int) -> int:
         return 1
 
-    def forward(self, hidden: Tensor, real: Tensor) -> Tensor:
-        """Logits `[B, choices]` of hidden states `[B x choices, T, H]`, an example's choices one after another."""
-        return super().forward(hidden, real).view(-1, self.choices)
+    def forward(self, hidden: Tensor, real: Tensor, dropout_mask: Tensor | None = None) -> Tensor:
+        """Logits `[B, choices]` of hidden states `[B x choices, 1, H]`, an example's choices one after another."""
+        return super().forward(hidden, real, dropout_mask).view(-1, self.choices)

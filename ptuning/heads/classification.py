@@ -12,20 +12,25 @@ from torch.nn import functional
 from ptuning.data.encoded import Encoded
 from ptuning.data.tokenizing import cut
 from ptuning.heads.base import Head
+from ptuning.seeds import Streams
 from ptuning.tasks.base import Example, Task
 
 
 class Classification(Head):
     """Pooler (or none), dropout, one linear layer on [CLS]; cross-entropy over the labels."""
 
-    reads_cls_alone = True
+    has_pooler = True
 
-    def forward(self, hidden: Tensor, real: Tensor) -> Tensor:
-        """Logits `[B, labels]`."""
-        return self.linear(self.dropout(self.pooler(hidden[:, 0].float())))
+    def dropout_mask(self, streams: Streams, sequences: int, width: int) -> Tensor | None:
+        """Of the pooled states, `[B, H]`."""
+        return streams.keep_mask(self.dropout.rate, (sequences, self.linear.in_features))
+
+    def forward(self, hidden: Tensor, real: Tensor, dropout_mask: Tensor | None = None) -> Tensor:
+        """Logits `[B, labels]` of the states at [CLS], `[B, 1, H]`."""
+        return self.linear(self.dropout(self.pooler(hidden[:, 0].float()), dropout_mask))
 
     def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
-        return functional.cross_entropy(logits, targets[:, 0])
+        return functional.cross_entropy(logits, targets[:, 0], reduction="sum")
 
     @staticmethod
     def encode(task: Task[Example, Any], examples: Sequence[Example], tokenizer: Any, max_length: int) -> Encoded:
@@ -43,6 +48,7 @@ class Classification(Head):
             target_starts=np.arange(len(examples) + 1),
             owners=np.arange(len(examples)),
             choices=counts.pop(),
+            reads=np.zeros(len(found.lengths), dtype=int),
         )
 
     @staticmethod

@@ -28,20 +28,22 @@ class Span(Head):
     """For each token how likely it is the first, and the last, of the answer; cross-entropy over the tokens, the mean
     of the two."""
 
-    reads_cls_alone = False
-
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
         without_bias(self.linear)  # it is the same at all tokens
 
-    def forward(self, hidden: Tensor, real: Tensor) -> Tensor:
+    def forward(self, hidden: Tensor, real: Tensor, dropout_mask: Tensor | None = None) -> Tensor:
         """Logits `[B, T, 2]`, as low as can be at padding."""
-        logits = self.linear(self.dropout(hidden.float()))
+        logits = self.linear(self.dropout(hidden.float(), dropout_mask))
         return logits.masked_fill(~real[..., None], torch.finfo(logits.dtype).min)
 
     def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
         """`targets` `[B, 2]`: the first and the last token."""
-        return functional.cross_entropy(logits, targets)
+        return functional.cross_entropy(logits, targets, reduction="sum")
+
+    def weight(self, targets: Tensor) -> float:
+        """Two losses an item."""
+        return targets.numel()
 
     def answers(self, logits: Tensor, lengths: np.ndarray) -> list[np.ndarray]:
         """The logits of each token, `[T, 2]`."""

@@ -27,17 +27,18 @@ from ptuning.tasks.base import Sentence, Task
 class Token(Head):
     """A label for each token; cross-entropy over those tokens that have a target."""
 
-    reads_cls_alone = False
-
-    def forward(self, hidden: Tensor, real: Tensor) -> Tensor:
+    def forward(self, hidden: Tensor, real: Tensor, dropout_mask: Tensor | None = None) -> Tensor:
         """Logits `[B, T, labels]`."""
-        return self.linear(self.dropout(hidden.float()))
+        return self.linear(self.dropout(hidden.float(), dropout_mask))
 
     def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """`targets` `[B, K]`: a token's label, `IGNORED` where it has none. A batch without any has loss 0."""
+        """`targets` `[B, K]`: a token's label, `IGNORED` where it has none."""
         flat = logits[:, : targets.shape[1]].flatten(0, 1)
-        total = functional.cross_entropy(flat, targets.flatten(), ignore_index=IGNORED, reduction="sum")
-        return total / (targets != IGNORED).sum().clamp(min=1)
+        return functional.cross_entropy(flat, targets.flatten(), ignore_index=IGNORED, reduction="sum")
+
+    def weight(self, targets: Tensor) -> float:
+        """The tokens that have a target; 1 where none has, so that the loss of such a batch is 0."""
+        return max(1, int((targets != IGNORED).sum()))
 
     def answers(self, logits: Tensor, lengths: np.ndarray) -> list[np.ndarray]:
         """The likeliest label of each token, `[T]`: all logits of a large set would not fit in memory."""

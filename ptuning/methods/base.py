@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from ptuning.config import Schema
 from ptuning.prompts.deep import DeepPrompt
 from ptuning.prompts.placement import Batch, Layout
+from ptuning.seeds import Streams
 
 if TYPE_CHECKING:
     from ptuning.backbones.backbone import Backbone
@@ -24,16 +25,23 @@ class Method(nn.Module):
     layout = Layout()
     first_layer = 1  # the lowest layer whose input or attention the method changes
 
-    def __init__(self, prompt: Any, backbone: Backbone, random: torch.Generator, noise: torch.Generator) -> None:
-        """`prompt` is a checked `Prompt`; `random` draws the initial weights, `noise` the dropout."""
+    def __init__(self, prompt: Any, backbone: Backbone, random: torch.Generator) -> None:
+        """`prompt` is a checked `Prompt`; `random` draws the initial weights."""
         super().__init__()
 
-    def embed(self, backbone: Backbone, batch: Batch, words: Tensor) -> tuple[Tensor, Tensor]:
+    def dropout_mask(self, streams: Streams, sequences: int) -> Tensor | None:
+        """What dropout leaves of the prompt in each of the `sequences` of a step's whole batch, `[B, …]`: those of the
+        sequences in a pass come back to `embed` and `deep_prompt`. None without dropout."""
+        return None
+
+    def embed(
+        self, backbone: Backbone, batch: Batch, words: Tensor, dropout_mask: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
         """What enters the backbone, embeddings `[B, T, E]` and token types `[B, T]`, from the word embeddings."""
         return words, batch.token_type_ids
 
-    def deep_prompt(self, rows: int) -> DeepPrompt | None:
-        """What the prompted layers' attention sees beside its own, for `rows` sequences."""
+    def deep_prompt(self, dropout_mask: Tensor | None = None) -> DeepPrompt | None:
+        """What the prompted layers' attention sees beside its own."""
         return None
 
     def folded(self) -> dict[str, Tensor]:

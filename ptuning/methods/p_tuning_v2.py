@@ -17,7 +17,7 @@ from ptuning.prompts import depth
 from ptuning.prompts.deep import DeepPrompt
 from ptuning.prompts.placement import Layout
 from ptuning.prompts.prompt import PromptConfig, fold, produce
-from ptuning.seeds import SeededDropout
+from ptuning.seeds import Dropout, Streams
 
 if TYPE_CHECKING:
     from ptuning.backbones.backbone import Backbone
@@ -27,21 +27,28 @@ class PTuningV2(Method):
     class Prompt(PromptConfig):
         layers: str | int | list[int]
 
-    def __init__(self, prompt: Prompt, backbone: Backbone, random: torch.Generator, noise: torch.Generator) -> None:
-        super().__init__(prompt, backbone, random, noise)
+    def __init__(self, prompt: Prompt, backbone: Backbone, random: torch.Generator) -> None:
+        super().__init__(prompt, backbone, random)
         self.layout = Layout(0, prompt.length, prompt.placement, prompt.positions)
         self.layers = depth.layers(prompt.layers, backbone.layers)
         self.first_layer = self.layers[0]
         self.shape = (prompt.length, len(self.layers), 2, backbone.heads, backbone.head_size)
         width = len(self.layers) * 2 * backbone.heads * backbone.head_size
         self.producer = produce(prompt, width, backbone.hidden, random)
-        self.dropout = SeededDropout(prompt.dropout, noise)
+        self.dropout = Dropout(prompt.dropout)
 
-    def deep_prompt(self, rows: int) -> DeepPrompt:
-        """Produced once a step and shared by all `rows`; only dropout tells the rows apart."""
+    def dropout_mask(self, streams: Streams, sequences: int) -> Tensor | None:
+        """`[B, layers, 2, A, P, D]`."""
+        length, layers, pair, heads, size = self.shape
+        mask = streams.keep_mask(self.dropout.rate, (layers, pair, sequences, heads, length, size))
+        return None if mask is None else mask.movedim(2, 0)
+
+    def deep_prompt(self, dropout_mask: Tensor | None = None) -> DeepPrompt:
+        """Produced once a pass and shared by all of its rows; only dropout tells the rows apart."""
         produced = self.producer().view(self.shape).permute(1, 2, 3, 0, 4)  # [layers, 2, A, P, D]
-        kept = self.dropout.kept((*produced.shape[:2], rows, *produced.shape[2:]), produced.device)
-        return DeepPrompt(self.layers, produced if kept is None else self.dropout.scale(produced), kept)
+        if dropout_mask is None:
+            return DeepPrompt(self.layers, produced)
+        return DeepPrompt(self.layers, self.dropout.scale(produced), dropout_mask.movedim(0, 2))
 
     def folded(self) -> dict[str, Tensor]:
         return fold(self.producer)

@@ -17,7 +17,7 @@ from ptuning.errors import InputError
 from ptuning.methods.base import Method
 from ptuning.prompts.placement import Batch, Layout
 from ptuning.prompts.prompt import PromptConfig, fold, produce
-from ptuning.seeds import SeededDropout
+from ptuning.seeds import Dropout, Streams
 
 if TYPE_CHECKING:
     from ptuning.backbones.backbone import Backbone
@@ -27,23 +27,29 @@ class PromptTuning(Method):
     class Prompt(PromptConfig):
         double_embedding: bool
 
-    def __init__(self, prompt: Prompt, backbone: Backbone, random: torch.Generator, noise: torch.Generator) -> None:
-        super().__init__(prompt, backbone, random, noise)
+    def __init__(self, prompt: Prompt, backbone: Backbone, random: torch.Generator) -> None:
+        super().__init__(prompt, backbone, random)
         if prompt.double_embedding:
             _check(backbone)
         self.layout = Layout(prompt.length, prompt.length, prompt.placement, prompt.positions)
         self.producer = produce(prompt, backbone.embedding, backbone.embedding, random)
-        self.dropout = SeededDropout(prompt.dropout, noise)
+        self.dropout, self.shape = Dropout(prompt.dropout), (prompt.length, backbone.embedding)
         self.double_embedding = prompt.double_embedding
 
-    def embed(self, backbone: Backbone, batch: Batch, words: Tensor) -> tuple[Tensor, Tensor]:
+    def dropout_mask(self, streams: Streams, sequences: int) -> Tensor | None:
+        """`[B, P, E]`."""
+        return streams.keep_mask(self.dropout.rate, (sequences, *self.shape))
+
+    def embed(
+        self, backbone: Backbone, batch: Batch, words: Tensor, dropout_mask: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
         """Token embeddings with prompt row `slots` wherever that is not -1: `[B, T, E]`."""
         tokens, types = words, batch.token_type_ids
         if self.double_embedding:
             tokens, types = _embedded_once(backbone, batch), torch.zeros_like(types)
         prompt = self.producer().to(tokens.dtype).expand(len(tokens), -1, -1)  # [B, P, E]
         slots = batch.slots.clamp(min=0)[..., None].expand(-1, -1, prompt.shape[-1])
-        placed = self.dropout(prompt).gather(1, slots)  # [B, T, E]
+        placed = self.dropout(prompt, dropout_mask).gather(1, slots)  # [B, T, E]
         return torch.where((batch.slots >= 0)[..., None], placed, tokens), types
 
     def folded(self) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""Where a prompt stands in a sequence: token order, position ids, and where the real [CLS] is afterwards.
+"""Where a prompt stands in a sequence: token order, position ids, and where the token that a head reads is afterwards.
 
 A prompt occupies `length` positions where it stands. `prefix` is before the first token, [PROMPT; x; y]; `infix` is
 after the last token of the first segment, before its separator: [CLS] x PROMPT [SEP] y [SEP], or, with one segment,
@@ -57,15 +57,15 @@ class Layout:
 
 @dataclass(frozen=True)
 class Batch:
-    """Padded rows on the device. All `[B, T]` but `cls` `[B]`, the index of the real [CLS]. `slots` is the prompt row
-    that stands at an index, -1 at a real token."""
+    """Padded rows on the device. All `[B, T]` but `reads` `[B]`, the index of the token that the head reads, where it
+    reads one alone (`Encoded.reads`). `slots` is the prompt row that stands at an index, -1 at a real token."""
 
     input_ids: Tensor
     token_type_ids: Tensor
     position_ids: Tensor
     attention_mask: Tensor
     slots: Tensor
-    cls: Tensor
+    reads: Tensor
 
     def rows(self, which: slice | Tensor) -> Batch:
         return Batch(*(field[which] for field in vars(self).values()))
@@ -89,13 +89,14 @@ def table(
     position = source + np.where(source >= at, layout.shift, 0)
     standing = at + (np.maximum(slots, 0) if layout.shift else 0)
     present = real | prompted
+    reads = np.zeros_like(length) if examples.reads is None else examples.reads[sequences][:, None]
     return np.stack([
         np.where(real, examples.tokens[flat], np.where(prompted, 0, pad_id)),
         np.where(real, examples.types[flat], np.where(prompted, before, 0)),
         np.where(present, np.where(prompted, standing, position), 0) + first_position,
         present,
         slots,
-        np.broadcast_to(np.where(at == 0, layout.inserted, 0), slots.shape),
+        np.broadcast_to(reads + np.where(reads >= at, layout.inserted, 0), slots.shape),
     ]).astype(np.int64)  # fmt: skip
 
 
@@ -104,5 +105,5 @@ def collate(tables: Sequence[np.ndarray], device: torch.device) -> Batch:
     whole = torch.from_numpy(np.concatenate(tables, axis=1))
     if device.type == "cuda":
         whole = whole.pin_memory()
-    ids, types, positions, mask, slots, cls = whole.to(device, non_blocking=True).unbind()
-    return Batch(ids, types, positions, mask, slots, cls[:, 0])
+    ids, types, positions, mask, slots, reads = whole.to(device, non_blocking=True).unbind()
+    return Batch(ids, types, positions, mask, slots, reads[:, 0])

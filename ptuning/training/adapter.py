@@ -2,37 +2,39 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from ptuning import heads, methods, seeds
+from ptuning import heads, methods
 from ptuning.backbones.backbone import Backbone
 from ptuning.config import RunConfig, parse
 from ptuning.data.encoded import Encoded
 from ptuning.heads.base import Head, Pooler
 from ptuning.methods.base import Method
 from ptuning.prompts.placement import Layout
+from ptuning.seeds import Streams
 from ptuning.tasks.base import AnyTask
 
 
 class Adapter(nn.Module):
     """What a run trains, or has trained: a method and a head. The adapters of a mixture's sets share the method of
-    the first, `beside`, and its random stream."""
+    the first, `beside`, and its random streams."""
 
     def __init__(self, config: RunConfig, task: AnyTask, backbone: Backbone, beside: Adapter | None = None) -> None:
         super().__init__()
         self.config, self.task = config, task
-        self.noise: torch.Generator
+        self.streams: Streams
         self.method: Method
         if beside is None:
-            self.noise = seeds.generator(config.seed, "dropout", backbone.device)
-            self.method = _method(config, backbone, self.noise)
+            self.streams = Streams(config.seed, backbone.device)
+            self.method = _method(config, backbone, self.streams)
         else:
-            self.noise, self.method = beside.noise, beside.method
-        self.head = _head(config, task, backbone, self.noise)
+            self.streams, self.method = beside.streams, beside.method
+        self.head = _head(config, task, backbone, self.streams)
         self.to(backbone.device)
 
     @property
@@ -40,37 +42,70 @@ class Adapter(nn.Module):
         return self.method.layout
 
 
-def _method(config: RunConfig, backbone: Backbone, noise: torch.Generator) -> Method:
+def _method(config: RunConfig, backbone: Backbone, streams: Streams) -> Method:
     kind = methods.load(config.method)
     prompt = None if kind.Prompt is None else parse(kind.Prompt, config.prompt or {}, "prompt")
-    return kind(prompt, backbone, seeds.generator(config.seed, "prompt"), noise)
+    return kind(prompt, backbone, streams.initial("prompt"))
 
 
-def _head(config: RunConfig, task: AnyTask, backbone: Backbone, noise: torch.Generator) -> Head:
-    random = seeds.generator(config.seed, "head")
+def _head(config: RunConfig, task: AnyTask, backbone: Backbone, streams: Streams) -> Head:
+    random = streams.initial("head")
     pooler: nn.Module = nn.Identity()
     kind = heads.load(task.head)
     wanted = config.backbone.pooler
-    if wanted != "none" and kind.reads_cls_alone:
+    if wanted != "none" and kind.has_pooler:
         pooler = Pooler(backbone.hidden, random, None if wanted == "random" else backbone.pooler)
         trains = wanted == "trained" or methods.load(config.method).trains_backbone
         pooler.requires_grad_(trains)
-    return kind(backbone.hidden, len(task.labels), pooler, config.train.head_dropout, random, noise)
+    return kind(backbone.hidden, len(task.labels), pooler, config.train.head_dropout, random)
 
 
 @dataclass(frozen=True)
 class AdapterBatch:
-    """What one adapter answers in a batch: the items `rows` of `examples`."""
+    """What one adapter predicts in a batch: the items `rows` of `examples`. In training with what dropout leaves, in
+    each of their sequences, of the prompt and of what the head reads, `[S, …]`."""
 
     adapter: Adapter
     examples: Encoded
     rows: np.ndarray
+    prompt_dropout_mask: Tensor | None = None
+    head_dropout_mask: Tensor | None = None
+
+    @property
+    def text_width(self) -> int:
+        """Tokens of the longest sequence."""
+        return int(self.examples.longest[self.rows].max())
 
     @property
     def width(self) -> int:
         """Tokens of the longest sequence, an inserted prompt included."""
-        return int(self.examples.longest[self.rows].max()) + self.adapter.layout.inserted
+        return self.text_width + self.adapter.layout.inserted
 
     @property
     def sequences(self) -> np.ndarray:
         return self.examples.sequences(self.rows)
+
+    @property
+    def targets(self) -> Tensor:
+        """The targets of the items, `[B, K]`, on the CPU."""
+        return torch.from_numpy(self.examples.targets_of(self.rows))
+
+    def with_dropout(self) -> AdapterBatch:
+        """With dropout masks for the next step of the adapter's run, whose whole batch this is."""
+        sequences, streams = len(self.sequences), self.adapter.streams
+        prompt = self.adapter.method.dropout_mask(streams, sequences)
+        return replace(
+            self,
+            prompt_dropout_mask=prompt,
+            head_dropout_mask=self.adapter.head.dropout_mask(streams, sequences, self.text_width),
+        )
+
+    def cut(self, pieces: int) -> list[AdapterBatch]:
+        """The same items in so many batches, or in one each where there are fewer, one after another."""
+        bounds = np.linspace(0, len(self.rows), min(pieces, len(self.rows)) + 1).astype(int)
+        return [self._slice(begin, end) for begin, end in pairwise(bounds.tolist())]
+
+    def _slice(self, begin: int, end: int) -> AdapterBatch:
+        mine = slice(begin * self.examples.choices, end * self.examples.choices)
+        masks = (None if mask is None else mask[mine] for mask in (self.prompt_dropout_mask, self.head_dropout_mask))
+        return AdapterBatch(self.adapter, self.examples, self.rows[begin:end], *masks)

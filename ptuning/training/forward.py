@@ -26,25 +26,37 @@ def forward(backbone: Backbone, parts: Sequence[AdapterBatch]) -> list[Tensor]:
     ]
     sizes = [one.shape[1] for one in tables]
     batch = collate(tables, backbone.device)
-    prompts = layer_prompts([part.adapter.method.deep_prompt(n) for part, n in zip(parts, sizes, strict=True)], sizes)
+    prompts = layer_prompts([part.adapter.method.deep_prompt(part.prompt_dropout_mask) for part in parts], sizes)
     start = min(part.adapter.method.first_layer for part in parts) if backbone.stem else 1
     embeds, types = _entering(backbone, parts, sizes, batch, start)
     every = [prompts.get(layer) for layer in range(1, backbone.layers + 1)]
-    only = batch.cls if backbone.narrowable and all(part.adapter.head.reads_cls_alone for part in parts) else None
+    only = batch.reads if backbone.narrowable and all(part.examples.reads is not None for part in parts) else None
     hidden = backbone(embeds, types, batch, every, start, only)
     ends = np.cumsum(sizes)
     rows = [batch.rows(slice(end - size, end)) for end, size in zip(ends, sizes, strict=True)]
-    texts = [
-        (states, own.attention_mask) if only is not None else _text(states, own, part)
-        for part, states, own in zip(parts, hidden.split(sizes), rows, strict=True)
+    if only is None:
+        read = [_read(states, own, part) for part, states, own in zip(parts, hidden.split(sizes), rows, strict=True)]
+    else:
+        read = [(states, torch.ones_like(states[..., 0])) for states in hidden.split(sizes)]
+    return [
+        part.adapter.head(states, real.bool(), part.head_dropout_mask)
+        for part, (states, real) in zip(parts, read, strict=True)
     ]
-    return [part.adapter.head(states, real.bool()) for part, (states, real) in zip(parts, texts, strict=True)]
+
+
+def _read(hidden: Tensor, batch: Batch, part: AdapterBatch) -> tuple[Tensor, Tensor]:
+    """What of `hidden` `[B, W, H]` the part's head reads: one token of each row, `[B, 1, H]`, or the whole text; and
+    where it is not padding."""
+    if part.examples.reads is None:
+        return _text(hidden, batch, part)
+    states = hidden[torch.arange(len(hidden), device=hidden.device), batch.reads][:, None]
+    return states, torch.ones_like(states[..., 0])
 
 
 def _text(hidden: Tensor, batch: Batch, part: AdapterBatch) -> tuple[Tensor, Tensor]:
     """What of `hidden` `[B, W, H]` is the part's own text, `[B, T, H]`, without prompt rows and without the width of
-    the parts beside it (a head's dropout draws as in the solo run); and where it is not padding, `[B, T]`."""
-    width = part.width - part.adapter.layout.inserted
+    the parts beside it; and where it is not padding, `[B, T]`."""
+    width = part.text_width
     if not part.adapter.layout.inserted:
         return hidden[:, :width], batch.attention_mask[:, :width]
     order = (batch.slots >= 0).byte().argsort(dim=1, stable=True)[:, :width]
@@ -66,7 +78,7 @@ def _entering(
         return torch.cat(stem), batch.token_type_ids
     words = backbone.words(batch)
     embedded = [
-        part.adapter.method.embed(backbone, own, part_words)
+        part.adapter.method.embed(backbone, own, part_words, part.prompt_dropout_mask)
         for part, own, part_words in zip(parts, rows, words.split(sizes), strict=True)
     ]
     return torch.cat([embeds for embeds, _ in embedded]), torch.cat([types for _, types in embedded])

@@ -144,7 +144,7 @@ class Lane:
             for member, count, random in zip(self.members, steps, randoms[:-1], strict=True)
         ]
         for which in mixtures.task_order(steps, randoms[-1]).tolist():
-            yield next(batches[which])
+            yield next(batches[which]).with_dropout()
 
     def _endless(self, member: LaneTask, steps: int, random: np.random.Generator) -> Iterator[AdapterBatch]:
         """A set's batches, shuffled anew each time they are through; where an epoch takes only `steps` of them, those

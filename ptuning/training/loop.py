@@ -128,18 +128,16 @@ def _advanced(
     return [course for course in courses if course.lane.status == "running"]
 
 
-def step(backbone: Backbone, parts: Sequence[tuple[Lane, AdapterBatch]]) -> list[Tensor | Exception]:
-    """One update of every lane on its own examples, in one pass through the backbone; the losses, detached, and an
-    exception in the place of a lane's loss where its own update failed.
+def step(backbone: Backbone, parts: Sequence[tuple[Lane, AdapterBatch]], passes: int = 1) -> list[Tensor | Exception]:
+    """One update of every lane on its own batch, which is cut into so many passes through the backbone; the losses,
+    detached, and an exception in the place of a lane's loss where its own update failed.
 
-    After an error that is raised nothing has changed: no weight, no gradient, no random stream of a lane's.
+    After an error that is raised nothing has changed: no weight and no gradient.
     """
-    noise = [lane.adapter.noise.get_state() for lane, _ in parts]
     try:
-        losses = _gradients(backbone, parts)
+        losses = _gradients(backbone, parts, passes)
     except Exception:
-        for (lane, _), state in zip(parts, noise, strict=True):
-            lane.adapter.noise.set_state(state)
+        for lane, _ in parts:
             lane.optimizer.zero_grad(set_to_none=True)
         backbone.forget()
         raise
@@ -157,15 +155,23 @@ def _updated(lane: Lane, loss: Tensor) -> Tensor | Exception:
     return loss
 
 
-def _gradients(backbone: Backbone, parts: Sequence[tuple[Lane, AdapterBatch]]) -> list[Tensor]:
-    logits = forward(backbone, [part for _, part in parts])
-    losses = []
-    for (_, part), answer in zip(parts, logits, strict=True):
-        targets = torch.from_numpy(part.examples.targets_of(part.rows)).to(answer.device, non_blocking=True)
-        losses.append(part.adapter.head.loss(answer, targets))
-    scaled = [lane.scaler.scale(loss) for (lane, _), loss in zip(parts, losses, strict=True)]
-    torch.stack(scaled).sum().backward()
-    return [loss.detach() for loss in losses]
+def _gradients(backbone: Backbone, parts: Sequence[tuple[Lane, AdapterBatch]], passes: int) -> list[Tensor]:
+    """Add each lane's gradients up over the passes, and return its losses."""
+    weights = [part.adapter.head.weight(part.targets) for _, part in parts]
+    pieces = [part.cut(passes) for _, part in parts]
+    losses: list[list[Tensor]] = [[] for _ in parts]
+    for index in range(max(map(len, pieces))):
+        here = [lane for lane, own in enumerate(pieces) if index < len(own)]
+        logits = forward(backbone, [pieces[lane][index] for lane in here])
+        scaled = []
+        for lane, answer in zip(here, logits, strict=True):
+            piece = pieces[lane][index]
+            targets = piece.targets.to(answer.device, non_blocking=True)
+            loss = piece.adapter.head.loss(answer, targets) / weights[lane]
+            scaled.append(parts[lane][0].scaler.scale(loss))
+            losses[lane].append(loss.detach())
+        torch.stack(scaled).sum().backward()
+    return [own[0] if len(own) == 1 else torch.stack(own).sum() for own in losses]
 
 
 def _end_epochs(backbone: Backbone, courses: Sequence[_LaneProgress], watcher: Callback, budget: Budget) -> None:

@@ -149,7 +149,7 @@ def test_a_run_starts_from_the_prompt_of_the_stage_before_it(make_run):
     run([parent])
     lanes = lanes_of([config, make_run(task="btc")], make_backbone())
     weights.hand_on(parent, lanes[0].adapter)
-    prompts = [lane.adapter.method.deep_prompt(1).values for lane in lanes]
+    prompts = [lane.adapter.method.deep_prompt().values for lane in lanes]
     assert not torch.equal(*prompts)
     folded = weights.load_state(weights.path(parent))["prompt.prompt"]
     assert torch.equal(lanes[0].adapter.method.folded()["prompt"], folded)

@@ -13,7 +13,7 @@ from ptuning.seeds import generator
 
 
 def head(kind, labels):
-    return kind(8, labels, nn.Identity(), 0.0, generator(1, "head"), generator(1, "dropout"))
+    return kind(8, labels, nn.Identity(), 0.0, generator(1, "head"))
 
 
 REAL = torch.ones(2, 5, dtype=torch.bool)
@@ -38,8 +38,10 @@ def test_token_loss_counts_tokens_that_have_a_target_alone():
     logits, targets = torch.randn(2, 5, 3), torch.tensor([[1, -100, 2], [0, -100, -100]])
     expected = -torch.stack([logits[0, 0, 1], logits[0, 2, 2], logits[1, 0, 0]])
     expected = expected + torch.stack([logits[0, 0], logits[0, 2], logits[1, 0]]).logsumexp(-1)
-    torch.testing.assert_close(tag.loss(logits, targets), expected.mean())
-    assert tag.loss(logits, torch.full((2, 5), -100)) == 0
+    torch.testing.assert_close(tag.loss(logits, targets), expected.sum())
+    assert tag.weight(targets) == 3
+    nothing = torch.full((2, 5), -100)
+    assert tag.loss(logits, nothing) == 0 and tag.weight(nothing) == 1
 
 
 def test_token_answers_are_labels_and_not_finite_where_the_logits_are_not():

@@ -66,10 +66,10 @@ def test_every_prompted_layer_moves_and_depth_holds_no_other(make_run, name):
     config = make_run(prompt__layers="3-4")
     backbone = make_backbone(name)
     (lane,) = lanes_of([config], backbone)
-    assert lane.adapter.method.deep_prompt(1).layers == (3, 4)
-    before = lane.adapter.method.deep_prompt(1).values.detach().clone()
+    assert lane.adapter.method.deep_prompt().layers == (3, 4)
+    before = lane.adapter.method.deep_prompt().values.detach().clone()
     step(backbone, [(lane, next(lane.batches()))])
-    assert (lane.adapter.method.deep_prompt(1).values != before).any(dim=-1).all(), "a vector did not move"
+    assert (lane.adapter.method.deep_prompt().values != before).any(dim=-1).all(), "a vector did not move"
 
 
 @pytest.mark.parametrize("name", FAMILIES)
