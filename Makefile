@@ -7,7 +7,7 @@ ARGS    ?=
 
 python    := $(VENV)/bin/python
 installed := $(VENV)/.installed
-# DATA=../shared/data reads local files instead of the profile's own source.
+# DATA=<folder> reads local files instead of the profile's own source.
 overrides := profile=$(PROFILE) $(if $(DATA),data=local 'data.root="$(DATA)"') $(ARGS)
 
 # An experiment is a file of conf/experiment/<paper>/. Its name needs no paper before it where the paper is P-Tuning v2,
@@ -21,7 +21,7 @@ SWEEP       ?= $(sweeps)
 reproductions := $(addprefix reproduce-,$(sweeps))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test check benchmark tables figures report notebooks status clean $(reproductions)
+.PHONY: help setup test check benchmark reference tables figures report notebooks status clean $(reproductions)
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9_-]+:.*## / {printf "  make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -75,6 +75,9 @@ report: $(installed) ## one page with everything, every number led back to its r
 
 notebooks: $(installed) ## run the notebooks and write their executed copies (all, or ARGS="depth speed")
 	$(python) -m experiments.notebooks $(ARGS)
+
+reference: $(installed) ## write docs/reference.md: every config key, from the schemas
+	$(python) -m experiments.reference
 
 benchmark: $(installed) ## speed against the authors' recipe, PEFT and Trainer, on this machine (35 minutes on 2 cores)
 	$(python) -m experiments.benchmark $(ARGS)
