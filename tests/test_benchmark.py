@@ -210,6 +210,6 @@ def test_the_readme_and_the_pages_show_the_committed_measurements():
     file = ROOT / "results/benchmarks/minilm_l6-rte-cpu.json"
     made = contestants.table(json.loads(file.read_text()))
     assert file.with_suffix(".md").read_text() == made
-    page = (ROOT / "docs/benchmark.md").read_text()
-    shown = re.search(r"<!-- benchmark:begin -->\n(.*)<!-- benchmark:end -->", page, re.DOTALL)
+    text = (ROOT / "docs/benchmark.md").read_text()
+    shown = re.search(r"<!-- benchmark:begin -->\n(.*)<!-- benchmark:end -->", text, re.DOTALL)
     assert shown and shown[1] == made
