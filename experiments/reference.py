@@ -1,6 +1,6 @@
 """Write docs/reference.md: every key of a run, from the schemas that check them and the files of conf/ that set them.
 
-    python -m experiments.reference
+`python -m experiments.reference`, or `make reference`.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ PAGE = Path(__file__).parents[1] / "docs/reference.md"
 INTRODUCTION = """# Every key of a run
 
 Made by `make reference` from the schemas that check a run's keys and from the files of `conf/`. *Default* is what
-`python -m experiments.run` uses by itself; a method's own defaults stand with the method. An unknown key is refused, with
-the keys that are allowed in its place.
+`python -m experiments.run` uses by itself; a method's own defaults stand with the method. An unknown key is refused,
+with the keys that are allowed in its place.
 """
 
 Row = tuple[str, str, str, str]  # key, allowed, default, meaning
@@ -77,7 +77,9 @@ def _rows(schema: type[BaseModel], defaults: Any, prefix: str = "") -> list[Row]
 
 def _schema(annotation: Any) -> type[BaseModel] | None:
     """The first schema in an annotation."""
-    found = (one for one in (annotation, *get_args(annotation)) if isinstance(one, type) and issubclass(one, BaseModel))
+    found = (
+        one for one in (annotation, *get_args(annotation)) if isinstance(one, type) and issubclass(one, BaseModel)
+    )
     return next(found, None)
 
 
