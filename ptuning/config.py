@@ -7,18 +7,35 @@ ones (`task.options`) by the task, so that adding either touches no shared file.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, NoReturn, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, NoReturn, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from ptuning.errors import InputError
 
 
+@dataclass(frozen=True)
+class Hashed:
+    """How a field stands in a run's identity, as a part of its annotation; one without it stands there under its own
+    name, whatever its value (`ptuning.records.identity` explains when to use what)."""
+
+    counts: bool = True  # False: it cannot change a run's number
+    added: bool = False  # since records exist: left out while it has its default, which therefore never changes
+    key: str | None = None  # its name there, dotted, from the place of its node; "" merges a node's into its parent's
+    values: Mapping[Any, Any] = field(default_factory=dict, hash=False)  # value here -> value there, where they differ
+
+
+NOT_HASHED = Hashed(counts=False)
+ADDED = Hashed(added=True)
+
+
 class Schema(BaseModel):
     """A frozen config node that refuses keys it does not know."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+    also_hashed: ClassVar[Mapping[str, Any]] = {}  # keys of a run's identity that stand for no field any more
 
 
 class BackboneConfig(Schema):
@@ -40,8 +57,10 @@ class BackboneConfig(Schema):
 class TaskConfig(Schema):
     name: str
     max_length: int = Field(ge=8, description="real tokens of a sequence, special tokens included, prompt excluded")
-    bundled: Literal["package", "miniature"]
-    mixture: str | None = Field(default=None, description="the mixture that method=mpt_2 trains on before")
+    bundled: Annotated[Literal["package", "miniature"], NOT_HASHED]
+    mixture: Annotated[str | None, NOT_HASHED] = Field(
+        default=None, description="the mixture that method=mpt_2 trains on before"
+    )
     options: dict[str, Any] = {}
 
 
@@ -50,19 +69,19 @@ class MixtureConfig(Schema):
 
     name: str
     tasks: dict[str, TaskConfig] = Field(min_length=1)
-    bundled: Literal["package", "miniature"]
+    bundled: Annotated[Literal["package", "miniature"], NOT_HASHED]
     cap: int | None = Field(default=None, ge=1, description="a set counts as at most so many examples in its share")
     temperature: float = Field(default=1, ge=1, description="1: in proportion to the sets' sizes; larger: more alike")
 
 
 class DataConfig(Schema):
     source: Literal["hub", "local", "package", "miniature"]
-    root: str | None = None
+    root: Annotated[str | None, NOT_HASHED] = None
     files: dict[str, str] | None = None
     revision: str | None = Field(default=None, description="branch, tag or commit on the hub; null: the newest")
     train_rows: int | None = Field(default=None, ge=1)
     dev_rows: int | None = Field(default=None, ge=1)
-    test_rows: int | None = Field(default=None, ge=1)
+    test_rows: Annotated[int | None, ADDED] = Field(default=None, ge=1)
 
 
 class TrainConfig(Schema):
@@ -122,9 +141,9 @@ class RunConfig(Schema):
     prompt: dict[str, Any] | None
     train: TrainConfig
     seed: int = Field(ge=0)
-    selection: str
-    runtime: RuntimeConfig
-    parent: ParentConfig | None = None
+    selection: Annotated[str, NOT_HASHED]
+    runtime: Annotated[RuntimeConfig, NOT_HASHED]
+    parent: Annotated[ParentConfig | None, NOT_HASHED] = None  # the run that it makes counts: `parent_run`
 
     _task = field_validator("task", mode="before")(lambda value: _task_or_mixture(value, "task"))
 

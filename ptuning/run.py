@@ -22,7 +22,7 @@ from ptuning.data.splits import together
 from ptuning.errors import InputError
 from ptuning.prompts import prompt
 from ptuning.records import store, weights
-from ptuning.records.identity import run_id
+from ptuning.records.identity import identity, run_id
 from ptuning.records.provenance import provenance
 from ptuning.records.record import Record, choose_epoch
 from ptuning.records.wandb_log import WandbLogger
@@ -244,6 +244,7 @@ class Recorder:
             "id": run_id(lane.config),
             "status": lane.status,
             "config": store.dump(lane.config),
+            "identity": identity(lane.config),
             "parent": None if parent is None else store.path(parent).name,
             "metric": lane.metric,
             "history": [asdict(epoch) for epoch in lane.history],

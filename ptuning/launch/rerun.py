@@ -16,10 +16,10 @@ from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
-from ptuning.config import RunConfig, parse
+from ptuning.config import RunConfig
 from ptuning.errors import InputError
 from ptuning.launch import compose
-from ptuning.records import store
+from ptuning.records import configs, store
 from ptuning.records.identity import run_id
 from ptuning.records.record import Record
 
@@ -68,7 +68,7 @@ def shortest(record: Record) -> list[str]:
 
 def _config(record: Record) -> RunConfig:
     runtime = _composed()[0].runtime  # any: no record tells it
-    return parse(RunConfig, record["config"] | {"runtime": runtime})
+    return configs.parse_run(record["config"], runtime)
 
 
 @cache

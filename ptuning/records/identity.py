@@ -1,54 +1,128 @@
-"""A run's identity: everything that can change its number, and nothing else (not paths, devices, lanes or W&B).
+"""A run's identity: a document that holds everything that can change the run's number and nothing else (not paths,
+devices, lanes or W&B). The hash of it is the run's id.
 
-Its hash is the run's id."""
+It is made from the config alone: no file is read and no weights are needed, so that tables, status and `--dry` work
+where backbones are not. That a record was made from the same weights is another question (`records.stands`).
+
+The names and values in it never change, whatever configs call them later, or every record of old is lost. A field
+says itself how it stands there, by `ptuning.config.Hashed` in its annotation, in the file that defines it:
+
+    clip: float                                           under its own name, whatever its value
+    bundled: Annotated[str, NOT_HASHED]                   not at all: it cannot change a number
+    steps: Annotated[int | None, ADDED] = None            added when there were records: left out while it has its
+                                                          default, which means "as before" and so never changes; a
+                                                          record that lacks the key is read with it. What new runs
+                                                          are to have by default stands in conf/, not here
+    std: Annotated[float, Hashed(key="init_std")]         under another name than today's
+    source: Annotated[str, Hashed(values={"pypi": "packaged"})]   with another value than today's
+    init: Annotated[Normal | Uniform, Hashed(key="")]     a node whose keys stand among those of the node around it;
+                                                          key="prompt" puts a node's keys under that of the root
+
+This holds in every schema: of the run, of a method's `Prompt`, of whatever stands inside those. A schema whose keys of
+old have no field any more says them in `also_hashed` (`{"mlp_hidden": 512}`). A task's options are arguments of its
+constructor, and are annotated there. A change of this code that can move what numbers are expected to be raises
+`PROTOCOL` (of one task, its `version`). tests/records/test_identity.py recomputes the id of every known record.
+
+What a config of old calls otherwise is told to `records.configs.upgrade`.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
+import re
+from collections.abc import Mapping
 from typing import Any
 
 from ptuning import methods, tasks
-from ptuning.config import MixtureConfig, RunConfig, TaskConfig, parse
+from ptuning.config import BackboneConfig, Hashed, MixtureConfig, RunConfig, Schema, TaskConfig, parse
 
 # Raised when a change of this code can move what a run's number is expected to be. One that only draws anew, such as
 # another order of batches under the same seed, shows in the commit that each record names.
 PROTOCOL = 1
 
-
-def identity(config: RunConfig) -> dict[str, Any]:
-    """Everything about a run that can change its number."""
-    backbone = config.backbone.model_dump()
-    if config.backbone.source == "hub" and os.path.isdir(os.path.expanduser(config.backbone.id)):
-        backbone.pop("id")  # a local folder's path; its name stands for it, and the record holds its fingerprint
-    schema = methods.load(config.method).Prompt
-    data = config.data.model_dump(exclude={"root"} | ({"test_rows"} if config.data.test_rows is None else set()))
-    parent = config.parent_run
-    return {
-        "protocol": PROTOCOL,
-        "backbone": backbone,
-        "task": _asked(config.task),
-        "data": data,
-        "method": config.method,
-        "prompt": None if schema is None else parse(schema, config.prompt or {}, "prompt").model_dump(),
-        "train": config.train.model_dump(),
-        "seed": config.seed,
-    } | ({} if parent is None else {"parent": identity(parent)})
+Document = dict[str, Any]
 
 
-def _asked(task: TaskConfig | MixtureConfig) -> dict[str, Any]:
+def identity(config: RunConfig) -> Document:
+    """Everything about a run that can change its number, by keys that never change."""
+    source = config.parent_run
+    nodes = {"backbone": _backbone(config.backbone), "task": _task(config.task), "prompt": _prompt(config)}
+    found = hashed(config, nodes) | {"protocol": PROTOCOL}
+    return found if source is None else found | {"parent": identity(source)}
+
+
+def hashed(node: Schema, nodes: Mapping[str, Any] | None = None) -> Document:
+    """What of a config node stands in an identity, by the keys that it has there; of the fields in `nodes`, what is
+    given for them."""
+    found: Document = dict(node.also_hashed)
+    for name, field in type(node).model_fields.items():
+        how = next((one for one in field.metadata if isinstance(one, Hashed)), Hashed())
+        value = getattr(node, name)
+        if how.counts and not (how.added and value == field.get_default(call_default_factory=True)):
+            plain = nodes[name] if nodes and name in nodes else _plain(value, how.values)
+            _put(found, name if how.key is None else how.key, plain)
+    return found
+
+
+def _plain(value: Any, renamed: Mapping[Any, Any]) -> Any:
+    """A value as JSON has it; strings and numbers by the name that identities have for them."""
+    if isinstance(value, Schema):
+        return hashed(value)
+    if isinstance(value, Mapping):
+        return {key: _plain(one, renamed) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one, renamed) for one in value]
+    return renamed.get(value, value)
+
+
+def _put(document: Document, key: str, value: Any) -> None:
+    """Set a dotted key; a mapping joins what stands there already."""
+    first, _, rest = key.partition(".")
+    if rest:
+        _put(document.setdefault(first, {}), rest, value)
+    elif isinstance(value, dict) and (not first or isinstance(document.get(first), dict)):
+        target = document if not first else document[first]
+        for name, one in value.items():
+            _put(target, name, one)
+    else:
+        document[first] = value
+
+
+def _backbone(backbone: BackboneConfig) -> Document:
+    """Of a local folder the name stands for the path: records hold what is in it."""
+    return {key: value for key, value in hashed(backbone).items() if key != "id" or not _is_local(backbone)}
+
+
+def _is_local(backbone: BackboneConfig) -> bool:
+    """Whether the id is a path by its form: the hub's are `name` or `owner/name`. The disk is not asked, since an id
+    must not depend on where it is made: write a folder here as `./folder`."""
+    return backbone.source == "hub" and re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)?", backbone.id) is None
+
+
+def _task(task: TaskConfig | MixtureConfig) -> Document:
     """What of a task, or of a mixture's, can change a number."""
     if isinstance(task, MixtureConfig):
-        sets = {run_name: _asked(one) for run_name, one in task.tasks.items()}
-        return {**task.model_dump(exclude={"bundled"}), "tasks": sets}
-    version = tasks.load(task.name, **task.options).version
-    return {**task.model_dump(exclude={"bundled", "mixture"}), "version": version}
+        return hashed(task) | {"tasks": {name: _task(one) for name, one in task.tasks.items()}}
+    loaded = tasks.load(task.name, **task.options)
+    options = {"options": tasks.hashed_options(loaded, task.options)}
+    return hashed(task, options) | {"version": loaded.version}
+
+
+def _prompt(config: RunConfig) -> Document | None:
+    """The `prompt` keys as the method's own schema has them."""
+    schema = methods.load(config.method).Prompt
+    return None if schema is None else hashed(parse(schema, config.prompt or {}, "prompt"))
 
 
 def run_id(config: RunConfig) -> str:
     """Ten hexadecimal digits that name the run."""
-    canonical = json.dumps(identity(config), sort_keys=True, separators=(",", ":"))
+    return hashed_id(identity(config))
+
+
+def hashed_id(document: Document) -> str:
+    """The id that an identity makes."""
+    canonical = json.dumps(document, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()[:10]
 
 

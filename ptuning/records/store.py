@@ -16,6 +16,7 @@ from typing import Any
 from ptuning.config import RunConfig
 from ptuning.errors import InputError
 from ptuning.files import write_atomic
+from ptuning.records import configs
 from ptuning.records.identity import run_id, run_name
 from ptuning.records.provenance import provenance
 from ptuning.records.record import Record
@@ -38,14 +39,15 @@ def find(config: RunConfig) -> Record | None:
 
 
 def read(file: Path) -> Record:
-    """Raises InputError, naming the file, where it is not valid JSON or not a record."""
+    """A record, its config in today's form. Raises InputError, naming the file, where it is not valid JSON or not a
+    record."""
     try:
         record = json.loads(file.read_text())
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{file} is not valid JSON ({error}): delete it to run it again, or restore it.") from None
     if not isinstance(record, dict) or not {"id", "status", "config", "history"} <= record.keys():
         raise InputError(f"{file} is not a run's record: delete it to run it again, or restore it.")
-    return record
+    return record | {"config": configs.upgrade(record["config"])}
 
 
 def read_all(results: Path) -> Iterator[tuple[Path, Record]]:

@@ -13,11 +13,11 @@ from torch import Tensor
 
 from ptuning import methods, tasks
 from ptuning.backbones.backbone import Backbone
-from ptuning.config import MixtureConfig, RunConfig, RuntimeConfig, parse
+from ptuning.config import MixtureConfig, RunConfig, RuntimeConfig
 from ptuning.errors import InputError
 from ptuning.files import write_atomic
 from ptuning.prompts import prompt
-from ptuning.records import store
+from ptuning.records import configs, store
 from ptuning.records.identity import run_name
 from ptuning.training.adapter import Adapter
 from ptuning.training.lanes import LaneTask
@@ -59,7 +59,7 @@ def config(file: Path, runtime: RuntimeConfig) -> RunConfig:
             kept = json.loads((stored.metadata() or {})["config"])
     except (SafetensorError, KeyError):
         raise InputError(f"{file} holds no run's weights: give a file that runtime.save=true has written.") from None
-    return parse(RunConfig, kept | {"prompt": prompt.folded_config(kept["prompt"]), "runtime": runtime}, str(file))
+    return configs.parse_run(kept | {"prompt": prompt.folded_config(kept["prompt"])}, runtime, str(file))
 
 
 def load(file: Path, run: RunConfig, backbone: Backbone) -> Adapter:

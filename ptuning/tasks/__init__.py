@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, get_type_hints
 
 from ptuning import registry
+from ptuning.config import ADDED
 from ptuning.errors import InputError
 from ptuning.tasks.base import AnyTask, Task
 
@@ -21,3 +23,12 @@ def load(name: str, **options: Any) -> AnyTask:
         allowed = f"its options are {', '.join(known)}" if known else "it has none"
         raise InputError(f"task.options.{option} is not an option of {name}: {allowed}, remove the key.")
     return task(**options)
+
+
+def hashed_options(task: AnyTask, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options, as a config gives them, that stand in a run's identity: all but those that the task's constructor
+    annotates as `ADDED` and that have its default."""
+    hints = get_type_hints(type(task).__init__, include_extras=True)
+    added = {name for name, hint in hints.items() if ADDED in getattr(hint, "__metadata__", ())}
+    defaults = {name: one.default for name, one in inspect.signature(type(task)).parameters.items()}
+    return {name: value for name, value in options.items() if name not in added or value != defaults[name]}

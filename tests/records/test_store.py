@@ -1,4 +1,4 @@
-"""A run's identity and its record."""
+"""Records on disk."""
 
 import json
 
@@ -6,47 +6,8 @@ import pytest
 
 from ptuning.errors import InputError
 from ptuning.records import store
-from ptuning.records.identity import run_id
 from ptuning.records.provenance import provenance
 from ptuning.run import run
-
-
-@pytest.mark.parametrize(
-    "overrides",
-    [
-        {"runtime__attention": "eager"}, {"runtime__device": "auto"}, {"runtime__tokens_per_pass": 3},
-        {"runtime__wandb": "offline"}, {"runtime__save": True}, {"data__root": "/elsewhere"}, {"selection": "last"},
-    ],
-    ids=str,
-)  # fmt: skip
-def test_what_cannot_change_the_number_is_not_in_the_id(make_run, overrides):
-    assert run_id(make_run(**overrides)) == run_id(make_run())
-
-
-@pytest.mark.parametrize(
-    "overrides",
-    [
-        {"seed": 9}, {"method": "prompt_tuning"}, {"task": "cb"}, {"prompt__length": 4}, {"prompt__layers": "1-2"},
-        {"train__lr": 2e-2}, {"train__precision": "bf16"}, {"train__backbone_dropout": 0.1}, {"data__train_rows": 9},
-        {"backbone__pooler": "trained"}, {"task__max_length": 64},
-    ],
-    ids=str,
-)  # fmt: skip
-def test_what_can_change_the_number_is(make_run, overrides):
-    assert run_id(make_run(**overrides)) != run_id(make_run())
-
-
-def test_equal_settings_written_differently_are_one_run(make_run):
-    assert run_id(make_run(prompt__dropout=0)) == run_id(make_run(prompt__dropout=0.0))
-
-
-def test_a_local_backbones_path_is_not_in_the_id(make_run, tmp_path):
-    one, other = tmp_path / "one", tmp_path / "other"
-    one.mkdir()
-    other.mkdir()
-    hub = {"backbone__source": "hub", "backbone__name": "mine"}
-    here, there = (make_run(**hub, backbone__id=str(path)) for path in (one, other))
-    assert run_id(here) == run_id(there)
 
 
 def test_a_record_says_what_came_out_and_from_what(make_run):
