@@ -1,8 +1,9 @@
 """Where a prompt stands in a sequence: token order, position ids, and where the token that a head reads is afterwards.
 
-A prompt occupies `length` positions where it stands. `prefix` is before the first token, [PROMPT; x; y]; `infix` is
-after the last token of the first segment, before its separator: [CLS] x PROMPT [SEP] y [SEP], or, with one segment,
-at the end of its text.
+A placement is an array: for each sequence it says before which token each prompt row stands. `prefix` is before the
+first token, [PROMPT; x; y]; `infix` is after the last token of the first segment, before its separator:
+[CLS] x PROMPT [SEP] y [SEP], or, with one segment, at the end of its text. Rows may as well stand apart, as a
+template's do. Each occupies a position where it stands.
 
 `positions: shift` moves the position ids of the real tokens right of the prompt by its length, as the authors' code
 and PEFT do; `keep` leaves them as the backbone knows them. With `keep`, the slots of an inserted prompt all carry the
@@ -11,7 +12,7 @@ position id of the place where they stand (a constant that the learned embedding
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -24,6 +25,12 @@ from ptuning.errors import InputError
 
 Placement = Literal["prefix", "infix"]
 Positions = Literal["shift", "keep"]
+
+# Before which token of each sequence, `[B]`, all rows of a prompt stand.
+PLACEMENTS: dict[Placement, Callable[[Encoded, np.ndarray], np.ndarray]] = {
+    "prefix": lambda examples, sequences: np.zeros(len(sequences), dtype=np.int64),
+    "infix": lambda examples, sequences: examples.infix[sequences],
+}
 
 
 @dataclass(frozen=True)
@@ -40,6 +47,12 @@ class Layout:
     def shift(self) -> int:
         """By how much the position ids right of the prompt move."""
         return self.length if self.positions == "shift" else 0
+
+    def before(self, examples: Encoded, sequences: np.ndarray) -> np.ndarray:
+        """The token that each prompt row stands before, `[B, P]`, ascending: 0 is the first of the sequence, and its
+        length is behind the last."""
+        first = PLACEMENTS[self.placement](examples, sequences)
+        return np.broadcast_to(first[:, None], (len(sequences), self.length))
 
     def check(self, max_length: int, max_positions: int) -> None:
         """Raise InputError where prompt and text together could pass the end of the backbone's position table."""
@@ -72,32 +85,54 @@ class Batch:
 
 
 def table(
-    examples: Encoded, sequences: np.ndarray, layout: Layout, width: int, pad_id: int, first_position: int
+    examples: Encoded,
+    sequences: np.ndarray,
+    layout: Layout,
+    width: int,
+    pad_id: int,
+    first_position: int,
+    padding: Literal["right", "left"] = "right",
 ) -> np.ndarray:
-    """`sequences` of `examples` with the prompt of `layout` in place, padded on the right to `width`: the fields of a
-    `Batch` as `[6, B, width]`. `first_position` is the position id of a sequence's first token (0 for BERT, 2 for
-    RoBERTa)."""
-    column = np.arange(width)[None]
-    length = examples.lengths[sequences][:, None]
-    at = np.zeros_like(length) if layout.placement == "prefix" else examples.infix[sequences][:, None]
-    slots = np.where((column >= at) & (column < at + layout.inserted), column - at, -1)
-    source = column - np.where(column >= at + layout.inserted, layout.inserted, 0)  # the token's index in its text
-    real = (slots < 0) & (source < length)
-    flat = examples.starts[sequences][:, None] + np.minimum(source, length - 1)
-    before = examples.types[examples.starts[sequences][:, None] + np.maximum(at - 1, 0)]  # a prompt's token type
+    """`sequences` of `examples` with the prompt of `layout` in place, padded to `width`: the fields of a `Batch` as
+    `[6, B, width]`. `first_position` is the position id of a sequence's first token (0 for BERT, 2 for RoBERTa)."""
+    before = layout.before(examples, sequences)  # [B, P]
+    length, start = examples.lengths[sequences][:, None], examples.starts[sequences][:, None]
+    blank = width - length - layout.inserted if padding == "left" else np.zeros_like(length)
+    column = np.arange(width)[None] - blank  # counted from where the sequence begins
+    slots = _slots(before[:, : layout.inserted] + blank, width)
     prompted = slots >= 0
-    position = source + np.where(source >= at, layout.shift, 0)
-    standing = at + (np.maximum(slots, 0) if layout.shift else 0)
+    source = column - prompted.cumsum(1)  # the token's index in its text
+    real = ~prompted & (source >= 0) & (source < length)
+    token = start + source.clip(0, length - 1)
+    standing = np.take_along_axis(before, slots.clip(0), axis=1) if layout.inserted else np.zeros_like(slots)
+    types = examples.types
+    # A prompt row has the token type of the token before it; with positions kept, all rows that stand together have
+    # one position.
+    moved = _rows_before(source, before) if layout.shift else 0
+    position = np.where(prompted, standing + (slots if layout.shift else 0), source + moved)
     present = real | prompted
     reads = np.zeros_like(length) if examples.reads is None else examples.reads[sequences][:, None]
     return np.stack([
-        np.where(real, examples.tokens[flat], np.where(prompted, 0, pad_id)),
-        np.where(real, examples.types[flat], np.where(prompted, before, 0)),
-        np.where(present, np.where(prompted, standing, position), 0) + first_position,
+        np.where(real, examples.tokens[token], np.where(prompted, 0, pad_id)),
+        np.where(real, types[token], np.where(prompted, types[start + (standing - 1).clip(0)], 0)),
+        np.where(present, position, 0) + first_position,
         present,
         slots,
-        np.broadcast_to(reads + np.where(reads >= at, layout.inserted, 0), slots.shape),
+        np.broadcast_to(blank + reads + _rows_before(reads, before[:, : layout.inserted]), slots.shape),
     ]).astype(np.int64)  # fmt: skip
+
+
+def _slots(before: np.ndarray, width: int) -> np.ndarray:
+    """The prompt row that stands in each column, `[B, width]`, -1 where none does; `before`: `[B, P]`."""
+    slots = np.full((len(before), width), -1)
+    rows = np.arange(before.shape[1])
+    np.put_along_axis(slots, before + rows, np.broadcast_to(rows, before.shape), axis=1)
+    return slots
+
+
+def _rows_before(source: np.ndarray, before: np.ndarray) -> np.ndarray:
+    """How many prompt rows stand before each of the tokens `source`, `[B, T]`."""
+    return (before[:, None] <= source[..., None]).sum(axis=2)
 
 
 def collate(tables: Sequence[np.ndarray], device: torch.device) -> Batch:

@@ -105,3 +105,38 @@ def test_a_prompt_past_the_position_table_is_refused():
         Layout(0, 33, positions="shift").check(max_length=128, max_positions=160)
     with pytest.raises(InputError, match=r"set task.max_length to 160"):
         Layout(0, 1, positions="keep").check(max_length=200, max_positions=160)
+
+
+def test_rows_of_a_prompt_may_stand_apart():
+    """As a template's do: one row before [CLS], two before the first separator, one at the end."""
+
+    class Template(Layout):
+        def before(self, examples, sequences):
+            return np.array([[0, 3, 3, 6]] * len(sequences))
+
+    row = laid(Template(4, 4, positions="shift"))
+    assert row["input_ids"] == [0, 101, 11, 12, 0, 0, 102, 21, 102, 0]
+    assert row["slots"] == [0, -1, -1, -1, 1, 2, -1, -1, -1, 3]
+    assert row["position_ids"] == list(range(10))
+    assert row["token_type_ids"] == [0, 0, 0, 0, 0, 0, 0, 1, 1, 1]
+    assert row["reads"] == 1
+    assert laid(Template(4, 4, positions="keep"))["position_ids"] == [0, 0, 1, 2, 3, 3, 3, 4, 5, 6]
+    assert laid(Template(0, 4, positions="shift"))["position_ids"] == [1, 2, 3, 6, 7, 8]
+
+
+@pytest.mark.parametrize("positions", ["shift", "keep"])
+@pytest.mark.parametrize("placement", ["prefix", "infix"])
+@pytest.mark.parametrize("inserted", [0, 2])
+def test_padding_on_the_left_moves_a_row_as_it_is(inserted, placement, positions):
+    layout = Layout(inserted, 2, placement, positions)
+    right, left = (
+        collate([table(encoded(PAIR, SHORT), np.array([0, 1]), layout, 11, 9, 2, side)], torch.device("cpu"))
+        for side in ("right", "left")
+    )
+    assert left.attention_mask[:, -3 - inserted :].all()
+    for row, length in enumerate((len(PAIR[0]), len(SHORT[0]))):
+        blank = 11 - length - inserted
+        for name in ("input_ids", "token_type_ids", "position_ids", "attention_mask", "slots"):
+            expected = getattr(right, name)[row].roll(blank)
+            assert getattr(left, name)[row].tolist() == expected.tolist(), name
+        assert left.reads[row] == right.reads[row] + blank
