@@ -48,7 +48,7 @@ class Answerer:
                 "two of the files have the same name: give one of them another, it is how runs are known."
             )
         self.backbone = ready(configs[first])
-        self.backbone.stem = None  # questions do not come again
+        self.backbone.hidden_cache = None  # questions do not come again
         self.runs: dict[str, Adapter] = {
             file.stem: weights.load(file, configs[file.stem], self.backbone) for file in files
         }

@@ -105,8 +105,7 @@ def work(queue: Iterator[RunConfig], keeper: Keeper, runs: int) -> None:
         train(backbone, _Lanes(first, queue, backbone, keeper), recorder, budget, first.runtime.progress)
     finally:
         recorder.mirror.abandon()
-        backbone.forget()
-        backbone.stem = None
+        backbone.hidden_cache = None
 
 
 def ready(config: RunConfig) -> Backbone:
@@ -115,9 +114,9 @@ def ready(config: RunConfig) -> Backbone:
     if config.runtime.gradient_checkpointing:
         backbone.model.gradient_checkpointing_enable({"use_reentrant": False})
     if not trains_backbone(config):
-        backbone.narrow(PRECISION[config.train.precision])
+        backbone.cast_frozen(PRECISION[config.train.precision])
         if config.train.backbone_dropout == 0:
-            backbone.keep_stem(config.runtime.stem_memory_gb * 1e9, config.runtime.stem_disk_gb * 1e9)
+            backbone.cache_hidden(config.runtime.stem_memory_gb * 1e9, config.runtime.stem_disk_gb * 1e9)
     return backbone
 
 

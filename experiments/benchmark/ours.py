@@ -47,7 +47,7 @@ class Ours:
         """With a backbone in `precision`, the work's where it is None."""
         made = backbone(work, dropout, precision)
         if dropout == 0:
-            made.keep_stem(STEM, 0)
+            made.cache_hidden(STEM, 0)
         return cls(work, made, measure(made))
 
     def lanes(self, count: int, method: str = "p_tuning_v2", **prompt: str | int) -> list[Lane]:
@@ -73,13 +73,13 @@ class Ours:
         one length together, `tokens` at a time. Tuning can be faster than this only by what it leaves out of it, as
         ours leaves out all tokens but [CLS] in the last layer."""
         batches = list(self._sorted(tokens))
-        none = [None] * self.backbone.layers
 
         def epoch() -> None:
             self.backbone.train()
             for batch in batches:
-                embeds = self.backbone.words(batch).detach().requires_grad_()
-                self.backbone(embeds, batch.token_type_ids, batch, none).float().sum().backward()
+                embeds = self.backbone.embed_tokens(batch).detach().requires_grad_()
+                with self.backbone.attending({}):
+                    self.backbone(embeds, batch.token_type_ids, batch).float().sum().backward()
 
         return lambda: epoch
 

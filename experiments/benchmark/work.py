@@ -109,7 +109,7 @@ def backbone(work: Work, dropout: float = 0.0, precision: torch.dtype | None = N
     model = encoder(work.shape, dropout, "prompted_sdpa")
     model.pooler = None
     made = Backbone(model, tiny.tokenizer(separators=1, pad_id=model.config.pad_token_id), None).to(work.device)
-    made.narrow(precision or work.precision)
+    made.cast_frozen(precision or work.precision)
     return made
 
 

@@ -1,5 +1,5 @@
-"""The stem: the layers below the first prompt. Nothing that trains reaches them, so with the backbone's dropout off
-what they give for a text is the same in every epoch and in every run, and is computed once.
+"""The hidden-state cache: what the layers below the first prompt give. Nothing that trains reaches them, so with the
+backbone's dropout off what they give for a text is the same in every epoch and in every run, and is computed once.
 
 Kept on the backbone's device up to a bound, then in files on disk up to another, and beyond that computed each time.
 What is kept belongs to one backbone in one precision, one set of texts, one first prompted layer, and one placing of
@@ -21,14 +21,14 @@ from torch import Tensor
 from ptuning.data.encoded import Encoded
 from ptuning.prompts.placement import Batch, Layout
 
-Key = tuple[int, int, tuple[int, str] | None]  # texts, first prompted layer, (shift, placement) where ids move
+Key = tuple[Encoded, int, tuple[int, str] | None]  # texts, first prompted layer, (shift, placement) where ids move
 
 
 @dataclass
 class Store:
     """The hidden states `[all tokens, H]` of a set of texts; `filled`: `[S]`, which sequences are there."""
 
-    examples: Encoded  # held, so that its id is not given to another object
+    examples: Encoded
     values: Tensor
     filled: np.ndarray
     in_memory: bool
@@ -55,7 +55,8 @@ def _index(values: np.ndarray, beside: Tensor) -> Tensor:
 
 
 class HiddenCache:
-    """What a backbone's stem gives, at most `memory` bytes of it on its device and `disk` bytes in files.
+    """What a backbone's layers below the first prompt give, at most `memory` bytes of it on its device and `disk`
+    bytes in files.
 
     `compute(layer, batch)` gives what enters a layer, `[B, T, H]`, as `like` `[1, H]` is: its size, type and device.
     """
@@ -67,7 +68,7 @@ class HiddenCache:
 
     @staticmethod
     def key(examples: Encoded, layer: int, layout: Layout) -> Key:
-        return id(examples), layer, (layout.shift, layout.placement) if layout.shift else None
+        return examples, layer, (layout.shift, layout.placement) if layout.shift else None
 
     def hold(self, keys: Iterable[Key]) -> None:
         """Only what is not among `keys` may be dropped to make room."""
@@ -118,6 +119,6 @@ class HiddenCache:
                 return torch.empty(shape, dtype=dtype, device=self.like.device)
             if not hasattr(os, "posix_fallocate"):
                 raise OSError("this system cannot reserve room on disk")
-            with tempfile.NamedTemporaryFile(prefix="ptuning-stem-") as file:  # unlinked at once, alive as a mapping
+            with tempfile.NamedTemporaryFile(prefix="ptuning-hidden-") as file:  # unlinked at once, alive as a mapping
                 os.posix_fallocate(file.fileno(), 0, prod(shape) * dtype.itemsize)
                 return torch.from_file(file.name, shared=True, size=prod(shape), dtype=dtype).view(shape)

@@ -30,25 +30,27 @@ class PTuningV2(Method):
     def __init__(self, prompt: Prompt, backbone: Backbone, random: torch.Generator) -> None:
         super().__init__(prompt, backbone, random)
         self.layout = Layout(0, prompt.length, prompt.placement, prompt.positions)
-        self.layers = depth.layers(prompt.layers, backbone.layers)
-        self.first_layer = self.layers[0]
-        self.shape = (prompt.length, len(self.layers), 2, backbone.heads, backbone.head_size)
-        width = len(self.layers) * 2 * backbone.heads * backbone.head_size
+        self.sites = backbone.sites_of(depth.layers(prompt.layers, backbone.layers))
+        self.first_layer = self.sites[0].layer
+        kv_heads, head_dim = self.sites[0].kv_heads, self.sites[0].head_dim
+        self.shape = (prompt.length, len(self.sites), 2, kv_heads, head_dim)
+        width = len(self.sites) * 2 * kv_heads * head_dim
         self.producer = produce(prompt, width, backbone.hidden, random)
         self.dropout = Dropout(prompt.dropout)
 
     def dropout_mask(self, streams: Streams, sequences: int) -> Tensor | None:
-        """`[B, layers, 2, A, P, D]`."""
-        length, layers, pair, heads, size = self.shape
-        mask = streams.keep_mask(self.dropout.rate, (layers, pair, sequences, heads, length, size))
+        """`[B, sites, 2, A, P, D]`."""
+        length, sites, pair, heads, size = self.shape
+        mask = streams.keep_mask(self.dropout.rate, (sites, pair, sequences, heads, length, size))
         return None if mask is None else mask.movedim(2, 0)
 
     def deep_prompt(self, dropout_mask: Tensor | None = None) -> DeepPrompt:
         """Produced once a pass and shared by all of its rows; only dropout tells the rows apart."""
-        produced = self.producer().view(self.shape).permute(1, 2, 3, 0, 4)  # [layers, 2, A, P, D]
+        produced = self.producer().view(self.shape).permute(1, 2, 3, 0, 4)  # [sites, 2, A, P, D]
+        keys = tuple(site.key for site in self.sites)
         if dropout_mask is None:
-            return DeepPrompt(self.layers, produced)
-        return DeepPrompt(self.layers, self.dropout.scale(produced), dropout_mask.movedim(0, 2))
+            return DeepPrompt(keys, produced)
+        return DeepPrompt(keys, self.dropout.scale(produced), dropout_mask.movedim(0, 2))
 
     def folded(self) -> dict[str, Tensor]:
         return fold(self.producer)

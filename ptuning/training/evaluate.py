@@ -93,10 +93,11 @@ def _answer(
         for part, mine in rows.items()
     ]
     answers: list[np.ndarray | Exception] = [np.empty(0)] * len(places)
-    for mine, own, logits in zip(rows.values(), asked, forward(backbone, asked), strict=True):
-        lengths = own.examples.longest[own.rows]
-        for index, answer in zip(mine, own.adapter.head.answers(logits, lengths), strict=True):
-            answers[index] = answer
+    with forward(backbone, asked) as outputs:
+        for mine, own, logits in zip(rows.values(), asked, outputs, strict=True):
+            lengths = own.examples.longest[own.rows]
+            for index, answer in zip(mine, own.adapter.head.answers(logits, lengths), strict=True):
+                answers[index] = answer
     return answers
 
 

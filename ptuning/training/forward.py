@@ -5,20 +5,23 @@ so what an adapter predicts does not depend on those beside it, float rounding a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ptuning.backbones.backbone import Backbone
-from ptuning.prompts.deep import layer_prompts
+from ptuning.prompts.deep import site_prompts
 from ptuning.prompts.placement import Batch, collate, table
 from ptuning.training.adapter import AdapterBatch
 
 
-def forward(backbone: Backbone, parts: Sequence[AdapterBatch]) -> list[Tensor]:
-    """The logits of each part's items, as its head gives them, all parts in one pass through the backbone."""
+@contextmanager
+def forward(backbone: Backbone, parts: Sequence[AdapterBatch]) -> Iterator[list[Tensor]]:
+    """The logits of each part's items, as its head gives them, all parts in one pass through the backbone. The
+    backward pass belongs in the block."""
     width = max(part.width for part in parts)
     tables = [
         table(part.examples, part.sequences, part.adapter.layout, width, backbone.pad, backbone.first_position)
@@ -26,22 +29,30 @@ def forward(backbone: Backbone, parts: Sequence[AdapterBatch]) -> list[Tensor]:
     ]
     sizes = [one.shape[1] for one in tables]
     batch = collate(tables, backbone.device)
-    prompts = layer_prompts([part.adapter.method.deep_prompt(part.prompt_dropout_mask) for part in parts], sizes)
-    start = min(part.adapter.method.first_layer for part in parts) if backbone.stem else 1
-    embeds, types = _entering(backbone, parts, sizes, batch, start)
-    every = [prompts.get(layer) for layer in range(1, backbone.layers + 1)]
-    only = batch.reads if backbone.narrowable and all(part.examples.reads is not None for part in parts) else None
-    hidden = backbone(embeds, types, batch, every, start, only)
-    ends = np.cumsum(sizes)
-    rows = [batch.rows(slice(end - size, end)) for end, size in zip(ends, sizes, strict=True)]
-    if only is None:
-        read = [_read(states, own, part) for part, states, own in zip(parts, hidden.split(sizes), rows, strict=True)]
+    rows = _of_parts(batch, sizes)
+    prompts = site_prompts([part.adapter.method.deep_prompt(part.prompt_dropout_mask) for part in parts], sizes)
+    entry_layer = min(part.adapter.method.first_layer for part in parts) if backbone.hidden_cache else 1
+    if entry_layer == 1:
+        enters, types = _embedded(backbone, parts, rows, batch)
     else:
-        read = [(states, torch.ones_like(states[..., 0])) for states in hidden.split(sizes)]
-    return [
-        part.adapter.head(states, real.bool(), part.head_dropout_mask)
-        for part, (states, real) in zip(parts, read, strict=True)
-    ]
+        enters, types = _cached(backbone, parts, rows, entry_layer), batch.token_type_ids
+    single = backbone.runs_single_query and all(part.examples.reads is not None for part in parts)
+    with backbone.attending(prompts, batch.reads if single else None):
+        hidden = backbone.forward_from(entry_layer, enters, types, batch).split(sizes)
+        if single:
+            read = [(states, torch.ones_like(states[..., 0])) for states in hidden]
+        else:
+            read = [_read(states, own, part) for part, states, own in zip(parts, hidden, rows, strict=True)]
+        yield [
+            part.adapter.head(states, real.bool(), part.head_dropout_mask)
+            for part, (states, real) in zip(parts, read, strict=True)
+        ]
+
+
+def _of_parts(batch: Batch, sizes: Sequence[int]) -> list[Batch]:
+    """Each part's rows of the batch."""
+    ends = np.cumsum(sizes)
+    return [batch.rows(slice(end - size, end)) for end, size in zip(ends, sizes, strict=True)]
 
 
 def _read(hidden: Tensor, batch: Batch, part: AdapterBatch) -> tuple[Tensor, Tensor]:
@@ -63,22 +74,22 @@ def _text(hidden: Tensor, batch: Batch, part: AdapterBatch) -> tuple[Tensor, Ten
     return hidden.gather(1, order[..., None].expand(-1, -1, hidden.shape[-1])), batch.attention_mask.gather(1, order)
 
 
-def _entering(
-    backbone: Backbone, parts: Sequence[AdapterBatch], sizes: Sequence[int], batch: Batch, start: int
+def _embedded(
+    backbone: Backbone, parts: Sequence[AdapterBatch], rows: Sequence[Batch], batch: Batch
 ) -> tuple[Tensor, Tensor]:
-    """What enters layer `start`, `[B, T, H]`, or for layer 1 the embeddings `[B, T, E]`; and token types `[B, T]`."""
-    ends = np.cumsum(sizes)
-    rows = [batch.rows(slice(end - size, end)) for end, size in zip(ends, sizes, strict=True)]
-    if start > 1:
-        assert backbone.stem is not None
-        stem = [
-            backbone.stem.hidden(start, part.examples, part.sequences, part.adapter.layout, own)
-            for part, own in zip(parts, rows, strict=True)
-        ]
-        return torch.cat(stem), batch.token_type_ids
-    words = backbone.words(batch)
+    """The embeddings that enter the backbone, `[B, T, E]`, and token types `[B, T]`."""
+    tokens = backbone.embed_tokens(batch).split([len(own.input_ids) for own in rows])
     embedded = [
-        part.adapter.method.embed(backbone, own, part_words, part.prompt_dropout_mask)
-        for part, own, part_words in zip(parts, rows, words.split(sizes), strict=True)
+        part.adapter.method.embed(backbone, own, words, part.prompt_dropout_mask)
+        for part, own, words in zip(parts, rows, tokens, strict=True)
     ]
     return torch.cat([embeds for embeds, _ in embedded]), torch.cat([types for _, types in embedded])
+
+
+def _cached(backbone: Backbone, parts: Sequence[AdapterBatch], rows: Sequence[Batch], layer: int) -> Tensor:
+    """The hidden states that enter `layer`, `[B, T, H]`."""
+    assert backbone.hidden_cache is not None
+    return torch.cat([
+        backbone.hidden_cache.hidden(layer, part.examples, part.sequences, part.adapter.layout, own)
+        for part, own in zip(parts, rows, strict=True)
+    ])  # fmt: skip

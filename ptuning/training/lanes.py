@@ -130,8 +130,8 @@ class Lane:
         )
 
     @property
-    def stem_keys(self) -> list[Key]:
-        """What of the backbone's stem this lane reads."""
+    def hidden_cache_keys(self) -> list[Key]:
+        """What of the backbone's hidden-state cache this lane reads."""
         sets = [one for member in self.members for one in (member.material.train, member.material.dev)]
         return [HiddenCache.key(one, self.adapter.method.first_layer, self.adapter.layout) for one in sets]
 

@@ -94,8 +94,8 @@ def _admitted(
             member.adapter.train()
         watcher.lane_began(lane)
         courses = [*courses, _LaneProgress(lane)]
-    if backbone.stem is not None:
-        backbone.stem.hold(key for course in courses for key in course.lane.stem_keys)
+    if backbone.hidden_cache is not None:
+        backbone.hidden_cache.hold(key for course in courses for key in course.lane.hidden_cache_keys)
     return courses
 
 
@@ -139,7 +139,6 @@ def step(backbone: Backbone, parts: Sequence[tuple[Lane, AdapterBatch]], passes:
     except Exception:
         for lane, _ in parts:
             lane.optimizer.zero_grad(set_to_none=True)
-        backbone.forget()
         raise
     return [_updated(lane, loss) for (lane, _), loss in zip(parts, losses, strict=True)]
 
@@ -162,15 +161,15 @@ def _gradients(backbone: Backbone, parts: Sequence[tuple[Lane, AdapterBatch]], p
     losses: list[list[Tensor]] = [[] for _ in parts]
     for index in range(max(map(len, pieces))):
         here = [lane for lane, own in enumerate(pieces) if index < len(own)]
-        logits = forward(backbone, [pieces[lane][index] for lane in here])
-        scaled = []
-        for lane, answer in zip(here, logits, strict=True):
-            piece = pieces[lane][index]
-            targets = piece.targets.to(answer.device, non_blocking=True)
-            loss = piece.adapter.head.loss(answer, targets) / weights[lane]
-            scaled.append(parts[lane][0].scaler.scale(loss))
-            losses[lane].append(loss.detach())
-        torch.stack(scaled).sum().backward()
+        with forward(backbone, [pieces[lane][index] for lane in here]) as logits:
+            scaled = []
+            for lane, answer in zip(here, logits, strict=True):
+                piece = pieces[lane][index]
+                targets = piece.targets.to(answer.device, non_blocking=True)
+                loss = piece.adapter.head.loss(answer, targets) / weights[lane]
+                scaled.append(parts[lane][0].scaler.scale(loss))
+                losses[lane].append(loss.detach())
+            torch.stack(scaled).sum().backward()
     return [own[0] if len(own) == 1 else torch.stack(own).sum() for own in losses]
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ptuning.backbones.backbone import Backbone
-from ptuning.prompts.deep import DeepPrompt, layer_prompts
+from ptuning.prompts.deep import DeepPrompt, site_prompts
 from ptuning.prompts.placement import Batch
 from ptuning.training.budget import Budget, out_of_memory
 
@@ -42,7 +42,6 @@ def measure(backbone: Backbone) -> Budget:
         if needed > room or _levelled_off(seconds, tokens):
             break
         tokens *= 2
-    backbone.forget()
     if not seconds:
         return Budget(WIDTH)
     rates = {tokens: tokens / time for tokens, time in seconds.items()}
@@ -106,17 +105,18 @@ def _wait(device: torch.device) -> None:
 
 
 def _pass(backbone: Backbone, tokens: int) -> None:
-    """Forward and backward of `tokens` in rows of WIDTH with a deep prompt in every layer."""
+    """Forward and backward of `tokens` in rows of WIDTH with a deep prompt at every site."""
     rows, device = tokens // WIDTH, backbone.device
     ids = torch.full((rows, WIDTH), 5, device=device)
     positions = torch.arange(WIDTH, device=device).expand(rows, -1) + backbone.first_position
     seen = torch.ones_like(ids)
     seen[:, -1] = 0  # a mask, as real batches have one
     batch = Batch(ids, ids * 0, positions, seen, ids * 0 - 1, ids[:, 0] * 0)
-    shape = (backbone.layers, 2, backbone.heads, LENGTH, backbone.head_size)
-    values = torch.zeros(shape, device=device, requires_grad=True)
-    prompts = layer_prompts([DeepPrompt(tuple(range(1, backbone.layers + 1)), values)], [rows])
-    hidden = backbone(
-        backbone.words(batch), batch.token_type_ids, batch, [prompts[layer] for layer in sorted(prompts)]
+    sites = list(backbone.sites.values())
+    values = torch.zeros(
+        len(sites), 2, sites[0].kv_heads, LENGTH, sites[0].head_dim, device=device, requires_grad=True
     )
-    hidden.float().sum().backward()
+    prompts = site_prompts([DeepPrompt(tuple(site.key for site in sites), values)], [rows])
+    with backbone.attending(prompts):
+        hidden = backbone(backbone.embed_tokens(batch), batch.token_type_ids, batch)
+        hidden.float().sum().backward()

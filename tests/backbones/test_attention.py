@@ -5,13 +5,15 @@ import itertools
 import numpy as np
 import pytest
 import torch
+from torch.utils.checkpoint import CheckpointError
 from transformers import AlbertConfig, AttentionInterface, AutoModel, GPT2Config, MegatronBertConfig, T5Config
 
-from ptuning.backbones.attention import attention_layers, set_prompts
-from ptuning.backbones.families.base import closed
+from ptuning.backbones import sites
+from ptuning.backbones.families.base import masked
+from ptuning.backbones.forward_pass import CurrentPass
 from ptuning.backbones.tiny import FAMILIES
 from ptuning.errors import InputError
-from ptuning.prompts.deep import LayerPrompt
+from ptuning.prompts.deep import SiteKey, SitePrompt
 from ptuning.prompts.placement import Layout, collate, table
 from tests.conftest import make_backbone
 from tests.prompts.test_placement import encoded
@@ -35,18 +37,32 @@ def rows(backbone, layout):
 
 def keys_and_values(backbone, layers=None, seed=0):
     random = torch.Generator().manual_seed(seed)
-    shape = (backbone.layers, 2, 2, backbone.heads, LENGTH, backbone.head_size)
-    drawn = torch.randn(shape, generator=random).requires_grad_()
-    chosen = range(backbone.layers) if layers is None else [layer - 1 for layer in layers]
-    return drawn, [LayerPrompt(drawn[i, 0], drawn[i, 1]) if i in chosen else None for i in range(backbone.layers)]
+    drawn = torch.randn(shape_of(backbone, rows=2), generator=random).requires_grad_()
+    chosen = range(1, backbone.layers + 1) if layers is None else layers
+    return drawn, {SiteKey("encoder", layer): SitePrompt(*drawn[layer - 1]) for layer in chosen}
+
+
+def shape_of(backbone, rows=1, length=LENGTH):
+    """`[sites, 2, rows, A, P, D]`."""
+    site = backbone.sites[SiteKey("encoder", 1)]
+    return backbone.layers, 2, rows, site.kv_heads, length, site.head_dim
+
+
+def masked_out(prompts, hide):
+    return {site: SitePrompt(p.key, p.value, prompt_mask=hide) for site, p in prompts.items()}
+
+
+def every_site(backbone, prompts):
+    return dict(zip(backbone.sites, prompts, strict=True))
 
 
 def hidden(backbone, batch, prompts):
-    return backbone(backbone.words(batch), batch.token_type_ids, batch, prompts)
+    with backbone.attending(prompts):
+        return plain(backbone, batch)
 
 
-def none(backbone):
-    return [None] * backbone.layers
+def plain(backbone, batch):
+    return backbone(backbone.embed_tokens(batch), batch.token_type_ids, batch)
 
 
 @pytest.mark.parametrize(
@@ -66,7 +82,8 @@ def test_agrees_with_peft_prefix_tuning(name, attention):
         oracle, PrefixTuningConfig(task_type=TaskType.FEATURE_EXTRACTION, num_virtual_tokens=LENGTH)
     )  # fmt: skip
     table = peft.prompt_encoder.default.embedding.weight  # [P, L * 2 * H]
-    heads = table.detach().view(LENGTH, ours.layers, 2, ours.heads, ours.head_size)
+    _, _, _, kv_heads, _, head_dim = shape_of(ours)
+    heads = table.detach().view(LENGTH, ours.layers, 2, kv_heads, head_dim)
     drawn = heads.permute(1, 2, 3, 0, 4).clone().requires_grad_()  # [L, 2, A, P, D]
     shared = drawn[:, :, None].expand(-1, -1, 2, -1, -1, -1)
     batch = rows(ours, Layout(0, LENGTH, "prefix", "shift"))
@@ -74,7 +91,8 @@ def test_agrees_with_peft_prefix_tuning(name, attention):
     peft.eval()
     expected = peft(input_ids=batch.input_ids, attention_mask=batch.attention_mask).last_hidden_state
     types = torch.zeros_like(batch.token_type_ids)  # PEFT drops token types with a warning
-    got = ours(ours.words(batch), types, batch, [LayerPrompt(layer[0], layer[1]) for layer in shared])
+    with ours.attending(every_site(ours, [SitePrompt(*layer) for layer in shared])):
+        got = ours(ours.embed_tokens(batch), types, batch)
     real = batch.attention_mask.bool()
     torch.testing.assert_close(got[real], expected[real], atol=2e-6, rtol=1e-5)
 
@@ -93,9 +111,8 @@ def test_a_masked_prompt_equals_the_plain_backbone(name, attention):
     batch = rows(backbone, Layout(0, LENGTH, "prefix", "keep"))
     _, prompts = keys_and_values(backbone)
     hide = torch.zeros(2, LENGTH, dtype=torch.bool)
-    masked = hidden(backbone, batch, [LayerPrompt(p.key, p.value, visible=hide) for p in prompts])
+    masked = hidden(backbone, batch, masked_out(prompts, hide))
     inputs = {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask}
-    set_prompts(backbone.attention, none(backbone))
     plain = backbone.model(**inputs, token_type_ids=batch.token_type_ids).last_hidden_state
     real = batch.attention_mask.bool()
     torch.testing.assert_close(masked[real], plain[real], atol=1e-6, rtol=1e-5)
@@ -110,9 +127,9 @@ def test_a_hidden_prompt_is_hidden_also_where_nothing_is_padded(name, attention)
     whole = type(batch)(*(field[:1] for field in vars(batch).values()))  # the longer row, unpadded
     _, prompts = keys_and_values(backbone)
     hide = torch.zeros(1, LENGTH, dtype=torch.bool)
-    hidden_prompts = [LayerPrompt(p.key[:1], p.value[:1], visible=hide) for p in prompts]
-    masked = hidden(backbone, whole, hidden_prompts)
-    torch.testing.assert_close(masked, hidden(backbone, whole, none(backbone)), atol=1e-6, rtol=1e-5)
+    own = {site: SitePrompt(p.key[:1], p.value[:1]) for site, p in prompts.items()}
+    masked = hidden(backbone, whole, masked_out(own, hide))
+    torch.testing.assert_close(masked, hidden(backbone, whole, {}), atol=1e-6, rtol=1e-5)
 
 
 @pytest.mark.parametrize("name", FAMILIES)
@@ -120,9 +137,9 @@ def test_a_zero_prompt_is_not_a_masked_one(name):
     """Zero keys still take a share of the softmax (P-tuning-v2 issue 65)."""
     backbone = make_backbone(name)
     batch = rows(backbone, Layout(0, LENGTH, "prefix", "keep"))
-    zeros = torch.zeros(2, backbone.heads, LENGTH, backbone.head_size)
-    with_zeros = hidden(backbone, batch, [LayerPrompt(zeros, zeros)] * backbone.layers)
-    assert (with_zeros - hidden(backbone, batch, none(backbone))).abs().max() > 1e-3
+    zeros = torch.zeros(shape_of(backbone, rows=2)[2:])
+    with_zeros = hidden(backbone, batch, dict.fromkeys(backbone.sites, SitePrompt(zeros, zeros)))
+    assert (with_zeros - hidden(backbone, batch, {})).abs().max() > 1e-3
 
 
 @pytest.mark.parametrize("name", FAMILIES)
@@ -133,7 +150,8 @@ def test_padding_does_not_change_an_example(name):
     together = hidden(backbone, batch, prompts)
     short = int(batch.attention_mask[1].sum())
     alone = type(batch)(*(field[1:2, :short] if field.dim() == 2 else field[1:2] for field in vars(batch).values()))
-    single = hidden(backbone, alone, [LayerPrompt(p.key[1:2], p.value[1:2]) for p in prompts])
+    own = {site: SitePrompt(p.key[1:2], p.value[1:2]) for site, p in prompts.items()}
+    single = hidden(backbone, alone, own)
     torch.testing.assert_close(together[1:2, :short], single, atol=1e-6, rtol=1e-5)
 
 
@@ -147,7 +165,8 @@ def test_every_prompted_layer_and_no_other_gets_gradient(name, checkpointing):
         backbone.train()
     drawn, prompts = keys_and_values(backbone, layers=range(17, 25))
     batch = rows(backbone, Layout(0, LENGTH))
-    hidden(backbone, batch, prompts).pow(2).sum().backward()
+    with backbone.attending(prompts):
+        plain(backbone, batch).pow(2).sum().backward()
     touched = drawn.grad.abs().amax(dim=(1, 2, 3, 4, 5))
     assert (touched[:16] == 0).all() and (touched[16:] > 0).all()
     assert all(parameter.grad is None for parameter in backbone.parameters())
@@ -157,8 +176,8 @@ def test_every_prompted_layer_and_no_other_gets_gradient(name, checkpointing):
 def test_checkpointing_changes_no_gradient(name, monkeypatch):
     """And does run: each of the four layers once more, in the backward pass."""
     passes = []
-    spread = LayerPrompt.spread
-    monkeypatch.setattr(LayerPrompt, "spread", lambda *arguments: passes.append(1) or spread(*arguments))
+    of_rows = SitePrompt.of_rows
+    monkeypatch.setattr(SitePrompt, "of_rows", lambda *arguments: passes.append(1) or of_rows(*arguments))
     gradients = []
     for checkpointing in (False, True):
         backbone = make_backbone(name)
@@ -166,19 +185,38 @@ def test_checkpointing_changes_no_gradient(name, monkeypatch):
             backbone.model.gradient_checkpointing_enable({"use_reentrant": False})
             backbone.train()
         drawn, prompts = keys_and_values(backbone)
-        hidden(backbone, rows(backbone, Layout(0, LENGTH)), prompts).pow(2).sum().backward()
+        with backbone.attending(prompts):
+            plain(backbone, rows(backbone, Layout(0, LENGTH))).pow(2).sum().backward()
         gradients.append(drawn.grad)
     torch.testing.assert_close(gradients[0], gradients[1])
     assert len(passes) == 4 + 2 * 4
 
 
+def test_the_backward_pass_belongs_in_the_block_and_no_pass_in_another():
+    """Checkpointed layers that run again without their prompt fail loudly, and the next pass is whole again."""
+    backbone = make_backbone()
+    backbone.model.gradient_checkpointing_enable({"use_reentrant": False})
+    backbone.train()
+    drawn, prompts = keys_and_values(backbone)
+    batch = rows(backbone, Layout(0, LENGTH))
+    outside = hidden(backbone, batch, prompts).pow(2).sum()
+    with pytest.raises(CheckpointError):
+        outside.backward()
+    with pytest.raises(RuntimeError, match="running already"), backbone.attending({}), backbone.attending({}):
+        pass
+    with backbone.attending(prompts):
+        plain(backbone, batch).pow(2).sum().backward()
+    assert drawn.grad.abs().amax(dim=(2, 3, 4, 5)).min() > 0
+
+
 def attended(name, attention, dtype, drawn, open_columns, autocast=False):
     """What a layer's attention makes of `drawn` (query, key, value, prompt) in `dtype`, and the gradients of those."""
-    module = make_backbone(name, attention).attention[0]
+    backbone, first = make_backbone(name, attention), SiteKey("encoder", 1)
+    module = backbone.sites[first].attention
     query, key, value, *prompt = given = [one.to(dtype).requires_grad_() for one in drawn]
-    module.layer_prompt = LayerPrompt(*prompt, visible=torch.tensor([[True] * LENGTH, [True, False, False]]))
-    additive = closed(torch.zeros((), dtype=dtype), open_columns)
-    with torch.autocast("cpu", dtype, enabled=autocast):
+    prompt = SitePrompt(*prompt, prompt_mask=torch.tensor([[True] * LENGTH, [True, False, False]]))
+    additive = masked(torch.zeros((), dtype=dtype), open_columns)
+    with torch.autocast("cpu", dtype, enabled=autocast), backbone.attending({first: prompt}):
         if hasattr(module, "attend"):  # the family's own
             out = module.attend(query, key, value, additive, 0.3)
         else:
@@ -208,10 +246,10 @@ def test_on_a_cpu_attention_in_half_precision_works_in_float32(name, attention, 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("name", FAMILIES)
 def test_half_precision_stays_close_in_hidden_states_and_gradients(name, dtype):
-    def passed(*narrowed):
+    def passed(*dtypes):
         backbone = make_backbone(name)
-        for one in narrowed:
-            backbone.narrow(one)
+        for one in dtypes:
+            backbone.cast_frozen(one)
         drawn, prompts = keys_and_values(backbone)
         batch = rows(backbone, Layout(0, LENGTH))
         out = hidden(backbone, batch, prompts)[batch.attention_mask.bool()].float()
@@ -234,7 +272,7 @@ def test_layers_below_the_first_prompt_are_not_touched(name):
         for layer in backbone.model.encoder.layer
     ]
     hidden(backbone, batch, prompts)
-    hidden(backbone, batch, none(backbone))
+    hidden(backbone, batch, {})
     for hook in hooks:
         hook.remove()
     prompted, plain = seen[: backbone.layers], seen[backbone.layers :]
@@ -263,14 +301,15 @@ def test_rows_with_prompts_of_other_lengths_and_depths_do_not_disturb_each_other
     first, second = drawn[:, :, 0:1], drawn[:, :, 1:2, :, :2]
     short = torch.nn.functional.pad(second, (0, 0, 0, 1))
     together = [
-        LayerPrompt(
+        SitePrompt(
             *torch.cat([first[i], short[i]], dim=1),
-            visible=torch.tensor([[True] * 3, [i > 1, i > 1, False]]),
+            prompt_mask=torch.tensor([[True] * 3, [i > 1, i > 1, False]]),
         )
         for i in range(backbone.layers)
     ]
-    packed = hidden(backbone, batch, together)
-    own = [[LayerPrompt(*pair) for pair in first], [None, None, *(LayerPrompt(*pair) for pair in second[2:])]]
+    packed = hidden(backbone, batch, every_site(backbone, together))
+    own = [every_site(backbone, [SitePrompt(*pair) for pair in one]) for one in (first, second)]
+    del own[1][SiteKey("encoder", 1)], own[1][SiteKey("encoder", 2)]
     for row, prompts in enumerate(own):
         real = batch.attention_mask[row].bool()
         alone = hidden(backbone, batch.rows(slice(row, row + 1)), prompts)
@@ -283,7 +322,7 @@ def test_a_family_that_prompts_do_not_reach_is_refused():
     )
     model = AutoModel.from_config(config, attn_implementation="prompted_eager")
     with pytest.raises(InputError, match="'megatron-bert' cannot take deep prompts: 0 of its 2 layers"):
-        attention_layers(model, 2)
+        sites.find(model, 2, CurrentPass())
 
 
 def test_a_family_that_shares_its_attention_or_is_no_encoder_is_refused():
@@ -292,14 +331,14 @@ def test_a_family_that_shares_its_attention_or_is_no_encoder_is_refused():
         AlbertConfig(vocab_size=50, embedding_size=8, **shape), attn_implementation="prompted_sdpa"
     )
     with pytest.raises(InputError, match="shares one attention"):
-        attention_layers(albert, 2)
+        sites.find(albert, 2, CurrentPass())
     t5 = AutoModel.from_config(T5Config(vocab_size=50, d_model=16, d_kv=8, num_layers=2, num_heads=2, d_ff=16))
     with pytest.raises(InputError, match="is no plain encoder"):
-        attention_layers(t5, 2)
+        sites.find(t5, 2, CurrentPass())
 
 
 def test_a_causal_backbone_is_refused():
     config = GPT2Config(vocab_size=50, n_embd=16, n_layer=2, n_head=2, n_positions=32)
     model = AutoModel.from_config(config, attn_implementation="prompted_sdpa")
     with pytest.raises(InputError, match="causal"):
-        attention_layers(model, 2)
+        sites.find(model, 2, CurrentPass())

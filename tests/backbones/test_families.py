@@ -8,14 +8,17 @@ from torch.nn import functional
 from transformers import AutoModel, MegatronBertConfig
 
 from ptuning import registry
-from ptuning.backbones import attention, load, tiny
+from ptuning.backbones import load, sites, tiny
+from ptuning.backbones.forward_pass import CurrentPass
 from ptuning.config import BackboneConfig
 from ptuning.errors import InputError
-from ptuning.prompts.deep import LayerPrompt
+from ptuning.prompts.deep import SiteKey, SitePrompt
 from ptuning.prompts.placement import Batch
+from tests.backbones.test_attention import masked_out
 from tests.conftest import make_backbone
 
 NAMES = ["tiny_deberta", "tiny_deberta_v2", "tiny_mpnet"]
+FIRST = SiteKey("encoder", 1)
 TOKENS, LENGTH, HEADS, SIZE = 30, 3, 4, 8  # more tokens than DeBERTa v2 has buckets
 
 
@@ -29,13 +32,18 @@ def batch_of(backbone, tokens=TOKENS):
 
 
 def passed(backbone, batch, prompts):
-    return backbone(backbone.words(batch), batch.token_type_ids, batch, prompts)
+    with backbone.attending(prompts):
+        return plain(backbone, batch)
+
+
+def plain(backbone, batch):
+    return backbone(backbone.embed_tokens(batch), batch.token_type_ids, batch)
 
 
 def drawn_prompts(layers=4, seed=0):
     random = torch.Generator().manual_seed(seed)
     drawn = torch.randn(layers, 2, 1, HEADS, LENGTH, SIZE, generator=random)
-    return [LayerPrompt(*layer) for layer in drawn]
+    return {SiteKey("encoder", i): SitePrompt(*layer) for i, layer in enumerate(drawn, start=1)}
 
 
 def test_families_are_found_by_their_file_name():
@@ -49,10 +57,10 @@ def test_without_a_prompt_the_output_is_the_stock_classs_to_the_bit(name, attent
     backbone = make_backbone(name, attention)
     batch = batch_of(backbone)
     inputs = {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask}
-    got = passed(backbone, batch, [None] * 4)
+    got = plain(backbone, batch)
     assert torch.equal(got, stock.eval()(**inputs).last_hidden_state)
     assert (passed(backbone, batch, drawn_prompts()) - got).abs().max() > 1e-2
-    assert torch.equal(passed(backbone, batch, [None] * 4), got)
+    assert torch.equal(plain(backbone, batch), got)
 
 
 def heads_of(linear, states):
@@ -75,7 +83,7 @@ def attended(query, key, value, bias, prompt, closed, scaling):
 def deberta_by_hand(backbone, hidden):
     """Of DeBERTa v1's first layer: query, key and value, whose projections lie head by head in one; the embedding of
     each index; the index of a distance; what makes a key and a query of such an embedding."""
-    module, encoder = backbone.attention[0], backbone.model.encoder
+    module, encoder = backbone.sites[FIRST].attention, backbone.model.encoder
     query, key, value = module.in_proj(hidden).view(TOKENS, HEADS, 3, SIZE).permute(2, 1, 0, 3)
     query = query + module.q_bias.view(HEADS, 1, SIZE)
     value = value + module.v_bias.view(HEADS, 1, SIZE)
@@ -93,7 +101,7 @@ def bucket(distance):
 
 def deberta_v2_by_hand(backbone, hidden):
     """As v1, positions through the content's own projections, after a LayerNorm."""
-    module, encoder = backbone.attention[0], backbone.model.encoder
+    module, encoder = backbone.sites[FIRST].attention, backbone.model.encoder
     query, key, value = (heads_of(one, hidden) for one in (module.query_proj, module.key_proj, module.value_proj))
     table = encoder.LayerNorm(encoder.rel_embeddings.weight)
     places = {d: table[d + 16][None] for d in range(-16, 16)}
@@ -103,8 +111,8 @@ def deberta_v2_by_hand(backbone, hidden):
 def prompted_first_layer(backbone, batch):
     """What the first layer's attention gives of row 1, `[T, A D]`, by the model's own forward pass."""
     found = []
-    hook = backbone.attention[0].register_forward_hook(lambda _m, _i, out: found.append(out[0]))
-    passed(backbone, batch, [drawn_prompts()[0], None, None, None])
+    hook = backbone.sites[FIRST].attention.register_forward_hook(lambda _m, _i, out: found.append(out[0]))
+    passed(backbone, batch, {FIRST: drawn_prompts()[FIRST]})
     hook.remove()
     return found[0][1]
 
@@ -113,7 +121,7 @@ def entering(backbone, batch):
     """The hidden states that enter the first layer, row 1, `[T, H]`."""
     found = []
     hook = backbone.model.encoder.layer[0].register_forward_pre_hook(lambda _m, inputs: found.append(inputs[0]))
-    passed(backbone, batch, [None] * 4)
+    plain(backbone, batch)
     hook.remove()
     return found[0][1]
 
@@ -143,7 +151,7 @@ def test_deberta_scores_are_three_terms_and_a_prompts_only_one(name, by_hand, sh
                 bias[:, i, j] += (query[:, i] * heads_of(to_key, place)[:, 0]).sum(-1) * scaling
                 bias[:, i, j] += (key[:, j] * heads_of(to_query, place)[:, 0]).sum(-1) * scaling
         closed = torch.cat([torch.zeros(LENGTH, dtype=torch.bool), batch.attention_mask[1] == 0])
-        expected = attended(query, key, value, bias, drawn_prompts()[0], closed, scaling)
+        expected = attended(query, key, value, bias, drawn_prompts()[FIRST], closed, scaling)
         got = prompted_first_layer(backbone, batch)
     real = batch.attention_mask[1].bool()
     torch.testing.assert_close(got[real], expected[real], atol=1e-5, rtol=1e-4)
@@ -158,7 +166,7 @@ def mpnet_bucket(distance):
 
 def test_mpnet_adds_its_distance_bias_to_tokens_and_none_to_a_prompt():
     backbone = make_backbone("tiny_mpnet")
-    module = backbone.attention[0]
+    module = backbone.sites[FIRST].attention
     with torch.no_grad():
         for parameter in backbone.parameters():
             parameter.add_(torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1)) * 0.1)
@@ -170,7 +178,7 @@ def test_mpnet_adds_its_distance_bias_to_tokens_and_none_to_a_prompt():
             torch.stack([table[mpnet_bucket(j - i)] for j in range(TOKENS)]) for i in range(TOKENS)
         ]).permute(2, 0, 1)  # fmt: skip
         closed = torch.cat([torch.zeros(LENGTH, dtype=torch.bool), batch.attention_mask[1] == 0])
-        out = attended(query, key, value, bias, drawn_prompts()[0], closed, 1 / math.sqrt(SIZE))
+        out = attended(query, key, value, bias, drawn_prompts()[FIRST], closed, 1 / math.sqrt(SIZE))
         got = prompted_first_layer(backbone, batch)
     torch.testing.assert_close(got, functional.linear(out, module.o.weight, module.o.bias), atol=1e-5, rtol=1e-4)
 
@@ -197,19 +205,19 @@ def test_debertas_other_switches_take_prompts_too(name, kinds, relative):
     backbone = make_backbone(name, **shape)
     batch = batch_of(backbone)
     hide = torch.zeros(2, LENGTH, dtype=torch.bool)
-    hidden = passed(backbone, batch, [LayerPrompt(p.key, p.value, visible=hide) for p in drawn_prompts()])
+    hidden = passed(backbone, batch, masked_out(drawn_prompts(), hide))
     real = batch.attention_mask.bool()
-    torch.testing.assert_close(hidden[real], passed(backbone, batch, [None] * 4)[real], atol=2e-6, rtol=1e-5)
-    assert backbone.divisible and backbone.narrowable
+    torch.testing.assert_close(hidden[real], plain(backbone, batch)[real], atol=2e-6, rtol=1e-5)
+    assert backbone.runs_from_layer and backbone.runs_single_query
 
 
 def test_a_convolution_after_the_first_layer_forbids_entering_at_a_later_one():
     """DeBERTa v2-xlarge and v2-xxlarge."""
     backbone = make_backbone("tiny_deberta_v2", conv_kernel_size=3)
-    assert not backbone.divisible
-    assert backbone.narrowable
+    assert not backbone.runs_from_layer
+    assert backbone.runs_single_query
     batch = batch_of(backbone)
-    assert (passed(backbone, batch, drawn_prompts()) - passed(backbone, batch, [None] * 4)).abs().max() > 1e-2
+    assert (passed(backbone, batch, drawn_prompts()) - plain(backbone, batch)).abs().max() > 1e-2
 
 
 def test_talking_heads_are_refused():
@@ -222,7 +230,7 @@ def test_an_attention_that_reaches_its_prompt_by_neither_way_is_refused(name):
     """The stock class of a family whose file was not asked."""
     model, _ = tiny.build(name)
     with pytest.raises(InputError, match="0 of its 4 layers call"):
-        attention.attention_layers(model, 4)
+        sites.find(model, 4, CurrentPass())
 
 
 @pytest.fixture
@@ -265,8 +273,8 @@ def test_attention_dropout_falls_on_a_prompts_share_too(name):
     batch = batch_of(backbone)
     prompts = drawn_prompts()
     calm = passed(backbone, batch, prompts)
-    for module in backbone.attention:
-        module.dropout.p = 0.5
+    for site in backbone.sites.values():
+        site.attention.dropout.p = 0.5
     assert not torch.equal(passed(backbone, batch, prompts), calm)
     torch.testing.assert_close(passed(backbone.eval(), batch, prompts), calm, atol=1e-6, rtol=1e-5)
 
@@ -276,11 +284,11 @@ def test_gradients_agree_with_differences(name):
     """DeBERTa's bias depends on queries, so on the prompts below. (v1's LayerNorm computes in float32, too coarse.)"""
     backbone = make_backbone(name).double()
     batch = batch_of(backbone, tokens=6)
-    prompts = [LayerPrompt(p.key.double(), p.value.double()) for p in drawn_prompts()]
-    key = prompts[0].key.clone().requires_grad_()
+    prompts = {site: SitePrompt(p.key.double(), p.value.double()) for site, p in drawn_prompts().items()}
+    key = prompts[FIRST].key.clone().requires_grad_()
 
     def total(first):
-        return passed(backbone, batch, [LayerPrompt(first, prompts[0].value), *prompts[1:]])[:, 0].sin().sum()
+        return passed(backbone, batch, prompts | {FIRST: SitePrompt(first, prompts[FIRST].value)})[:, 0].sin().sum()
 
     total(key).backward()
     step = torch.zeros_like(key)
@@ -297,10 +305,10 @@ def test_half_precision_stays_close(name, dtype):
     backbone = make_backbone(name)
     batch, prompts = batch_of(backbone), drawn_prompts()
     hide = torch.zeros(2, LENGTH, dtype=torch.bool)
-    hidden = [LayerPrompt(p.key, p.value, visible=hide) for p in prompts]
+    hidden = masked_out(prompts, hide)
     real = batch.attention_mask.bool()
     whole = [passed(backbone, batch, given)[real] for given in (prompts, hidden)]
-    backbone.narrow(dtype)
+    backbone.cast_frozen(dtype)
     for given, expected in zip((prompts, hidden), whole, strict=True):
         got = passed(backbone, batch, given)[real]
         torch.testing.assert_close(got.float(), expected, atol=0.1, rtol=0.1)
@@ -313,9 +321,9 @@ def test_fine_tuning_in_half_precision_stays_close(name, dtype):
     backbone = make_backbone(name)
     batch = batch_of(backbone)
     real = batch.attention_mask.bool()
-    expected = passed(backbone, batch, [None] * 4)[real]
+    expected = plain(backbone, batch)[real]
     backbone.unfreeze(dtype)
-    got = passed(backbone, batch, [None] * 4)[real]
+    got = plain(backbone, batch)[real]
     torch.testing.assert_close(got.float(), expected, atol=0.1, rtol=0.1)
     got.float().square().sum().backward()
     assert all(torch.isfinite(p.grad).all() for p in backbone.model.parameters() if p.grad is not None)

@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 import torch
 
+from ptuning.backbones.backbone import Backbone
 from ptuning.backbones.hidden_cache import HiddenCache
 from ptuning.backbones.tiny import FAMILIES
-from ptuning.prompts.deep import LayerPrompt
+from ptuning.prompts.deep import SiteKey, SitePrompt
 from ptuning.prompts.placement import Layout, collate, table
 from ptuning.training.budget import Budget
 from ptuning.training.loop import train
+from tests.backbones.test_attention import every_site, shape_of
 from tests.conftest import make_backbone
 from tests.prompts.test_placement import encoded
 from tests.training.test_lanes import Silent, lanes_of, trained
@@ -20,25 +22,25 @@ TOP = {"prompt__layers": "3-4", "prompt__dropout": 0.2}
 @pytest.mark.parametrize("name", FAMILIES)
 def test_the_two_halves_of_a_model_are_the_model(name):
     backbone = make_backbone(name)
-    assert backbone.divisible
+    assert backbone.runs_from_layer
     texts = encoded(([1, 7, 8, 2], [0, 0, 0, 0], 3), ([1, 9, 2], [0, 0, 0], 2))
     made = table(texts, np.arange(2), Layout(), 4, backbone.pad, backbone.first_position)
     batch = collate([made], backbone.device)
-    none = [None] * backbone.layers
-    words = backbone.words(batch)
-    whole = backbone(words, batch.token_type_ids, batch, none)
+    words = backbone.embed_tokens(batch)
+    whole = backbone(words, batch.token_type_ids, batch)
     for layer in range(2, backbone.layers + 1):
-        hidden = backbone.below(layer, words, batch.token_type_ids, batch)
-        upper = backbone(hidden, batch.token_type_ids, batch, none, start=layer)
+        hidden = backbone.forward_until(layer, words, batch.token_type_ids, batch)
+        with backbone.attending({}):
+            upper = backbone.forward_from(layer, hidden, batch.token_type_ids, batch)
         torch.testing.assert_close(upper, whole, atol=1e-6, rtol=1e-5)
     assert len(backbone.model.encoder.layer) == backbone.layers
 
 
 @pytest.mark.parametrize("positions", ["shift", "keep"])
-def test_a_run_with_a_kept_stem_equals_one_without(make_run, positions):
+def test_a_run_with_a_hidden_cache_equals_one_without(make_run, positions):
     config = make_run(prompt__positions=positions, **TOP)
     (plain,), _ = trained([config])
-    (kept,), _ = trained([config], stem=True)
+    (kept,), _ = trained([config], cached=True)
     assert [e.loss for e in kept.history] == pytest.approx([e.loss for e in plain.history], rel=1e-4)
     assert [e.dev for e in kept.history] == [e.dev for e in plain.history]
 
@@ -46,14 +48,15 @@ def test_a_run_with_a_kept_stem_equals_one_without(make_run, positions):
 def test_each_text_goes_through_the_lower_layers_once(make_run, monkeypatch):
     """In three epochs, training and evaluation, of two lanes with the same texts and places."""
     seen = []
-    below = type(make_backbone()).below
+    until = Backbone.forward_until
     monkeypatch.setattr(
-        "ptuning.backbones.backbone.Backbone.below",
-        lambda self, layer, embeds, types, batch: seen.append(len(embeds)) or below(self, layer, embeds, types, batch),
+        Backbone,
+        "forward_until",
+        lambda self, layer, embeds, types, batch: seen.append(len(embeds)) or until(self, layer, embeds, types, batch),
     )
     configs = [make_run(seed=seed, train__epochs=3, **TOP) for seed in (1, 2)]
     seen.clear()
-    lanes, _ = trained(configs, stem=True)
+    lanes, _ = trained(configs, cached=True)
     probe = 2  # texts with which a backbone tries, when it is made, whether it can be divided
     material = lanes[0].members[0].material
     assert sum(seen) - probe == len(material.train) + len(material.dev)
@@ -61,19 +64,19 @@ def test_each_text_goes_through_the_lower_layers_once(make_run, monkeypatch):
 
 def test_lanes_that_enter_at_different_layers_do_not_disturb_each_other(make_run):
     configs = [make_run(**TOP), make_run(seed=2), make_run("prompt_tuning", seed=3), make_run(prompt__layers=4)]
-    packed, _ = trained(configs, stem=True)
+    packed, _ = trained(configs, cached=True)
     for lane, config in zip(packed, configs, strict=True):
         (alone,), _ = trained([config])
         assert [e.loss for e in lane.history] == pytest.approx([e.loss for e in alone.history], rel=2e-4)
 
 
 class Counted:
-    """A stem whose lower layers are a count of the calls."""
+    """A cache whose lower layers are a count of the calls."""
 
     def __init__(self, memory, disk):
         self.calls = 0
         self.texts = [encoded(([1, 5, 6, 2], [0] * 4, 3), ([1, 7, 2], [0] * 3, 2)) for _ in range(3)]
-        self.stem = HiddenCache(self.compute, torch.empty(1, 2), memory, disk)
+        self.hidden_cache = HiddenCache(self.compute, torch.empty(1, 2), memory, disk)
 
     def compute(self, layer, batch):
         self.calls += 1
@@ -82,7 +85,7 @@ class Counted:
     def ask(self, text=0, layer=3, layout=None, rows=(1, 0)):
         layout = layout or Layout()
         made = collate([table(self.texts[text], np.array(rows), layout, 4, 9, 0)], torch.device("cpu"))
-        return self.stem.hidden(layer, self.texts[text], np.array(rows), layout, made)
+        return self.hidden_cache.hidden(layer, self.texts[text], np.array(rows), layout, made)
 
 
 SIZE = 7 * 2 * 4  # bytes of one set of texts: tokens, hidden size, float32
@@ -98,7 +101,7 @@ def test_what_is_kept_comes_back(memory, disk):
     assert one.calls == 1
     one.ask(rows=(1,))
     assert one.calls == 1
-    (store,) = one.stem.stores.values()
+    (store,) = one.hidden_cache.stores.values()
     assert store.in_memory == (memory > 0)
 
 
@@ -113,19 +116,19 @@ def test_what_could_change_the_outputs_is_kept_apart():
     assert one.calls == 6
 
 
-def test_a_full_stem_drops_what_no_lane_reads_and_else_computes():
+def test_a_full_cache_drops_what_no_lane_reads_and_else_computes():
     one = Counted(2 * SIZE, 0)
     one.ask(0)
     one.ask(1)
-    one.stem.hold([HiddenCache.key(one.texts[1], 3, Layout())])
+    one.hidden_cache.hold([HiddenCache.key(one.texts[1], 3, Layout())])
     one.ask(2)  # takes the place of 0
     assert one.calls == 3
     one.ask(1)
     assert one.calls == 3
-    one.stem.hold([HiddenCache.key(one.texts[i], 3, Layout()) for i in range(3)])
+    one.hidden_cache.hold([HiddenCache.key(one.texts[i], 3, Layout()) for i in range(3)])
     assert torch.equal(one.ask(0), one.ask(0))  # no room: computed each time
     assert one.calls == 5
-    assert len(one.stem.stores) == 2
+    assert len(one.hidden_cache.stores) == 2
 
 
 def test_a_full_disk_only_costs_time(monkeypatch):
@@ -138,30 +141,31 @@ def test_a_full_disk_only_costs_time(monkeypatch):
     assert one.calls == 2
 
 
-def test_a_backbone_that_cannot_be_divided_keeps_no_stem():
+def test_a_backbone_that_cannot_be_entered_later_caches_nothing():
     backbone = make_backbone()
-    backbone.divisible = False
-    backbone.keep_stem(1e6, 0)
-    assert backbone.stem is None
+    backbone.runs_from_layer = False
+    backbone.cache_hidden(1e6, 0)
+    assert backbone.hidden_cache is None
 
 
 @pytest.mark.parametrize("short", [3, 4], ids=["padded", "unpadded"])
 @pytest.mark.parametrize("attention", ["sdpa", "eager"])
 @pytest.mark.parametrize("name", FAMILIES)
-def test_one_token_asking_in_the_last_layer_is_exact(name, attention, short):
+def test_a_single_query_in_the_last_layer_is_exact(name, attention, short):
     """Hidden states and gradients of the prompts, also where some rows do not see all of a prompt."""
     backbone = make_backbone(name, attention)
-    assert backbone.narrowable
+    assert backbone.runs_single_query
     texts = encoded(([1, 7, 8, 2], [0, 0, 0, 0], 3), ([1, 9, 4, 2][:short], [0] * short, 2))
     made = table(texts, np.arange(2), Layout(), 4, backbone.pad, backbone.first_position)
     batch = collate([made], backbone.device)
     at, gradients, found = torch.tensor([2, 0]), [], []
     for only in (None, at):
-        drawn = torch.randn(backbone.layers, 2, 2, backbone.heads, 3, backbone.head_size,
+        drawn = torch.randn(shape_of(backbone, rows=2),
                             generator=torch.Generator().manual_seed(1)).requires_grad_()  # fmt: skip
-        visible, masks = torch.tensor([[True, True, True], [True, False, False]]), {}
-        prompts = [LayerPrompt(layer[0], layer[1], visible=visible, masks=masks) for layer in drawn]
-        hidden = backbone(backbone.words(batch), batch.token_type_ids, batch, prompts, only=only)
+        mask = torch.tensor([[True, True, True], [True, False, False]])
+        prompts = every_site(backbone, [SitePrompt(*pair, prompt_mask=mask) for pair in drawn])
+        with backbone.attending(prompts, only):
+            hidden = backbone(backbone.embed_tokens(batch), batch.token_type_ids, batch)
         assert hidden.shape[1] == (4 if only is None else 1)
         found.append(hidden[torch.arange(2), at] if only is None else hidden[:, 0])
         found[-1].pow(2).sum().backward()
@@ -171,19 +175,20 @@ def test_one_token_asking_in_the_last_layer_is_exact(name, attention, short):
 
 
 @pytest.mark.parametrize("name", FAMILIES)
-def test_a_model_entered_late_with_one_token_asking_is_exact_under_checkpointing(name):
-    """The layers that run again in the backward pass find prompt, entry and token where they were."""
+def test_a_model_entered_late_with_a_single_query_is_exact_under_checkpointing(name):
+    """The layers that run again in the backward pass find prompt, entry and query where they were."""
     backbone = make_backbone(name)
     texts = encoded(([1, 7, 8, 2], [0, 0, 0, 0], 3), ([1, 9, 2], [0, 0, 0], 2))
     batch = collate([table(texts, np.arange(2), Layout(), 4, backbone.pad, backbone.first_position)], backbone.device)
-    words, at, gradients = backbone.words(batch), torch.tensor([2, 0]), []
-    enters = backbone.below(3, words, batch.token_type_ids, batch)
+    words, at, gradients = backbone.embed_tokens(batch), torch.tensor([2, 0]), []
+    enters = backbone.forward_until(3, words, batch.token_type_ids, batch)
     for embeds, start, only in ((words, 1, None), (enters, 3, at)):
-        drawn = torch.randn(2, 2, 1, backbone.heads, 3, backbone.head_size,
+        drawn = torch.randn(2, *shape_of(backbone)[1:],
                             generator=torch.Generator().manual_seed(1)).requires_grad_()  # fmt: skip
-        prompts = [None, None, *(LayerPrompt(*layer) for layer in drawn)]
-        hidden = backbone(embeds, batch.token_type_ids, batch, prompts, start, only)
-        (hidden[torch.arange(2), at] if only is None else hidden[:, 0]).pow(2).sum().backward()
+        prompts = {SiteKey("encoder", layer): SitePrompt(*pair) for layer, pair in zip((3, 4), drawn, strict=True)}
+        with backbone.attending(prompts, only):
+            hidden = backbone.forward_from(start, embeds, batch.token_type_ids, batch)
+            (hidden[torch.arange(2), at] if only is None else hidden[:, 0]).pow(2).sum().backward()
         gradients.append(drawn.grad)
         backbone.model.gradient_checkpointing_enable({"use_reentrant": False})
         backbone.train()
@@ -191,12 +196,12 @@ def test_a_model_entered_late_with_one_token_asking_is_exact_under_checkpointing
 
 
 @pytest.mark.parametrize("layers", ["all", "3-4", 4])
-def test_checkpointing_stem_and_lone_token_go_together(make_run, layers):
-    """Checkpointed layers run again in the backward pass, when the stem's output must still stand before them."""
+def test_checkpointing_hidden_cache_and_single_query_go_together(make_run, layers):
+    """Checkpointed layers run again in the backward pass, when what the cache gave must still enter them."""
     config = make_run(prompt__layers=layers, train__head_dropout=0.0)
     (plain,), _ = trained([config])
     backbone, watcher = make_backbone(), Silent()
-    backbone.keep_stem(1e8, 0)
+    backbone.cache_hidden(1e8, 0)
     backbone.model.gradient_checkpointing_enable({"use_reentrant": False})
     (lane,) = lanes_of([config], backbone)
     train(backbone, [lane], watcher, Budget(4096), progress=False)

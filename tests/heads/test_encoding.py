@@ -179,7 +179,8 @@ def test_logits_of_text_tokens_are_those_behind_the_prompt(make_run, task, place
     whole = []
     model.model.register_forward_hook(lambda _m, _i, output: whole.append(output.last_hidden_state))
     rows = np.array([0, 1, 2])
-    forward(model, [AdapterBatch(member.adapter.eval(), member.material.dev, rows)])
+    with forward(model, [AdapterBatch(member.adapter.eval(), member.material.dev, rows)]):
+        pass
     (hidden, real, _), states = seen[0], whole[0]
     for row in rows:
         length, infix = int(member.material.dev.lengths[row]), int(member.material.dev.infix[row])

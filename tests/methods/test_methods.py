@@ -26,6 +26,11 @@ def first(lane):
     return AdapterBatch(lane.adapter.eval(), lane.members[0].material.dev, np.array([0]))
 
 
+def logits_of(backbone, lane):
+    with forward(backbone, [first(lane)]) as logits:
+        return logits
+
+
 def texts(lane):
     """Its real tokens and token types, `[1, T]`."""
     end = lane.members[0].material.dev.starts[1]
@@ -66,7 +71,7 @@ def test_every_prompted_layer_moves_and_depth_holds_no_other(make_run, name):
     config = make_run(prompt__layers="3-4")
     backbone = make_backbone(name)
     (lane,) = lanes_of([config], backbone)
-    assert lane.adapter.method.deep_prompt().layers == (3, 4)
+    assert lane.adapter.method.deep_prompt().sites == (("encoder", 3), ("encoder", 4))
     before = lane.adapter.method.deep_prompt().values.detach().clone()
     step(backbone, [(lane, next(lane.batches()))])
     assert (lane.adapter.method.deep_prompt().values != before).any(dim=-1).all(), "a vector did not move"
@@ -120,7 +125,7 @@ def test_input_prompt_equals_a_prompt_built_by_hand(make_run, name):
     config = make_run("prompt_tuning", backbone__id=name, backbone__name=name)
     backbone = make_backbone(name)
     (lane,) = lanes_of([config], backbone)
-    (logits,) = forward(backbone, [first(lane)])
+    (logits,) = logits_of(backbone, lane)
     ids, types = texts(lane)
     words = backbone.model.embeddings.word_embeddings(ids)
     prompt = lane.adapter.method.producer.prompt[None]
@@ -137,13 +142,13 @@ def test_double_embedding_is_the_released_codes_input(make_run):
     backbone = make_backbone()
     (lane,) = lanes_of([make_run("prompt_tuning", prompt__double_embedding=True)], backbone)
     (plain,) = lanes_of([make_run("prompt_tuning")], backbone)
-    (logits,) = forward(backbone, [first(lane)])
+    (logits,) = logits_of(backbone, lane)
     ids, types = texts(lane)
     raw = backbone.model.embeddings(input_ids=ids, token_type_ids=types)
     embeds = torch.cat([lane.adapter.method.producer.prompt[None], raw], 1)
     hidden = backbone.model(inputs_embeds=embeds, attention_mask=torch.ones(embeds.shape[:2])).last_hidden_state
     torch.testing.assert_close(logits, lane.adapter.head.linear(hidden[:, 3]), atol=1e-6, rtol=1e-5)
-    assert (logits - forward(backbone, [first(plain)])[0]).abs().max() > 1e-4
+    assert (logits - logits_of(backbone, plain)[0]).abs().max() > 1e-4
 
 
 @pytest.mark.parametrize("name", FAMILIES)
@@ -151,7 +156,7 @@ def test_double_embedding_suits_every_family(make_run, name):
     backbone = make_backbone(name)
     torch.nn.init.normal_(backbone.model.embeddings.LayerNorm.bias)  # in a new model, a second LayerNorm is nothing
     double, plain = (lanes_of([make_run("prompt_tuning", prompt__double_embedding=on)], backbone)[0] for on in (1, 0))
-    (twice,), (once,) = (forward(backbone, [first(lane)]) for lane in (double, plain))
+    (twice,), (once,) = (logits_of(backbone, lane) for lane in (double, plain))
     assert torch.isfinite(twice).all()
     assert (twice - once).abs().max() > 1e-4
 

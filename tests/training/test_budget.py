@@ -1,5 +1,6 @@
 """What shares a pass, what happens when memory runs out, and how many lanes there are at once."""
 
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import combinations
 from types import SimpleNamespace
@@ -76,12 +77,13 @@ class Small:
     rows: int
     sizes: list[int] = field(default_factory=list)
 
+    @contextmanager
     def forward(self, backbone, parts):
         self.sizes.append(sum(len(part.sequences) for part in parts))
-        logits = forward(backbone, parts)
-        if self.sizes[-1] > self.rows:
-            raise torch.OutOfMemoryError("CUDA out of memory")  # as late as it can come
-        return logits
+        with forward(backbone, parts) as logits:
+            if self.sizes[-1] > self.rows:
+                raise torch.OutOfMemoryError("CUDA out of memory")  # as late as it can come
+            yield logits
 
 
 forward = loop.forward

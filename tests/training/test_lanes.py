@@ -40,10 +40,10 @@ def lanes_of(configs, backbone):
     return [Lane.build(config, [materials.of(one) for one in config.members.values()], backbone) for config in configs]
 
 
-def trained(configs, budget=None, stem=False):
+def trained(configs, budget=None, cached=False):
     backbone, watcher = make_backbone(), Silent()
-    if stem:
-        backbone.keep_stem(1e8, 0)
+    if cached:
+        backbone.cache_hidden(1e8, 0)
     lanes = lanes_of(configs, backbone)
     train(backbone, lanes, watcher, budget or Budget(4096), progress=False)
     return lanes, watcher

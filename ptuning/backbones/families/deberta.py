@@ -15,7 +15,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 from transformers.models.deberta.modeling_deberta import DisentangledSelfAttention
 
-from ptuning.backbones.families.base import PromptedAttention, closed, swap
+from ptuning.backbones.families.base import PromptedAttention, masked, swap
 from ptuning.errors import InputError
 
 
@@ -25,7 +25,8 @@ class Attention(PromptedAttention, DisentangledSelfAttention):
     ) -> tuple[Tensor, Tensor | None]:
         """The context `[B, Q, H]`; no attention map beside a prompt."""
         # Under autocast the stock class adds its full-precision biases to half-precision queries, and then overflows.
-        if self.idle() and not torch.is_autocast_enabled(hidden_states.device.type):
+        idle = self.idle(hidden_states, self.num_attention_heads)
+        if idle and not torch.is_autocast_enabled(hidden_states.device.type):
             return super().forward(hidden_states, attention_mask, output_attentions, **relative)
         mixed = self.transpose_for_scores(self.in_proj(self.tokens(hidden_states)))  # a head's query, key and value
         query, key, value = mixed.chunk(3, dim=-1)
@@ -37,7 +38,7 @@ class Attention(PromptedAttention, DisentangledSelfAttention):
         if self.relative_attention and {"c2p", "p2c"} & set(self.pos_att_type):
             places = self.pos_dropout(relative["rel_embeddings"])
             bias = self.disentangled_att_bias(query * scaling, key, relative["relative_pos"], places, terms)
-        return self.attend(query, key, value, closed(bias.to(key.dtype), attention_mask), scaling), None
+        return self.attend(query, key, value, masked(bias.to(key.dtype), attention_mask), scaling), None
 
 
 def adapt(model: PreTrainedModel) -> None:

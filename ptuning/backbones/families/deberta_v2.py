@@ -3,7 +3,7 @@ checkpoints, the content's own projections for positions too.
 
 No absolute positions here either: `prompt.positions` shift and keep are one function for deep prompts. v2-xlarge and
 v2-xxlarge add a convolution to the first layer's output, within the encoder's loop, so that the encoder cannot be
-entered at a later layer: `Backbone.divisible` comes out false for them.
+entered at a later layer: `Backbone.can_split` comes out false for them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 from transformers.models.deberta_v2.modeling_deberta_v2 import DisentangledSelfAttention
 
-from ptuning.backbones.families.base import PromptedAttention, closed, swap
+from ptuning.backbones.families.base import PromptedAttention, masked, swap
 
 
 class Attention(PromptedAttention, DisentangledSelfAttention):
@@ -23,7 +23,7 @@ class Attention(PromptedAttention, DisentangledSelfAttention):
         self, hidden_states: Tensor, attention_mask: Tensor, output_attentions: bool = False, **relative: Any
     ) -> tuple[Tensor, Tensor | None]:
         """The context `[B, Q, H]`; no attention map beside a prompt."""
-        if self.idle():
+        if self.idle(hidden_states, self.num_attention_heads):
             return super().forward(hidden_states, attention_mask, output_attentions, **relative)
         hidden, heads = self.tokens(hidden_states), self.num_attention_heads
         projections = (self.query_proj, self.key_proj, self.value_proj)
@@ -35,7 +35,7 @@ class Attention(PromptedAttention, DisentangledSelfAttention):
             bias = self.disentangled_attention_bias(query, key, relative["relative_pos"], places, terms)
         query, key, value, bias = (one.unflatten(0, (-1, heads)) for one in (query, key, value, bias))
         scaling = 1 / math.sqrt(query.shape[-1] * terms)
-        return self.attend(query, key, value, closed(bias, attention_mask), scaling), None
+        return self.attend(query, key, value, masked(bias, attention_mask), scaling), None
 
 
 def adapt(model: PreTrainedModel) -> None:

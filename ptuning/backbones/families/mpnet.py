@@ -19,7 +19,7 @@ class Attention(PromptedAttention, MPNetSelfAttention):
         self, hidden_states: Tensor, attention_mask: Tensor, position_bias: Tensor, **rest: Any
     ) -> tuple[Tensor, ...]:
         """`[B, Q, H]`, projected. attention_mask: additive, `[B, 1, T, T]`; position_bias: `[B, A, T, T]`."""
-        if self.idle():
+        if self.idle(hidden_states, self.num_attention_heads):
             return super().forward(hidden_states, attention_mask, position_bias, **rest)
         hidden, heads = self.tokens(hidden_states), (self.num_attention_heads, self.attention_head_size)
         query, key, value = (
