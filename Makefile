@@ -21,7 +21,7 @@ SWEEP       ?= $(sweeps)
 reproductions := $(addprefix reproduce-,$(sweeps))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test check benchmark reference tables figures report notebooks status clean $(reproductions)
+.PHONY: help setup test check benchmark reference tables figures index report notebooks status clean $(reproductions)
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9_-]+:.*## / {printf "  make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,6 +69,9 @@ tables: $(installed) ## remake all tables in results/ from the records that are 
 figures: $(installed) ## remake all figures in results/ from the records that are there
 	$(python) -m experiments.artefacts.remake results/figures
 	@$(python) -m experiments.benchmark.report > /dev/null
+
+index: $(installed) ## results/runs/INDEX.md: what tells the runs apart
+	$(python) -m experiments.artefacts.index
 
 report: $(installed) ## one page with everything, every number led back to its runs: results/report/index.html
 	$(python) -m experiments.site

@@ -90,7 +90,7 @@ def cells(results: Path, artefact: str) -> list[Cell]:
     if not chosen:
         raise InputError(f"{artefact} is no table or figure in {results}: choose one of {', '.join(known)}.")
     return [
-        Cell(stem, one, cell, {name: _record(results / "runs" / name) for name in cell.records})
+        Cell(stem, one, cell, {name: _record(store.locate(results, name)) for name in cell.records})
         for stem, one in chosen.items()
         for cell in one.cells
     ]

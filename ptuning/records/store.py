@@ -25,7 +25,14 @@ _FAILED = ".failed.json"
 
 
 def path(config: RunConfig) -> Path:
-    return config.runtime.results / "runs" / f"{run_name(config)}.json"
+    """Where the run's record is or will be."""
+    return locate(config.runtime.results, f"{run_name(config)}.json")
+
+
+def locate(results: Path, name: str) -> Path:
+    """The file called `name` in results/runs, or in a folder there, where somebody put it."""
+    file = results / "runs" / name
+    return file if file.exists() else next((results / "runs").rglob(name), file)
 
 
 def failure_path(config: RunConfig) -> Path:
@@ -51,8 +58,8 @@ def read(file: Path) -> Record:
 
 
 def read_all(results: Path) -> Iterator[tuple[Path, Record]]:
-    """Every record of finished runs below `results`, in the order of their names."""
-    for file in sorted((results / "runs").glob("*.json")):
+    """Every record of finished runs in results/runs and its folders, in the order of their names."""
+    for file in sorted((results / "runs").rglob("*.json"), key=lambda file: file.name):
         if not file.name.endswith(_FAILED):
             yield file, read(file)
 

@@ -6,6 +6,7 @@ import pytest
 
 from ptuning.errors import InputError
 from ptuning.records import store
+from ptuning.records.identity import run_id
 from ptuning.records.provenance import provenance
 from ptuning.run import run
 
@@ -61,3 +62,17 @@ def test_a_failure_leaves_word_and_success_takes_it_back(make_run):
     run([config])
     assert not file.exists()
     assert store.find(config) is not None
+
+
+def test_a_record_is_found_in_any_folder_of_the_runs(make_run):
+    config, other = make_run(), make_run(seed=2)
+    content = {"id": run_id(config), "status": "finished", "config": store.dump(config), "history": []}
+    flat = store.write(config, content)
+    there = flat.parent / "kept/2026" / flat.name
+    there.parent.mkdir(parents=True)
+    flat.rename(there)
+    store.write(other, content)
+    assert store.path(config) == there and store.find(config)["id"] == run_id(config)
+    assert {file.name for file, _ in store.read_all(config.runtime.results)} == {flat.name, store.path(other).name}
+    there.unlink()
+    assert store.find(config) is None and store.path(config) == flat

@@ -19,7 +19,7 @@ from experiments.benchmark.ours import Ours
 from experiments.site import benchmark as page
 from ptuning.errors import InputError
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 TINY = {"num_hidden_layers": 3, "hidden_size": 32, "num_attention_heads": 4, "intermediate_size": 64}
 
 

@@ -15,7 +15,7 @@ from experiments.artefacts.remake import artefact
 from ptuning.records import store
 from ptuning.records.identity import run_name
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[3]
 GOLDEN = json.loads((Path(__file__).parent / "golden/sidecars.json").read_text())
 SIDECARS = {file.name.removesuffix(".records.json"): file for file in (ROOT / "results").rglob("*_small.records.json")}
 

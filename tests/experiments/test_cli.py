@@ -8,7 +8,7 @@ from pathlib import Path
 from ptuning.launch import compose
 from ptuning.records import store
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 SMALL = [
     "backbone=tiny_bert", "data=miniature", "data.train_rows=8", "data.dev_rows=8", "train.epochs=1",
     "train.batch_size=4",

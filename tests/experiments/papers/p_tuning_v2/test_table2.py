@@ -9,22 +9,9 @@ from experiments.papers.p_tuning_v2.table2 import TABLE as table2
 from ptuning.analysis import cells
 from ptuning.errors import InputError
 from ptuning.records import store
-from ptuning.records.identity import run_id
+from tests.experiments.records import fake_record
 
 GOLDEN = Path(__file__).parent / "golden"
-
-
-def fake_record(config, scores, status="finished", source="local"):
-    return {
-        "id": run_id(config),
-        "status": status,
-        "config": store.dump(config),
-        "metric": "accuracy",
-        "score": max(scores, default=None),
-        "history": [{"epoch": i + 1, "dev": {"accuracy": score}} for i, score in enumerate(scores)],
-        "parameters": {"trained": 31, "total": 10000, "share": 0.0031},
-        "data": {"source": source, "fingerprint": "x", "train_examples": 500, "dev_examples": 8},
-    }
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from ptuning.launch import rerun
 from ptuning.records import store
 from ptuning.records.identity import run_id
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[3]
 SVG = """<?xml version="1.0" encoding="utf-8" standalone="no"?>
 <svg xmlns:xlink="http://www.w3.org/1999/xlink" width="72pt" viewBox="0 0 72 72" xmlns="http://www.w3.org/2000/svg">
  <metadata>who made it</metadata>

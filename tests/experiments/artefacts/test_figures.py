@@ -29,7 +29,7 @@ from ptuning.errors import InputError
 from ptuning.launch import compose
 from ptuning.records import store
 from tests.data.test_mixtures import child_of
-from tests.test_table2 import fake_record
+from tests.experiments.records import fake_record
 
 GOLDEN = Path(__file__).parent / "golden"
 WHOLE = {"data__train_rows": None, "data__dev_rows": None}
@@ -312,7 +312,7 @@ def test_an_average_needs_all_of_its_tasks(make_run):
     assert cells.average([one, none]).text == "-- (1/2)"
 
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[3]
 TRACKED = subprocess.run(["git", "ls-files", "results"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
 COMMITTED = [ROOT / file for file in TRACKED.split() if file.endswith(".records.json")]
 

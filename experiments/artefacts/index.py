@@ -1,0 +1,107 @@
+"""What tells the runs in results/runs apart, in words: `python -m experiments.artefacts.index` writes its INDEX.md.
+
+A line a record, by task, backbone and method. What most runs of a group have is said once, above them, and a line only
+says what its run does otherwise.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from experiments.artefacts import methods
+from ptuning.errors import InputError
+from ptuning.files import write_atomic
+from ptuning.launch import rerun
+from ptuning.records import store
+from ptuning.records.record import Record, choose_epoch
+
+HEAD = """# Runs
+
+{count} records, a line each: what the run does otherwise than most of its group, and what it scored on the development
+set. Made by `make index`. `python -m experiments.explain <table or figure> <words>` tells all of a run.
+"""
+
+
+def text(found: Mapping[Path, Record]) -> str:
+    """The file's content, for records by their paths below results/runs."""
+    tasks: dict[str, dict[tuple[str, str], dict[Path, Record]]] = {}
+    for file, record in sorted(found.items(), key=lambda one: one[0].name):
+        config = record["config"]
+        method = methods.shown(config["method"], config.get("parent") is not None).label
+        groups = tasks.setdefault(config["task"]["name"], {})
+        groups.setdefault((config["backbone"]["name"], method), {})[file] = record
+    lines = [HEAD.format(count=len(found))]
+    for task, groups in sorted(tasks.items()):
+        lines.append(f"## {task}\n")
+        for (backbone, method), group in groups.items():
+            lines += [*_group(f"{backbone}, {method}", group), ""]
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def _group(title: str, group: Mapping[Path, Record]) -> Iterator[str]:
+    """Runs of one task, backbone and method: a heading with what is usual, and a line each."""
+    settings = {file: dict(_flat(record["config"])) for file, record in group.items()}
+    keys = dict.fromkeys(key for one in settings.values() for key in one if key != "seed")
+    usual = {key: _most_common([one.get(key) for one in settings.values()]) for key in keys}
+    differing = [key for key in keys if any(one.get(key) != usual[key] for one in settings.values())]
+    common = ", ".join(_words(key, usual[key]) for key in differing)
+    yield f"### {title}\n"
+    if common:
+        yield f"{len(group)} runs, with {common} where nothing else is said.\n"
+    for file, one in settings.items():
+        others = [_words(key, one.get(key)) for key in differing if one.get(key) != usual[key]]
+        said = ", ".join([f"seed {one['seed']}", *others])
+        yield f"* [{said}]({file}): {_score(group[file])}"
+
+
+def _flat(node: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in node.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{above}{key}.")
+        else:
+            yield above + key, value
+
+
+def _most_common(values: list[Any]) -> Any:
+    """The first of those that occur most often."""
+    (found, _), *_ = Counter(json.dumps(value) for value in values).most_common()
+    return json.loads(found)
+
+
+def _words(key: str, value: Any) -> str:
+    """`train.batch_size` of 16 is `batch size 16`; of the stage before, `stage batch size 16`."""
+    name = key.rpartition(".")[2].replace("_", " ")
+    return f"{'stage ' if key.startswith('parent.') else ''}{name} {rerun.written(value)}"
+
+
+def _score(record: Record) -> str:
+    found = choose_epoch(record, record["config"]["selection"])
+    if found is None:
+        return str(record["status"])
+    epoch, score = found
+    return f"{record['metric']} {score:.1f}, epoch {epoch} of {len(record['history'])}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--results", type=Path, default=Path("results"), help="default: results")
+    runs = parser.parse_args().results / "runs"
+    try:
+        found = {file.relative_to(runs): record for file, record in store.read_all(runs.parent)}
+        if not found:
+            raise InputError(f"{runs} has no record: train a run first.")
+        content = text(found)
+    except InputError as error:
+        sys.exit(f"error: {error}")
+    write_atomic(runs / "INDEX.md", content)
+    print(f"written: {runs / 'INDEX.md'}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+"""Every artefact is found by its experiment's name alone: its sweep, its code, its make target, its files."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from experiments.artefacts import methods, names, sidecar
+from experiments.artefacts.remake import artefact
+from ptuning.errors import InputError
+from ptuning.launch import compose
+
+ROOT = Path(__file__).parents[3]
+FOLDER = compose.CONF / "experiment"
+EXPERIMENTS = sorted(str(file.relative_to(FOLDER).with_suffix("")) for file in FOLDER.rglob("*.yaml"))
+RUN = ["task=rte", "method=fine_tuning"]
+
+
+def make(*arguments):
+    return subprocess.run(["make", *arguments], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+
+def test_names_of_papers_beside_p_tuning_v2_begin_with_the_papers():
+    assert [names.called(one) for one in ("p_tuning_v2/table2", "ablations/placement", "spot/table1")] == [
+        "table2", "placement", "spot-table1",
+    ]  # fmt: skip
+    assert names.module("spot/table1") == "experiments.papers.spot.table1"
+    assert names.module("ablations/placement") == "experiments.ablations.placement"
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_an_experiment_has_its_artefact_and_its_make_target(experiment):
+    one = artefact(experiment)
+    assert str(one.folder) == f"{one.kind}/{experiment.rpartition('/')[0]}"
+    commands = make("--dry-run", f"reproduce-{names.called(experiment)}", "VENV=/nowhere")
+    assert f"experiments.run -m experiment={experiment} profile=laptop" in commands
+    assert f"python -m {names.module(experiment)} profile=laptop" in commands
+
+
+def test_help_says_what_each_experiments_file_says_first():
+    known = make("help")
+    for experiment in EXPERIMENTS:
+        first = (FOLDER / f"{experiment}.yaml").read_text().splitlines()[1].removeprefix("# ").removesuffix(".")
+        assert re.search(rf"make reproduce-{names.called(experiment)} +{re.escape(first)}\n", known)
+
+
+def test_what_is_no_experiment_is_refused():
+    with pytest.raises(InputError, match=r"^spot/table1 is no table or figure: there is no module experiments.papers"):
+        artefact("spot/table1")
+
+
+def test_two_sidecars_of_one_name_are_refused(tmp_path):
+    for folder in ("p_tuning_v2", "ablations"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "table2.records.json").touch()
+    with pytest.raises(InputError, match=r"^table2 is there twice"):
+        sidecar.files(tmp_path)
+
+
+def test_every_methods_file_says_how_it_is_shown_and_no_two_alike():
+    files = sorted(file.stem for file in (compose.CONF / "method").glob("*.yaml"))
+    shown = {}
+    for name in files:
+        stage = "parent" in compose.composed([*RUN[:1], f"method={name}"])
+        shown[name] = methods.shown(compose.composed([*RUN[:1], f"method={name}"]).method, stage)
+    assert shown["mpt_2"].label == "MPT-2" and shown["p_tuning_v2"].label == "PT-2"
+    for part in ("label", "color", "marker"):
+        assert len({getattr(one, part) for one in shown.values()}) == len(files)
+
+
+def test_a_method_without_a_label_is_refused(make_run):
+    run = make_run("fine_tuning")
+    assert methods.label(run) == "FT"
+    with pytest.raises(InputError, match=r"^method fine_tuning after a stage before it has no label: give its file"):
+        methods.shown("fine_tuning", from_stage=True)

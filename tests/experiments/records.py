@@ -1,0 +1,24 @@
+"""Records as finished runs write them, of scores that a test makes up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ptuning.config import RunConfig
+from ptuning.records import store
+from ptuning.records.identity import run_id
+from ptuning.records.record import Record
+
+
+def fake_record(config: RunConfig, scores: Sequence[float], status: str = "finished", source: str = "local") -> Record:
+    """With as many epochs as there are scores."""
+    return {
+        "id": run_id(config),
+        "status": status,
+        "config": store.dump(config),
+        "metric": "accuracy",
+        "score": max(scores, default=None),
+        "history": [{"epoch": i + 1, "dev": {"accuracy": score}} for i, score in enumerate(scores)],
+        "parameters": {"trained": 31, "total": 10000, "share": 0.0031},
+        "data": {"source": source, "fingerprint": "x", "train_examples": 500, "dev_examples": 8},
+    }
