@@ -22,7 +22,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from experiments.artefacts import facts, names, sidecar
+from experiments.artefacts import facts, methods, names, sidecar
 from experiments.artefacts.facts import Point
 from experiments.artefacts.sidecar import Place, Sidecar
 from ptuning.errors import InputError
@@ -71,8 +71,9 @@ def _said_of(record: Record) -> list[str]:
 
 
 def _run_words(task: str, backbone: str, method: str, stage: object, seed: int | str) -> list[str]:
-    """Of a run; one with a stage before it is not found by its method, so that PT-2 and MPT-2 can be told apart."""
-    return [task, backbone, "mpt_2" if stage else method, str(seed)]
+    """Of a run, whose method is called as on the command line, so that PT-2 and MPT-2 can be told apart."""
+    found = methods.find(method, bool(stage))
+    return [task, backbone, method if found is None else found.name, str(seed)]
 
 
 def artefacts(results: Path) -> dict[str, Sidecar]:

@@ -6,12 +6,19 @@
 
 # %%
 import json
+import sys
 from math import log
 from pathlib import Path
+
+sys.path += [".", ".."]  # the repository, from its own folder or from notebooks/
 
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.patches import Patch
+
+from experiments.artefacts.style import LOOKS, PAPER
+from experiments.benchmark.contestants import FLOOR, FLOORS, NAMES, OTHERS, OURS, OWN, RATIOS
+from experiments.benchmark.shown import whiskers
 
 results = next(
     folder / "results" for folder in [Path.cwd(), *Path.cwd().parents] if (folder / "results/benchmarks").is_dir()
@@ -51,17 +58,6 @@ for name, run in runs.items():
 # contestant is beside the bare backbone.
 
 # %%
-NAMES = {
-    "official": "authors' recipe",
-    "peft": "PEFT, as it comes",
-    "peft_no_dropout": "PEFT, dropout 0",
-    "fine_tuning": "fine-tuning (Trainer)",
-    "ours_dropout": "ours, backbone dropout on",
-    "ours": "ours, one run",
-    "packed": "ours, packed sweep",
-    "top_third": "ours, top third of layers",
-    "floor": "floor: the bare backbone",
-}
 table = pd.DataFrame(
     {
         "work": titles[name],
@@ -73,28 +69,14 @@ table = pd.DataFrame(
         "% of floor": round(100 * one["share_of_floor"]),
     }
     for name, run in runs.items()
-    for key, label in NAMES.items()
-    for one in [run["contestants"][key]]
+    for key, one in run["contestants"].items()
+    for label in [NAMES[key]]
 )
 for title, rows in table.groupby("work", sort=False):
     print(title, rows.drop(columns="work").round(1).to_string(index=False), sep="\n", end="\n\n")
 
 # %%
-OURS, OTHERS, FINE_TUNING, FLOOR = ("#0072B2", ""), ("#D55E00", "//"), ("#000000", ""), ("#999999", "..")
-KINDS = {"ours": OURS, "P-Tuning v2 by others": OTHERS, "fine-tuning": FINE_TUNING, "floor": FLOOR}
-STYLES = dict.fromkeys(NAMES, OURS) | {
-    "official": OTHERS,
-    "peft": OTHERS,
-    "peft_no_dropout": OTHERS,
-    "fine_tuning": FINE_TUNING,
-    "floor": FLOOR,
-}
-
-
-def whiskers(spreads):
-    """Medians, and how far below and above them the slowest and the fastest round lie."""
-    medians = [one["median"] for one in spreads]
-    return medians, [[one["median"] - one["min"] for one in spreads], [one["max"] - one["median"] for one in spreads]]
+HATCHES = {OURS: "", OTHERS: "//", FLOOR: ".."}
 
 
 def grid(count):
@@ -108,11 +90,12 @@ def grid(count):
 
 figure, panels = grid(len(runs))
 for panel, (name, run) in zip(panels, runs.items(), strict=True):
-    spreads = [run["contestants"][key]["examples_per_second"] for key in NAMES]
-    medians, ranges = whiskers(spreads)
-    colours, hatches = zip(*(STYLES[key] for key in NAMES), strict=True)
+    keys = [key for key in NAMES if key in run["contestants"]]
+    spreads = [run["contestants"][key]["examples_per_second"] for key in keys]
+    looks = [OURS if key in OWN else FLOOR if key in FLOORS else OTHERS for key in keys]
     panel.barh(
-        list(NAMES.values()), medians, xerr=ranges, color=colours, hatch=hatches, edgecolor="white", capsize=3,
+        [NAMES[key] for key in keys], [one["median"] for one in spreads], xerr=whiskers(spreads),
+        color=[look.color for look in looks], hatch=[HATCHES[look] for look in looks], edgecolor=PAPER, capsize=3,
         error_kw={"ecolor": "#666666"},
     )  # fmt: skip
     for place, one in enumerate(spreads):
@@ -124,8 +107,8 @@ for panel, (name, run) in zip(panels, runs.items(), strict=True):
     panel.spines[["top", "right"]].set_visible(False)
     panel.set(title=titles[name], xlabel="examples/s (median; whiskers: slowest to fastest round)")
     panel.legend(
-        handles=[Patch(facecolor=colour, hatch=hatch, edgecolor="white", label=kind)
-                 for kind, (colour, hatch) in KINDS.items()],
+        handles=[Patch(facecolor=look.color, hatch=HATCHES[look], edgecolor=PAPER, label=kind)
+                 for kind, look in {"ours": OURS, "others": OTHERS, "floor": FLOOR}.items()],
         loc="upper right",
     )  # fmt: skip
 figure.suptitle("Training throughput")
@@ -137,32 +120,27 @@ plt.show()
 # packed sweep one by one, against the authors' recipe and against PEFT.
 
 # %%
-RATIOS = {
-    "ours_over_official": "one run / authors' recipe",
-    "ours_over_peft": "one run / PEFT, as it comes",
-    "ours_over_peft_no_dropout": "one run / PEFT, dropout 0",
-    "packed_over_official": "packed sweep / authors' recipe",
-    "packed_over_peft": "packed sweep / PEFT, as it comes",
-    "ours_over_fine_tuning": "one run / fine-tuning",
-}
+SHOWN = [
+    "ours_over_official", "ours_over_peft", "ours_over_peft_no_dropout", "packed_over_official", "packed_over_peft",
+    "ours_over_fine_tuning",
+]  # fmt: skip
 ratios = pd.DataFrame(
-    {"work": titles[name], "ratio": label, **run["ratios"][key]}
-    for name, run in runs.items()
-    for key, label in RATIOS.items()
+    {"work": titles[name], "ratio": RATIOS[key], **run["ratios"][key]} for name, run in runs.items() for key in SHOWN
 )
 for title, rows in ratios.groupby("work", sort=False):
     print(title, rows.drop(columns="work").round(2).to_string(index=False), sep="\n", end="\n\n")
 
 # %%
-MARKS = [("#009E73", "o"), ("#CC79A7", "s"), ("#56B4E9", "^"), ("#E69F00", "D"), ("#0072B2", "v"), ("#000000", "P")]
 figure, axis = plt.subplots(figsize=(8, 3.8), layout="constrained")
 for number, (name, run) in enumerate(runs.items()):
-    colour, marker = MARKS[number % len(MARKS)]
-    medians, ranges = whiskers([run["ratios"][key] for key in RATIOS])
-    rows = [place + 0.44 / len(runs) * (number - (len(runs) - 1) / 2) for place in range(len(RATIOS))]
-    axis.errorbar(medians, rows, xerr=ranges, fmt=marker, color=colour, capsize=3, label=titles[name])
+    look, spreads = LOOKS[number], [run["ratios"][key] for key in SHOWN]
+    medians = [one["median"] for one in spreads]
+    rows = [place + 0.44 / len(runs) * (number - (len(runs) - 1) / 2) for place in range(len(SHOWN))]
+    axis.errorbar(
+        medians, rows, xerr=whiskers(spreads), fmt=look.marker, color=look.color, capsize=3, label=titles[name]
+    )
 axis.axvline(1, color="#000000", linewidth=1, linestyle=":", label="equally fast")
-axis.set_yticks(range(len(RATIOS)), RATIOS.values())
+axis.set_yticks(range(len(SHOWN)), [RATIOS[key] for key in SHOWN])
 axis.invert_yaxis()
 axis.set_xlim(left=0)
 axis.spines[["top", "right"]].set_visible(False)
@@ -218,18 +196,17 @@ for name, run in runs.items():
 
 # %%
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 3.8), layout="constrained")
-for number, (name, run) in enumerate(runs.items()):
-    colour, marker = MARKS[number % len(MARKS)]
+for look, (name, run) in zip(LOOKS, runs.items(), strict=False):
     for size in sorted({point["batch_size"] for point in run["lanes"]}):
         points = [point for point in run["lanes"] if point["batch_size"] == size]
         left.plot(
-            [point["lanes"] for point in points], [point["examples_per_second"] for point in points], color=colour,
-            marker=marker, linestyle="-" if size == run["work"]["batch_size"] else "--",
+            [point["lanes"] for point in points], [point["examples_per_second"] for point in points], color=look.color,
+            marker=look.marker, linestyle="-" if size == run["work"]["batch_size"] else "--",
             label=f"{titles[name]}, batch {size}",
         )  # fmt: skip
     right.plot(
         [point["length"] for point in run["lengths"]], [point["examples_per_second"] for point in run["lengths"]],
-        color=colour, marker=marker, label=f"{titles[name]}, batch {run['work']['batch_size']}",
+        color=look.color, marker=look.marker, label=f"{titles[name]}, batch {run['work']['batch_size']}",
     )  # fmt: skip
 lanes = sorted({point["lanes"] for run in runs.values() for point in run["lanes"]})
 left.set_xscale("log", base=2)

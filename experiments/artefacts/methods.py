@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 from omegaconf import OmegaConf
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -16,10 +16,11 @@ from ptuning.launch import compose
 
 
 class Shown(BaseModel):
-    """A method's `label` in tables and legends, and its look (`experiments.artefacts.style.Look`)."""
+    """A method by its `name` on the command line: its `label` in tables and legends, and its look."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    name: str
     label: str
     color: str
     marker: str
@@ -43,13 +44,18 @@ def looks(labels: Iterable[str]) -> dict[str, Look]:
 
 def shown(method: str, from_stage: bool = False) -> Shown:
     """Of the method, or of the one that goes on `from_stage` with it. Raises InputError where no file says."""
-    found = _all().get((method, from_stage))
+    found = find(method, from_stage)
     if found is None:
         raise InputError(
             f"method {method}{' after a stage before it' if from_stage else ''} has no label: give its file in "
             "conf/method a `shown: {label: ..., color: ..., marker: ..., line: ...}`."
         )
     return found
+
+
+def find(method: str, from_stage: bool) -> Shown | None:
+    """As `shown`, but None where no file says."""
+    return _all().get((method, from_stage))
 
 
 @cache
@@ -73,7 +79,7 @@ def _method(file: Any, files: Mapping[str, Any]) -> str:
 
 def _read(name: str, values: Any) -> Shown:
     try:
-        return Shown.model_validate(OmegaConf.to_container(values))
+        return Shown.model_validate({"name": name} | cast("dict[str, Any]", OmegaConf.to_container(values)))
     except ValidationError as error:
         first = error.errors()[0]
         raise InputError(
