@@ -50,12 +50,12 @@ class Cell:
     def words(self) -> dict[str, str]:
         """The words that fit it: in small letters, and as they are shown."""
         values = [str(value) for value in (*self.cell.keys.values(), self.cell.column)]
-        said = [*values, *(word for value in values for word in _parts(value))]
+        words = [*values, *(word for value in values for word in _parts(value))]
         for record in filter(None, self.runs.values()):
-            said += _said_of(record)
+            words += _words_of(record)
         for run in filter(None, map(RUN.fullmatch, self.unread)):
-            said += _run_words(*run.groups())
-        return {word.casefold(): word for word in said if any(map(str.isalnum, word))}
+            words += _run_words(*run.groups())
+        return {word.casefold(): word for word in words if any(map(str.isalnum, word))}
 
     @property
     def unread(self) -> list[str]:
@@ -64,7 +64,7 @@ class Cell:
         return [*gone, *self.cell.missing]
 
 
-def _said_of(record: Record) -> list[str]:
+def _words_of(record: Record) -> list[str]:
     config = record["config"]
     names = (config["task"]["name"], config["backbone"]["name"], config["method"])
     return _run_words(*names, config.get("parent"), config["seed"])
@@ -143,15 +143,15 @@ def _count(cell: Place) -> str:
 
 def explained(found: Sequence[Cell]) -> Iterator[str]:
     """All that stands behind the cells, line by line; a record behind several of them is told once."""
-    told: set[str] = set()
+    shown: set[str] = set()
     for cell in found:
         heading = f"{cell.artefact.title} ({cell.stem}): {cell.cell.label} = {cell.cell.text}"
         yield from textwrap.wrap(heading, WIDTH)
         yield "=" * min(len(heading), WIDTH)
         for file, record in cell.runs.items():
             yield from ["", file]
-            yield from ["  told above"] if file in told else _run(record, cell.artefact.rule)
-            told.add(file)
+            yield from ["  told above"] if file in shown else _run(record, cell.artefact.rule)
+            shown.add(file)
         for name in cell.cell.missing:
             yield from ["", f"not run: {name}"]
         yield ""
@@ -234,7 +234,7 @@ def shell(words: Sequence[str]) -> Iterator[str]:
     yield line
 
 
-def _asked(results: Path, artefact: str | None, words: Sequence[str]) -> Iterator[str]:
+def _lines(results: Path, artefact: str | None, words: Sequence[str]) -> Iterator[str]:
     if artefact is None:
         known = artefacts(results)
         return (f"{stem:{max(map(len, known))}}  {one.title}" for stem, one in known.items())
@@ -249,7 +249,7 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=Path("results"), help="default: results")
     given = parser.parse_intermixed_args()
     try:
-        for line in _asked(given.results, given.artefact, given.words):
+        for line in _lines(given.results, given.artefact, given.words):
             print(line)
     except InputError as error:
         sys.exit(f"error: {error}")

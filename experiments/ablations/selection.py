@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 
 from experiments.artefacts import canvas, methods, style
-from experiments.artefacts.artefact import Artefact, Made
+from experiments.artefacts.artefact import Artefact, Output
 from experiments.artefacts.figure import about
 from experiments.artefacts.sidecar import Place
 from ptuning.analysis import cells, rendering, selection_optimism
@@ -37,7 +37,7 @@ class Line:
     optimism: Optimism | None
 
     @property
-    def told(self) -> list[str]:
+    def texts(self) -> list[str]:
         """The held-out score and the flattery, or why there is none."""
         if self.optimism is None:
             return ["--", self.cell.text if self.cell.mean is None else "-- (no answers)"]
@@ -61,7 +61,7 @@ class Selection(Artefact):
             groups.setdefault((where, method), []).append(run)
         return [Line(*key, cells.cell(group, self.rule), _optimism(group)) for key, group in groups.items()]
 
-    def made(self, runs: Sequence[RunConfig], stem: str) -> Made:
+    def build(self, runs: Sequence[RunConfig], stem: str) -> Output:
         lines = self.lines(runs)
         frame, notes = self.frame(lines), self.notes(lines)
         with style.styled():
@@ -73,15 +73,15 @@ class Selection(Artefact):
             for row, line in enumerate(lines)
             for of, column, text in (
                 ("best dev", "best dev", line.cell.text),
-                ("flattery", COLUMNS[4], line.told[1]),
+                ("flattery", COLUMNS[4], line.texts[1]),
             )
         ]
         text = rendering.markdown(frame, [self.caption, *notes])
-        return Made(text, {"md": text, "csv": frame.to_csv(index=False), **drawn}, [frame], places, notes)
+        return Output(text, {"md": text, "csv": frame.to_csv(index=False), **drawn}, [frame], places, notes)
 
     def frame(self, lines: Sequence[Line]) -> pd.DataFrame:
         rows = [
-            [line.where, line.method, line.cell.marked, *line.told, str(line.cell.epochs),
+            [line.where, line.method, line.cell.marked, *line.texts, str(line.cell.epochs),
              str(len(line.cell.records))]
             for line in lines
         ]  # fmt: skip

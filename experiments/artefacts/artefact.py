@@ -30,7 +30,7 @@ from ptuning.records import store
 
 
 @dataclass(frozen=True)
-class Made:
+class Output:
     """What an artefact comes to: `text` to print, `files` by their ending, and the frames of text with their cells."""
 
     text: str
@@ -50,7 +50,7 @@ class Artefact(ABC):
     rule: str = "best_dev"  # the paper's rule
 
     @abstractmethod
-    def made(self, runs: Sequence[RunConfig], stem: str) -> Made:
+    def build(self, runs: Sequence[RunConfig], stem: str) -> Output:
         """The artefact of `runs`; `stem` is what it is called among all of them, in links to its numbers."""
 
     @property
@@ -77,12 +77,12 @@ class Artefact(ABC):
         suffix = "" if profile == "laptop" else f"_{profile}"
         stem = self.name + suffix
         self._require_records(runs, overrides, folder / f"{stem}{sidecar.ENDING}")
-        made = self.made(runs, names.called(self.experiment) + suffix)
+        output = self.build(runs, names.called(self.experiment) + suffix)
         folder.mkdir(parents=True, exist_ok=True)
-        files: dict[str, str | bytes] = {**made.files, "records.json": self._sidecar(made, overrides)}
+        files: dict[str, str | bytes] = {**output.files, "records.json": self._sidecar(output, overrides)}
         for ending, content in files.items():
             write_atomic(folder / f"{stem}.{ending}", content)
-        return made.text, [folder / f"{stem}.{ending}" for ending in files]
+        return output.text, [folder / f"{stem}.{ending}" for ending in files]
 
     def _require_records(self, runs: Sequence[RunConfig], overrides: Sequence[str], before: Path) -> None:
         """Raises InputError where none of the runs has one; `before` is the sidecar that is there, if any."""
@@ -94,17 +94,17 @@ class Artefact(ABC):
             f"python -m experiments.run -m {asked}, or ask for runs that are there{_hint(before, overrides)}."
         )
 
-    def _sidecar(self, made: Made, overrides: Sequence[str]) -> str:
-        frames = [Frame(columns=list(f.columns), rows=f.astype(str).values.tolist()) for f in made.frames]
+    def _sidecar(self, output: Output, overrides: Sequence[str]) -> str:
+        frames = [Frame(columns=list(f.columns), rows=f.astype(str).values.tolist()) for f in output.frames]
         content = Sidecar(
-            name=self.experiment, title=self.title, caption=self.caption, overrides=_told(overrides), rule=self.rule,
-            notes=list(made.notes), frames=frames, cells=list(made.places),
+            name=self.experiment, title=self.title, caption=self.caption, overrides=_portable(overrides),
+            rule=self.rule, notes=list(output.notes), frames=frames, cells=list(output.places),
         )  # fmt: skip
         return json.dumps(content.model_dump(), indent=1, ensure_ascii=False) + "\n"
 
     def main(self) -> None:
-        told = f"{self.title}, made from records: results/{self.folder}/{self.name}.*"
-        parser = argparse.ArgumentParser(description=told)
+        description = f"{self.title}, made from records: results/{self.folder}/{self.name}.*"
+        parser = argparse.ArgumentParser(description=description)
         parser.add_argument("overrides", nargs="*", help="which runs, as for experiments.run: profile=small seed=11")
         try:
             text, files = self.write(parser.parse_args().overrides)
@@ -120,11 +120,11 @@ def _hint(before: Path, overrides: Sequence[str]) -> str:
         made = sidecar.read(before).overrides if before.exists() else []
     except InputError:
         return ""
-    return f" ({before} was made with {shlex.join(made)})" if made not in ([], _told(overrides)) else ""
+    return f" ({before} was made with {shlex.join(made)})" if made not in ([], _portable(overrides)) else ""
 
 
-def _told(overrides: Sequence[str]) -> list[str]:
-    """The overrides as they can be told to others: without where data, results and machines are."""
+def _portable(overrides: Sequence[str]) -> list[str]:
+    """The overrides as they hold for others: without where data, results and machines are."""
     keys = [OverridesParser.create().parse_override(override).key_or_group for override in overrides]
     return [
         FOLDER if key == "data.root" else override

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import pandas as pd
 
 from experiments.artefacts import canvas, methods, style
-from experiments.artefacts.artefact import Artefact, Made
+from experiments.artefacts.artefact import Artefact, Output
 from experiments.artefacts.figure import about
 from experiments.artefacts.sidecar import Place
 from ptuning.analysis import cells, comparisons, rendering
@@ -73,14 +73,14 @@ class Comparisons(Artefact):
             )
         return lines
 
-    def made(self, runs: Sequence[RunConfig], stem: str) -> Made:
+    def build(self, runs: Sequence[RunConfig], stem: str) -> Output:
         lines = self.lines(runs)
         frame, notes = self.frame(lines), self.notes(lines)
         with style.styled():
             drawn = canvas.rendered(self.draw(lines, stem))
         places = [place for row, line in enumerate(lines) for place in _places(line, row)]
         text = rendering.markdown(frame, [self.caption, *notes])
-        return Made(text, {"md": text, "csv": self.long_form(lines), **drawn}, [frame], places, notes)
+        return Output(text, {"md": text, "csv": self.long_form(lines), **drawn}, [frame], places, notes)
 
     def frame(self, lines: Sequence[Line]) -> pd.DataFrame:
         columns = ["from", "to", "task and method", "first", "second", DIFFERENCE, "pairs"]
@@ -120,7 +120,7 @@ class Comparisons(Artefact):
         names = []
         for row, line in enumerate(lines):
             names.append(f"{line.words[0]} → {line.words[1]}\n{line.where}")
-            _drawn(axes, row, line.difference, look, stem)
+            _draw(axes, row, line.difference, look, stem)
         axes.set_yticks(range(len(names)), names)
         axes.set_ylim(len(lines) - 0.5, -0.5)
         low, high = axes.get_xlim()
@@ -142,7 +142,7 @@ def _places(line: Line, row: int) -> list[Place]:
     ]
 
 
-def _drawn(axes: Any, row: int, difference: Difference, look: style.Look, stem: str) -> None:
+def _draw(axes: Any, row: int, difference: Difference, look: style.Look, stem: str) -> None:
     if difference.mean is None:
         return
     if difference.interval is not None:

@@ -77,9 +77,9 @@ def _scores(scores: Mapping[str, float], metric: str) -> str:
 
 
 def _data(record: Record) -> list[Fact]:
-    task, asked, used = record["config"]["task"], record["config"]["data"], record["data"]
-    told = {key: value for key, value in asked.items() if key != "source" and value is not None}
-    facts = [("task", _task(task)), ("source", " ".join([asked["source"], _pairs(told)]).strip())]
+    task, config, used = record["config"]["task"], record["config"]["data"], record["data"]
+    options = {key: value for key, value in config.items() if key != "source" and value is not None}
+    facts = [("task", _task(task)), ("source", " ".join([config["source"], _pairs(options)]).strip())]
     if "sets" not in used:
         return [*facts, ("examples", _examples(used)), ("fingerprint", used["fingerprint"][:16])]
     sets = [(name, f"{_examples(one)}; fingerprint {one['fingerprint'][:16]}") for name, one in used["sets"].items()]
@@ -98,10 +98,10 @@ def _examples(data: Mapping[str, Any]) -> str:
 
 
 def _backbone(record: Record) -> list[Fact]:
-    asked = record["config"]["backbone"]
+    config = record["config"]["backbone"]
     used = {name: str(value) for name, value in record.get("backbone", {}).items()}
-    told = _pairs(_only(asked, "source", "id", "revision", "pooler"))
-    return [("name", asked["name"]), ("from", told), *used.items()]
+    source = _pairs(_only(config, "source", "id", "revision", "pooler"))
+    return [("name", config["name"]), ("from", source), *used.items()]
 
 
 def _method(record: Record) -> list[Fact]:

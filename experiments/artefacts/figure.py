@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import pandas as pd
 
 from experiments.artefacts import canvas, methods, style
-from experiments.artefacts.artefact import Artefact, Made
+from experiments.artefacts.artefact import Artefact, Output
 from experiments.artefacts.sidecar import Place
 from experiments.artefacts.style import Look
 from ptuning.analysis import cells, rendering
@@ -78,7 +78,7 @@ class Figure(Artefact):
             groups.setdefault(spot, []).append(run)
         return [Point(spot, cells.cell(group, self.rule)) for spot, group in groups.items()]
 
-    def made(self, runs: Sequence[RunConfig], stem: str) -> Made:
+    def build(self, runs: Sequence[RunConfig], stem: str) -> Output:
         points = self.points(runs)
         frame, notes = self.frame(points), [self.caption, *self.notes(runs)]
         with style.styled():
@@ -89,7 +89,7 @@ class Figure(Artefact):
             for row, p in enumerate(points)
             if p.ours
         ]
-        return Made(text, {"md": text, "csv": self.long_form(points), **drawn}, [frame], places, notes[1:])
+        return Output(text, {"md": text, "csv": self.long_form(points), **drawn}, [frame], places, notes[1:])
 
     def frame(self, points: Sequence[Point]) -> pd.DataFrame:
         """The data behind the drawing, a row a point."""

@@ -56,8 +56,8 @@ def _group(title: str, group: Mapping[Path, Record]) -> Iterator[str]:
         yield f"{len(group)} runs, with {common} where nothing else is said.\n"
     for file, one in settings.items():
         others = [_words(key, one.get(key)) for key in differing if one.get(key) != usual[key]]
-        said = ", ".join([f"seed {one['seed']}", *others])
-        yield f"* [{said}]({file}): {_score(group[file])}"
+        words = ", ".join([f"seed {one['seed']}", *others])
+        yield f"* [{words}]({file}): {_score(group[file])}"
 
 
 def _flat(node: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+from ptuning.errors import InputError
+
 FOLDER = Path(__file__).parents[2] / "results/published"
 MARKS = "ˢ from a secondary source, ᵘ not re-read in a source, ᵈ doubtful (results/published/README.md)."
 CONFIDENCE = {"secondary": "ˢ", "unverified": "ᵘ", "doubtful": "ᵈ"}
@@ -13,8 +15,12 @@ Value = dict[str, str]  # a line of the file
 
 
 def read(experiment: str) -> list[Value]:
-    """All numbers of a paper's table, named by its experiment (`p_tuning_v2/table2`)."""
-    with (FOLDER / f"{experiment}.csv").open(newline="") as file:
+    """All numbers of a paper's table, named by its experiment (`p_tuning_v2/table2`). Raises InputError where they
+    are missing."""
+    path = FOLDER / f"{experiment}.csv"
+    if not path.is_file():
+        raise InputError(f"{path} is missing: put the paper's own numbers there, as {FOLDER / 'README.md'} says.")
+    with path.open(newline="") as file:
         return list(csv.DictReader(file))
 
 

@@ -35,8 +35,8 @@ def artefact(experiment: str) -> Artefact:
 def remake(sidecar: Path) -> list[Path]:
     """Make again what `sidecar` stands beside, in the same results folder; the files written. Raises InputError."""
     try:
-        told = json.loads(sidecar.read_text())
-        experiment, overrides = told["name"], told["overrides"]
+        content = json.loads(sidecar.read_text())
+        experiment, overrides = content["name"], content["overrides"]
     except (ValueError, KeyError, TypeError):
         raise InputError(f"{sidecar} does not say what it is of: make it again by its own command.") from None
     _, files = artefact(experiment).write(overrides, results=sidecar.parents[2])

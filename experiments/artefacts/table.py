@@ -12,7 +12,7 @@ from itertools import product
 import pandas as pd
 
 from experiments.artefacts import methods, published
-from experiments.artefacts.artefact import Artefact, Made
+from experiments.artefacts.artefact import Artefact, Output
 from experiments.artefacts.sidecar import Place
 from ptuning.analysis import cells, rendering
 from ptuning.analysis.cells import Cell, parts
@@ -144,7 +144,7 @@ class Table(Artefact):
         ]  # fmt: skip
         return pd.DataFrame(ours + paper).to_csv(index=False, float_format="%.6g")
 
-    def made(self, runs: Sequence[RunConfig], stem: str) -> Made:
+    def build(self, runs: Sequence[RunConfig], stem: str) -> Output:
         cells = self.cells(runs)
         frames, below = self.frames(cells), self.notes(cells)
         upper = [rendering.markdown(frame, []) for frame in frames[:-1]]
@@ -152,7 +152,7 @@ class Table(Artefact):
         captions = [self.caption, *(f"{self.caption} The paper's numbers." for _ in frames[1:])]
         latex = "\n".join(rendering.latex(*one, below) for one in zip(frames, captions, strict=True))
         files = {"md": text, "tex": latex, "csv": self.long_form(cells)}
-        return Made(text, files, frames, self._places(cells, frames[0]), below)
+        return Output(text, files, frames, self._places(cells, frames[0]), below)
 
     def _places(self, cells: Mapping[Key, Cell], frame: pd.DataFrame) -> list[Place]:
         tasks = {column.title: column.task for column in self.columns}

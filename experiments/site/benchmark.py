@@ -54,7 +54,7 @@ def _read(file: Path) -> Benchmark:
         blocks=list(_blocks(text)),
         drawing=drawing.inline(file.with_suffix(".svg"), file.stem, f"Benchmark: {title}", {}),
         command=_command(kind, work),
-        facts={"work": _told(work), "device": _told(device)},
+        facts={"work": _texts(work), "device": _texts(device)},
     )
 
 
@@ -74,7 +74,7 @@ def _command(kind: Kind, work: Mapping[str, Any]) -> str:
     return shlex.join(["python", "-m", kind.module, *given])
 
 
-def _told(values: Mapping[str, Any]) -> dict[str, str]:
+def _texts(values: Mapping[str, Any]) -> dict[str, str]:
     """Names and values; of values that have parts, each with its name."""
     return {
         name: ", ".join(f"{key} {one}" for key, one in value.items()) if isinstance(value, dict) else str(value)

@@ -51,13 +51,13 @@ class Depth(Figure):
 
 
 def _spots(run: RunConfig, total: int) -> list[Spot]:
-    prompted = depth.layers(_asked(run), total)
+    prompted = depth.layers(_layers(run), total)
     joined = len(prompted) == prompted[-1] - prompted[0] + 1
     series = ["from the bottom"] * (joined and prompted[0] == 1) + ["from the top"] * (
         joined and prompted[-1] == total
     )
     range_ = "-".join(str(end) for end in dict.fromkeys((prompted[0], prompted[-1])))
-    label = str(_asked(run)) if not joined else "all" if len(series) == 2 else range_
+    label = str(_layers(run)) if not joined else "all" if len(series) == 2 else range_
     panel = f"{run.task.name}, {run.backbone.name}"
     return [Spot(panel, one, len(prompted), label) for one in series or ["in between"]]
 
@@ -71,17 +71,17 @@ def _total(runs: Sequence[RunConfig]) -> int:
     found = [record for run in runs if (record := store.find(run)) is not None]
     if found:
         return int(found[0]["backbone"]["layers"])
-    named = [int(number) for run in runs for number in re.findall(r"\d+", str(_asked(run)))]
+    named = [int(number) for run in runs for number in re.findall(r"\d+", str(_layers(run)))]
     if not named:
         raise InputError(f"figure3: no run says how many layers {runs[0].backbone.name} has: train one of them.")
     return max(named)
 
 
-def _asked(run: RunConfig) -> Any:
-    asked = (run.prompt or {}).get("layers")
-    if asked is None:
+def _layers(run: RunConfig) -> Any:
+    layers = (run.prompt or {}).get("layers")
+    if layers is None:
         raise InputError(f"{run_name(run)} has no prompt.layers, so no place in figure3: leave it out.")
-    return asked
+    return layers
 
 
 FIGURE = Depth()

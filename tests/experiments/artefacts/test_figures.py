@@ -160,18 +160,18 @@ FIGURES = [
 
 @pytest.mark.parametrize(("figure", "sweep"), FIGURES, ids=lambda one: getattr(one, "name", one))
 def test_the_data_behind_a_figure_equal_those_that_were_read(figure, sweep, request):
-    made = figure.made(request.getfixturevalue(sweep), figure.name)
+    made = figure.build(request.getfixturevalue(sweep), figure.name)
     assert made.text == (GOLDEN / f"{figure.name}.md").read_text()
 
 
 @pytest.mark.parametrize(("figure", "sweep"), FIGURES, ids=lambda one: getattr(one, "name", one))
 def test_a_drawing_is_the_same_twice_whatever_the_users_settings(figure, sweep, request, monkeypatch):
     runs = request.getfixturevalue(sweep)
-    made = figure.made(runs, figure.name)
+    made = figure.build(runs, figure.name)
     ElementTree.fromstring(made.files["svg"])
     for key, value in {"lines.linewidth": 7, "savefig.bbox": "tight", "axes.titleweight": "bold"}.items():
         monkeypatch.setitem(matplotlib.rcParams, key, value)
-    assert made.files == figure.made(runs, figure.name).files
+    assert made.files == figure.build(runs, figure.name).files
 
 
 @pytest.mark.parametrize(("figure", "sweep"), FIGURES, ids=lambda one: getattr(one, "name", one))
@@ -184,7 +184,7 @@ def test_every_point_leads_to_the_cell_that_it_shows(figure, sweep, request, mon
         link(axes, x, y, stem, index)
 
     monkeypatch.setattr(canvas, "link", noted)
-    made = figure.made(request.getfixturevalue(sweep), figure.name)
+    made = figure.build(request.getfixturevalue(sweep), figure.name)
     links = re.findall(rf'href="../report/index.html#{figure.name}-(\d+)"', made.files["svg"])
     assert sorted(map(int, links)) == sorted(index for _, _, index in drawn) and drawn
     for x, y, index in drawn:
@@ -196,7 +196,7 @@ def test_every_point_leads_to_the_cell_that_it_shows(figure, sweep, request, mon
 
 @pytest.mark.parametrize(("figure", "sweep"), FIGURES, ids=lambda one: getattr(one, "name", one))
 def test_every_cell_stands_where_the_sidecar_says(figure, sweep, request):
-    made = figure.made(request.getfixturevalue(sweep), figure.name)
+    made = figure.build(request.getfixturevalue(sweep), figure.name)
     for place in made.places:
         assert made.frames[place.frame].loc[place.row, place.column].startswith(place.text)
     behind = {name for place in made.places for name in (*place.records, *place.missing)}
@@ -322,7 +322,7 @@ def test_what_is_committed_is_what_the_committed_records_give(sidecar, tmp_path)
     """Tables, data and vector drawings, byte for byte."""
     told, root = json.loads(sidecar.read_text()), sidecar.parents[2]
     one = artefact(told["name"])
-    made = one.made(one.runs([*told["overrides"], f'runtime.results="{root}"']), sidecar.name.partition(".")[0])
+    made = one.build(one.runs([*told["overrides"], f'runtime.results="{root}"']), sidecar.name.partition(".")[0])
     stem = sidecar.name.removesuffix(".records.json")
     for ending, content in made.files.items():
         if isinstance(content, str):

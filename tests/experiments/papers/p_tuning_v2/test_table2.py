@@ -37,7 +37,7 @@ def sweep(make_run):
 
 
 def test_the_table_equals_the_one_that_was_read(sweep):
-    made = table2.made(sweep, "table2")
+    made = table2.build(sweep, "table2")
     assert made.text == (GOLDEN / "table2.md").read_text()
     assert set(made.files) == {"md", "tex", "csv"}
     assert made.files["tex"] == (GOLDEN / "table2.tex").read_text()
@@ -66,7 +66,7 @@ def test_a_sweep_of_anything_but_seeds_is_not_averaged(make_run):
 
 
 def test_every_cell_names_its_records_and_stands_where_it_says(sweep):
-    made = table2.made(sweep, "table2")
+    made = table2.build(sweep, "table2")
     assert len(made.places) == 4
     for place in made.places:
         assert len(place.records) + len(place.missing) == 3

@@ -74,7 +74,7 @@ def sweep(make_run):
 
 
 def test_the_table_equals_the_one_that_was_read(sweep):
-    assert TABLE.made(sweep, "table3").text == (GOLDEN / "table3.md").read_text()
+    assert TABLE.build(sweep, "table3").text == (GOLDEN / "table3.md").read_text()
 
 
 def test_a_test_score_is_that_of_the_epoch_chosen_on_dev(sweep):
@@ -97,7 +97,7 @@ def test_a_score_that_the_chosen_epoch_does_not_have_is_no_score(sweep):
 def test_stand_ins_get_a_table_of_their_own_above_the_papers(make_run):
     config = make_run("p_tuning_v2", "wnut17")
     store.write(config, fake_record(config, **NER))
-    made = TABLE.made([config], "table3_small")
+    made = TABLE.build([config], "table3_small")
     ours, papers = made.text.split("\n\n")[:2]
     assert "NER WNUT17 F1" in ours and "66.5 ‡" in ours and "paper:" not in ours
     assert papers.count("paper:") == 12 and "WNUT17" not in papers
