@@ -41,7 +41,7 @@ folder = Path(workplace.name)
 # ## The two files
 # The task: whoever gets a thing pays for it. *Tom had a lamp from a baker* goes with *Tom paid the baker*, not with
 # *The baker paid Tom*. A row is a JSON object with `scene`, `claim` and `label`, and a subclass of `Task` says the
-# rest. `ByAccuracy` brings the metric; `ptuning/tasks/kinds/` has what named entities, questions and roles share.
+# rest. `AccuracyTask` brings the metric; `ptuning/tasks/kinds/` has what named entities, questions and roles share.
 
 # %%
 TASK = '''
@@ -54,13 +54,15 @@ from collections.abc import Iterable, Iterator
 from typing import ClassVar
 
 from ptuning.formats import fields
-from ptuning.tasks.base import ByAccuracy, Example, Row
+from ptuning.formats.rows import Row
+from ptuning.tasks.kinds.classification import AccuracyTask
+from ptuning.tasks.kinds.examples import Example
 from ptuning.tasks.kinds.miniature_words import PEOPLE, THINGS
 
 JOBS = ["baker", "cook", "driver", "farmer", "guard", "nurse", "pilot", "sailor", "singer", "teacher", "waiter"]
 
 
-class Payer(ByAccuracy):
+class Payer(AccuracyTask):
     name = "payer"
     version = 1
     head = "classification"
@@ -72,7 +74,7 @@ class Payer(ByAccuracy):
         scene, claim = fields.text(row, "scene", where), fields.text(row, "claim", where)
         return [Example(((scene, claim),), fields.label(row, self.labels, where))]
 
-    def official(self, rows: Iterable[Row]) -> Iterator[Row]:
+    def from_hub(self, rows: Iterable[Row]) -> Iterator[Row]:
         return iter(rows)  # a copy on the hub would have the same columns
 
     def miniature(self, rng: random.Random) -> Iterator[list[Row]]:

@@ -22,7 +22,7 @@ from ptuning.training.budget import Budget
 from ptuning.training.datasets import collect, encode
 from ptuning.training.evaluate import predict
 
-Answer = dict[str, Any]  # what `task.shown` says of one example, and the `run` that answered
+Answer = dict[str, Any]  # what `task.format_prediction` says of one example, and the `run` that answered
 
 
 class Answerer:
@@ -82,7 +82,10 @@ class Answerer:
             task = self.runs[run].task
             answers = collect(task, examples, part.examples, found)
             told[run] = iter(
-                [{"run": run, **task.shown(one, answer)} for one, answer in zip(examples, answers, strict=True)]
+                [
+                    {"run": run, **task.format_prediction(one, answer)}
+                    for one, answer in zip(examples, answers, strict=True)
+                ]
             )
         return told
 

@@ -18,7 +18,7 @@ from ptuning import heads, methods, tasks
 from ptuning.backbones import load
 from ptuning.backbones.backbone import PRECISION, Backbone
 from ptuning.config import RunConfig, parse
-from ptuning.data.splits import together
+from ptuning.data.splits import combined_fingerprint
 from ptuning.errors import InputError
 from ptuning.prompts import prompt
 from ptuning.records import store, weights
@@ -268,7 +268,7 @@ def _described(members: Sequence[LaneTask]) -> dict[str, Any]:
     first = data[0]
     told: dict[str, Any] = {
         "source": first.source,
-        "fingerprint": together([one.fingerprint for one in data]),
+        "fingerprint": combined_fingerprint([one.fingerprint for one in data]),
         "train_examples": sum(len(one.train) for one in data),
         "dev_examples": sum(len(one.dev) for one in data),
     }

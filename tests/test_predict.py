@@ -36,7 +36,7 @@ def served(make_run):
 
 def unlabelled(config):
     """The dev rows of a run's task as they come from a user: with the task's name, without labels."""
-    task, _ = splits.of(config)
+    task, _ = splits.load_for_run(config)
     for _, row in rows(task, config.data)["dev"][:5]:
         bare = {key: value for key, value in row.items() if key not in ("label", "tags", "answers")}
         for question in bare.get("passage", {}).get("questions", []) if isinstance(bare.get("passage"), dict) else []:
@@ -87,7 +87,7 @@ def test_token_and_span_tasks_answer_in_one_call_with_classification(make_run):
         (found,) = predict(backbone, [AdapterBatch(adapter, encoded, np.arange(len(encoded)))], Budget(200))
         own = collect(adapter.task, examples, encoded, found)
         for (answer,), example, alone in zip(answers[place::3], examples, own, strict=True):
-            shown = {"run": file.stem, **adapter.task.shown(example, alone)}
+            shown = {"run": file.stem, **adapter.task.format_prediction(example, alone)}
             for one, other in zip(answer.get("likeliest", []), shown.get("likeliest", []), strict=True):
                 assert one.pop("score") == pytest.approx(other.pop("score"), abs=1e-5)
             assert answer == shown

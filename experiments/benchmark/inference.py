@@ -21,7 +21,7 @@ def compare(ours: Ours, tasks: int, rounds: int) -> dict[str, list[float]]:
     """Seconds to answer all texts of the work, each of one of `tasks` tasks by chance, ARRIVING at a time."""
     work = ours.work
     configs = run_configs(work, tasks)
-    task, _ = splits.of(configs[0])
+    task, _ = splits.load_for_run(configs[0])
     adapters = [Adapter(config, task, ours.backbone) for config in configs]
     asked = np.random.default_rng(0).integers(0, tasks, len(work.examples))
     batches = np.array_split(np.arange(len(asked)), max(1, len(asked) // ARRIVING))

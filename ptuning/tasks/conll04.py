@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from ptuning.errors import InputError
 from ptuning.formats import fields, json_files, spans
-from ptuning.tasks.base import Row
+from ptuning.formats.rows import Row
 from ptuning.tasks.kinds.ner import NER, bio
 
 
@@ -34,7 +34,7 @@ class CoNLL04(NER):
     def read(self, path: Path) -> list[tuple[str, Row]]:
         return [(where, _tagged(row, where)) for where, row in json_files.json_list(path)]
 
-    def official(self, rows: Iterable[Row]) -> Iterator[Row]:
+    def from_hub(self, rows: Iterable[Row]) -> Iterator[Row]:
         """The hub has the objects of the files as they are."""
         return (_tagged(row, f"{self.hub[0]}: row {number}") for number, row in enumerate(rows, 1))
 

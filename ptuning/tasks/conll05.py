@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from ptuning.errors import InputError
 from ptuning.formats import conll2005
-from ptuning.tasks.base import Row
+from ptuning.formats.rows import Row
 from ptuning.tasks.kinds.ner import bio
 from ptuning.tasks.kinds.srl import SRL, inventory
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from ptuning.errors import InputError
 from ptuning.formats import conll2012, spans
-from ptuning.tasks.base import Row
+from ptuning.formats.rows import Row
 from ptuning.tasks.kinds.ner import bio
 from ptuning.tasks.kinds.srl import SRL, inventory
 from ptuning.tasks.ontonotes import ORIGIN, folders
@@ -35,7 +35,7 @@ class CoNLL12(SRL):
     def read(self, path: Path) -> list[tuple[str, Row]]:
         return conll2012.read(path)
 
-    def official(self, rows: Iterable[Row]) -> Iterator[Row]:
+    def from_hub(self, rows: Iterable[Row]) -> Iterator[Row]:
         """The hub stores a row a document, and a predicate's roles as BIO tags."""
         for sentence in (sentence for row in rows for sentence in row["sentences"]):
             framed = [spans.of_tags(frame["frames"]) for frame in sentence["srl_frames"]]

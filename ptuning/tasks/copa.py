@@ -7,8 +7,11 @@ from collections.abc import Iterable, Iterator
 
 from ptuning.errors import InputError
 from ptuning.formats import fields
-from ptuning.tasks.base import ByAccuracy, Example, Row, superglue
+from ptuning.formats.rows import Row
+from ptuning.tasks.kinds.classification import AccuracyTask
+from ptuning.tasks.kinds.examples import Example
 from ptuning.tasks.kinds.miniature_words import PEOPLE, THINGS
+from ptuning.tasks.kinds.superglue import superglue_files
 
 JOINERS = {"cause": "because", "effect": "so"}
 TALES = (  # question, premise, choice: of the premise's two things, the second is the one that the choice fits
@@ -17,13 +20,13 @@ TALES = (  # question, premise, choice: of the premise's two things, the second 
 )
 
 
-class COPA(ByAccuracy):
+class COPA(AccuracyTask):
     name = "copa"
     version = 1
     head = "choice"
     labels = ("choice1", "choice2")
     folder = "COPA"
-    files = superglue("COPA")
+    files = superglue_files("COPA")
     hub = ("aps/super_glue", "copa")
 
     def examples(self, row: Row, where: str) -> list[Example]:
@@ -37,7 +40,7 @@ class COPA(ByAccuracy):
         segments = tuple((first, fields.text(row, choice, where)) for choice in self.labels)
         return [Example(segments, fields.label(row, (0, 1), where))]
 
-    def official(self, rows: Iterable[Row]) -> Iterator[Row]:
+    def from_hub(self, rows: Iterable[Row]) -> Iterator[Row]:
         return iter(rows)
 
     def miniature(self, rng: random.Random) -> Iterator[list[Row]]:

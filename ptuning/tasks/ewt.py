@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from ptuning.errors import InputError
 from ptuning.formats import ewt
-from ptuning.tasks.base import Row
+from ptuning.formats.rows import Row
 from ptuning.tasks.kinds.ner import bio
 from ptuning.tasks.kinds.srl import SRL, inventory
 
@@ -57,7 +57,7 @@ class EWT(SRL):
                 )
         return rows
 
-    def arranged(self, splits: dict[str, list[tuple[str, Row]]]) -> dict[str, list[tuple[str, Row]]]:
+    def make_splits(self, splits: dict[str, list[tuple[str, Row]]]) -> dict[str, list[tuple[str, Row]]]:
         """The held-out genre apart. A miniature has no genres."""
         inside = {name: [one for one in rows if self._inside(one[1])] for name, rows in splits.items()}
         outside = [one for one in splits["test"] if one[1].get("genre") == self.held_out]

@@ -9,19 +9,22 @@ from itertools import groupby
 import numpy as np
 
 from ptuning.formats import fields
+from ptuning.formats.rows import Row
 from ptuning.metrics.classification import exact_match_by_group, f1_over_answers
-from ptuning.tasks.base import Classifying, Example, Row, superglue
+from ptuning.tasks.kinds.classification import ClassificationTask
+from ptuning.tasks.kinds.examples import Example
 from ptuning.tasks.kinds.miniature_words import PEOPLE, THINGS
+from ptuning.tasks.kinds.superglue import superglue_files
 
 
-class MultiRC(Classifying):
+class MultiRC(ClassificationTask):
     name = "multirc"
     version = 1
     head = "classification"
     labels = ("wrong", "right")
     metric = "f1a"
     folder = "MultiRC"
-    files = superglue("MultiRC")
+    files = superglue_files("MultiRC")
     hub = ("aps/super_glue", "multirc")
 
     def examples(self, row: Row, where: str) -> list[Example]:
@@ -38,7 +41,7 @@ class MultiRC(Classifying):
             for answer in fields.records(question, "answers", where)
         ]
 
-    def official(self, rows: Iterable[Row]) -> Iterator[Row]:
+    def from_hub(self, rows: Iterable[Row]) -> Iterator[Row]:
         """The hub's rows are single answers; those of a paragraph follow one another."""
         for paragraph, answers in groupby(rows, lambda row: row["idx"]["paragraph"]):
             texts, questions = [], []

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from ptuning.formats import conll2012
-from ptuning.tasks.base import Row
+from ptuning.formats.rows import Row
 from ptuning.tasks.kinds.ner import NER, bio
 
 ORIGIN = "the texts are the Linguistic Data Consortium's (LDC2013T19); *_gold_conll releases have this layout"
@@ -39,7 +39,7 @@ class OntoNotes(NER):
     def read(self, path: Path) -> list[tuple[str, Row]]:
         return conll2012.read(path)
 
-    def official(self, rows: Iterable[Row]) -> Iterator[Row]:
+    def from_hub(self, rows: Iterable[Row]) -> Iterator[Row]:
         """The hub stores a row a document."""
         sentences = (sentence for row in rows for sentence in row["sentences"])
         return (

@@ -12,21 +12,24 @@ import numpy as np
 
 from ptuning.errors import InputError
 from ptuning.formats import fields
+from ptuning.formats.rows import Row
 from ptuning.metrics.squad import best_over_golds, exact, token_f1
-from ptuning.tasks.base import Classifying, Example, Row, superglue
+from ptuning.tasks.kinds.classification import ClassificationTask
+from ptuning.tasks.kinds.examples import Example
 from ptuning.tasks.kinds.miniature_words import PEOPLE, THINGS
+from ptuning.tasks.kinds.superglue import superglue_files
 
 PLACEHOLDER = "@placeholder"
 
 
-class ReCoRD(Classifying):
+class ReCoRD(ClassificationTask):
     name = "record"
     version = 1
     head = "classification"
     labels = ("wrong", "right")
     metric = "f1"
     folder = "ReCoRD"
-    files = superglue("ReCoRD")
+    files = superglue_files("ReCoRD")
     hub = ("aps/super_glue", "record")
 
     def examples(self, row: Row, where: str) -> list[Example]:
@@ -57,7 +60,7 @@ class ReCoRD(Classifying):
             ]
         return examples
 
-    def official(self, rows: Iterable[Row]) -> Iterator[Row]:
+    def from_hub(self, rows: Iterable[Row]) -> Iterator[Row]:
         """The hub's rows are single queries; those of a passage follow one another."""
         for number, same in groupby(rows, lambda row: row["idx"]["passage"]):
             queries = list(same)

@@ -6,24 +6,27 @@ import random
 from collections.abc import Iterable, Iterator
 
 from ptuning.formats import fields
-from ptuning.tasks.base import ByAccuracy, Example, Row, superglue
+from ptuning.formats.rows import Row
+from ptuning.tasks.kinds.classification import AccuracyTask
+from ptuning.tasks.kinds.examples import Example
 from ptuning.tasks.kinds.miniature_words import PEOPLE, THINGS
+from ptuning.tasks.kinds.superglue import superglue_files
 
 
-class RTE(ByAccuracy):
+class RTE(AccuracyTask):
     name = "rte"
     version = 1
     head = "classification"
     labels = ("entailment", "not_entailment")  # the hub's order
     folder = "RTE"
-    files = superglue("RTE")
+    files = superglue_files("RTE")
     hub = ("aps/super_glue", "rte")
 
     def examples(self, row: Row, where: str) -> list[Example]:
         premise, hypothesis = fields.text(row, "premise", where), fields.text(row, "hypothesis", where)
         return [Example(((premise, hypothesis),), fields.label(row, self.labels, where))]
 
-    def official(self, rows: Iterable[Row]) -> Iterator[Row]:
+    def from_hub(self, rows: Iterable[Row]) -> Iterator[Row]:
         return ({**row, "label": self.labels[row["label"]]} for row in rows)
 
     def miniature(self, rng: random.Random) -> Iterator[list[Row]]:

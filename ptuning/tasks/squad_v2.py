@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from itertools import permutations
 from typing import ClassVar
 
+from ptuning.formats.rows import Row
 from ptuning.metrics.squad import squad_v2
-from ptuning.tasks.base import Question, Row
+from ptuning.tasks.kinds.examples import Question
 from ptuning.tasks.kinds.miniature_words import THINGS
 from ptuning.tasks.kinds.qa import QA, ROOMS, Candidates
 

@@ -9,7 +9,10 @@ from typing import Any
 
 from ptuning.errors import InputError
 from ptuning.formats import fields
-from ptuning.tasks.base import ByAccuracy, Example, Row, superglue
+from ptuning.formats.rows import Row
+from ptuning.tasks.kinds.classification import AccuracyTask
+from ptuning.tasks.kinds.examples import Example
+from ptuning.tasks.kinds.superglue import superglue_files
 
 SENSES = {  # word -> what goes with its first sense, and with its second
     "bank": (
@@ -39,7 +42,7 @@ SENSES = {  # word -> what goes with its first sense, and with its second
 }
 
 
-class WiC(ByAccuracy):
+class WiC(AccuracyTask):
     """`template` is the authors': 0, one sequence that ends in a question (RoBERTa); 1, two segments (BERT)."""
 
     name = "wic"
@@ -47,7 +50,7 @@ class WiC(ByAccuracy):
     head = "classification"
     labels = ("false", "true")
     folder = "WiC"
-    files = superglue("WiC")
+    files = superglue_files("WiC")
     hub = ("aps/super_glue", "wic")
 
     def __init__(self, template: int = 1) -> None:
@@ -67,7 +70,7 @@ class WiC(ByAccuracy):
             segments = (f"{word}: {one}", f"{word}: {two}")
         return [Example((segments,), fields.label(row, (False, True), where))]
 
-    def official(self, rows: Iterable[Row]) -> Iterator[Row]:
+    def from_hub(self, rows: Iterable[Row]) -> Iterator[Row]:
         return ({**row, "label": bool(row["label"])} for row in rows)
 
     def miniature(self, rng: random.Random) -> Iterator[list[Row]]:

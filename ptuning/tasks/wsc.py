@@ -6,21 +6,24 @@ import random
 from collections.abc import Iterable, Iterator
 
 from ptuning.formats import fields
-from ptuning.tasks.base import ByAccuracy, Example, Row, superglue
+from ptuning.formats.rows import Row
+from ptuning.tasks.kinds.classification import AccuracyTask
+from ptuning.tasks.kinds.examples import Example
 from ptuning.tasks.kinds.miniature_words import MEN, WOMEN
+from ptuning.tasks.kinds.superglue import superglue_files
 
 SPANS = ("span1_index", "span1_text", "span2_index", "span2_text")
 DEEDS = ["called", "visited", "joined", "followed", "asked", "met"]
 STATES = ["lonely", "bored", "curious", "worried", "late", "lost"]
 
 
-class WSC(ByAccuracy):
+class WSC(AccuracyTask):
     name = "wsc"
     version = 1
     head = "classification"
     labels = ("false", "true")
     folder = "WSC"
-    files = superglue("WSC")
+    files = superglue_files("WSC")
     hub = ("aps/super_glue", "wsc")
 
     def examples(self, row: Row, where: str) -> list[Example]:
@@ -29,7 +32,7 @@ class WSC(ByAccuracy):
         first = f"{fields.text(target, 'span2_text', where)}: {fields.text(row, 'text', where)}"
         return [Example(((first, fields.text(target, "span1_text", where)),), fields.label(row, (False, True), where))]
 
-    def official(self, rows: Iterable[Row]) -> Iterator[Row]:
+    def from_hub(self, rows: Iterable[Row]) -> Iterator[Row]:
         """The hub has no `target`: its keys stand in the row itself."""
         for row in rows:
             target = {key: row[key] for key in SPANS}

@@ -55,7 +55,7 @@ class DatasetCache:
         """Raises InputError as `data.load` and `encode` do."""
         key = config.task.model_dump_json(), config.data.model_dump_json()
         if key not in self.known:
-            task, loaded = splits.of(config)
+            task, loaded = splits.load_for_run(config)
             read = partial(encode, task, tokenizer=self.tokenizer, max_length=config.single.max_length)
             self.known[key] = TaskDataset(task, loaded, read(loaded.train), read(loaded.dev), read)
         return self.known[key]

@@ -183,6 +183,6 @@ def _score(
     task, examples = member.material.task, member.material.data.examples(split)
     try:
         answers = collect(task, examples, part.examples, found)
-        return Scored(task.score(examples, answers), "".join(map(str, task.right(examples, answers))))
+        return Scored(task.score(examples, answers), "".join(map(str, task.is_correct(examples, answers))))
     except Exception as error:  # one task's metric must not end the other lanes
         return error

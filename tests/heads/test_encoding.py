@@ -11,7 +11,7 @@ from transformers import PreTrainedTokenizerFast
 from ptuning import tasks
 from ptuning.data.encoded import IGNORED
 from ptuning.errors import InputError
-from ptuning.tasks.base import Question, Sentence
+from ptuning.tasks.kinds.examples import Question, Sentence
 from ptuning.training.adapter import AdapterBatch
 from ptuning.training.datasets import collect, encode
 from ptuning.training.forward import forward

@@ -16,7 +16,7 @@ from ptuning import tasks
 from ptuning.config import DataConfig
 from ptuning.data import splits
 from ptuning.data.splits import TaskData
-from ptuning.tasks.base import Example
+from ptuning.tasks.kinds.examples import Example
 from tests.conftest import SUPERGLUE
 
 MIRRORED = [name for name in SUPERGLUE if name != "wic"]  # each row's bag comes with every label

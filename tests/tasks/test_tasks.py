@@ -13,7 +13,7 @@ from sklearn.metrics import f1_score
 from ptuning import registry, tasks
 from ptuning.errors import InputError
 from ptuning.metrics import classification, squad
-from ptuning.tasks.base import Example
+from ptuning.tasks.kinds.examples import Example
 from tests.conftest import SUPERGLUE
 
 PASSAGE = "Rome beat Pisa.\n@highlight\nThe Pisa team wept"

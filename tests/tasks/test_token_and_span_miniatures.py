@@ -19,7 +19,7 @@ from ptuning.config import DataConfig
 from ptuning.data import splits
 from ptuning.data.splits import TaskData
 from ptuning.formats import spans
-from ptuning.tasks.base import Question, Sentence
+from ptuning.tasks.kinds.examples import Question, Sentence
 from ptuning.tasks.kinds.qa import Candidates
 
 NER = ["btc", "conll03", "conll04", "ontonotes", "wnut17"]

@@ -18,11 +18,12 @@ from ptuning import tasks
 from ptuning.config import DataConfig
 from ptuning.data import splits
 from ptuning.errors import InputError
-from ptuning.tasks.base import AnyTask, Question, Sentence
+from ptuning.tasks.base import AnyTask
+from ptuning.tasks.kinds.examples import Question, Sentence
 from ptuning.tasks.kinds.qa import Candidates
 
 NER = ["btc", "conll03", "conll04", "ontonotes", "wnut17"]
-SRL = ["conll05", "conll12"]  # and ewt, whose splits are arranged
+SRL = ["conll05", "conll12"]  # and ewt, which makes its own splits
 SQUAD = ["squad", "squadshifts"]
 SQUAD_2 = ["squad_v2", "squad_v2_halves"]
 NAMES = ["Ada", "Eve", "Zoe", "Ida"]  # one a split
@@ -349,7 +350,7 @@ def test_a_task_that_is_not_on_the_hub_says_where_its_data_are(name: str) -> Non
 def test_a_frame_of_the_hub_without_its_verb_is_refused() -> None:
     sentence = {"words": ["Yes"], "named_entities": [0], "srl_frames": [{"verb": "Yes", "frames": ["O"]}]}
     task = tasks.load("conll12")
-    refused(lambda: list(task.official([{"sentences": [sentence]}])), "data.source=hub: conll12 has a frame without")
+    refused(lambda: list(task.from_hub([{"sentences": [sentence]}])), "data.source=hub: conll12 has a frame without")
 
 
 # --- malformed files
@@ -606,7 +607,7 @@ def test_of_many_candidates_the_first_is_the_answer(name: str) -> None:
     question = Question("Which?", context, (("w398", begin),))
     task = tasks.load(name)
     assert task.answer(question, Candidates(spans, 0.0)) == "w398"
-    shown = task.shown(question, Candidates(spans, 0.0))
+    shown = task.format_prediction(question, Candidates(spans, 0.0))
     assert [one["text"] for one in shown["likeliest"]] == ["w398", "w300", "w301", "w302", "w303"]
 
 
@@ -617,7 +618,7 @@ def test_entities_are_shown_with_their_words_and_places() -> None:
     task = tasks.load("wnut17")
     asked = Sentence(("Star", "Wars", "stars", "Ada"), None)
     answer = np.array(tagged(task, "B-creative-work I-creative-work O B-person").labels)
-    assert task.shown(asked, answer) == {
+    assert task.format_prediction(asked, answer) == {
         "entities": [
             {"type": "creative-work", "text": "Star Wars", "first": 0, "last": 1},
             {"type": "person", "text": "Ada", "first": 3, "last": 3},
@@ -629,7 +630,7 @@ def test_roles_are_shown_with_their_predicate() -> None:
     task = tasks.load("conll12")
     asked = Sentence(("Ada", "came", "to", "Rome"), None, "came")
     answer = np.array(tagged(task, "B-ARG0 B-V B-ARG4 I-ARG4").labels)
-    assert task.shown(asked, answer) == {
+    assert task.format_prediction(asked, answer) == {
         "predicate": "came",
         "roles": [
             {"role": "ARG0", "text": "Ada", "first": 0, "last": 0},
@@ -642,9 +643,9 @@ def test_roles_are_shown_with_their_predicate() -> None:
 def test_an_answer_is_shown_with_the_likeliest_ones_and_may_be_none() -> None:
     found = Candidates(((19, 27, 2.0), (0, 3, 1.5)), 2.25)
     likeliest = [{"text": "New York", "score": 2.0}, {"text": "Ada", "score": 1.5}]
-    assert tasks.load("squad").shown(QUESTIONS[1], found) == {
+    assert tasks.load("squad").format_prediction(QUESTIONS[1], found) == {
         "question": "Where?", "answer": "New York", "likeliest": likeliest,
     }  # fmt: skip
-    assert tasks.load("squad_v2").shown(QUESTIONS[1], found) == {
+    assert tasks.load("squad_v2").format_prediction(QUESTIONS[1], found) == {
         "question": "Where?", "answer": "", "likeliest": likeliest,
     }  # fmt: skip

@@ -15,4 +15,4 @@ from ptuning.tasks.base import AnyTask
 def rows(task: AnyTask, data: DataConfig) -> dict[str, Rows]:
     """The official rows of all splits, each with where it stands. Raises InputError as the source does."""
     found: dict[str, Rows] = registry.find(__name__, data.source, "data.source").rows(task, data)
-    return task.arranged(found)
+    return task.make_splits(found)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ptuning.config import DataConfig
 from ptuning.errors import InputError
-from ptuning.tasks.base import AnyTask, Row
+from ptuning.formats.rows import Row
+from ptuning.tasks.base import AnyTask
 
 
 def rows(task: AnyTask, data: DataConfig) -> dict[str, list[tuple[str, Row]]]:
@@ -37,4 +38,4 @@ def _load(task: AnyTask, split: str, revision: str | None) -> list[tuple[str, Ro
     stored: list[Row] = [dict(row) for row in loaded]
     if any(row.get("label") == -1 for row in stored):  # the hub's mark of an unlabelled row
         raise InputError(f"data.source=hub: {place} has a row without a label: use a labelled split.")
-    return [(f"{place}:{number}", row) for number, row in enumerate(task.official(stored), 1)]
+    return [(f"{place}:{number}", row) for number, row in enumerate(task.from_hub(stored), 1)]

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from ptuning.config import DataConfig
 from ptuning.errors import InputError
-from ptuning.tasks.base import AnyTask, Row
+from ptuning.formats.rows import Row
+from ptuning.tasks.base import AnyTask
 
 
 def rows(task: AnyTask, data: DataConfig) -> dict[str, list[tuple[str, Row]]]:

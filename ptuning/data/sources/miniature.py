@@ -6,7 +6,8 @@ import json
 import random
 
 from ptuning.config import DataConfig
-from ptuning.tasks.base import AnyTask, Row
+from ptuning.formats.rows import Row
+from ptuning.tasks.base import AnyTask
 
 SIZES = {"train": 2000}  # rows at least, else 300: a family of rows is never cut
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from ptuning.config import DataConfig
 from ptuning.errors import InputError
+from ptuning.formats.rows import Row
 from ptuning.pypi import members
-from ptuning.tasks.base import AnyTask, Row
+from ptuning.tasks.base import AnyTask
 
 
 def rows(task: AnyTask, data: DataConfig) -> dict[str, list[tuple[str, Row]]]:
@@ -15,4 +16,4 @@ def rows(task: AnyTask, data: DataConfig) -> dict[str, list[tuple[str, Row]]]:
             f"data.source=package: no package ships {task.name}: choose data=bundled, data=hub, or data=local"
             " data.root=<folder>."
         )
-    return task.packaged(members(task.package, task.package_files))
+    return task.from_package(members(task.package, task.package_files))

@@ -16,8 +16,10 @@ import numpy as np
 
 from ptuning.errors import InputError
 from ptuning.formats import columns, fields, spans
+from ptuning.formats.rows import Row
 from ptuning.metrics.spans import span_f1
-from ptuning.tasks.base import Row, Sentence, Task
+from ptuning.tasks.base import Task
+from ptuning.tasks.kinds.examples import Sentence
 from ptuning.tasks.kinds.miniature_words import SURNAMES
 
 
@@ -46,7 +48,7 @@ class NER(Task[Sentence, list[np.ndarray]]):
         spans.check_bio(tags, row.get("places") or [where] * len(tags), self.types, self.iob1)
         return [Sentence(tuple(words), tuple(self.labels.index(tag) for tag in spans.iob2(tags)))]
 
-    def official(self, rows: Iterable[Row]) -> Iterator[Row]:
+    def from_hub(self, rows: Iterable[Row]) -> Iterator[Row]:
         """The hub stores tags as numbers."""
         return ({"words": row["tokens"], "tags": [self.hub_tags[tag] for tag in row["ner_tags"]]} for row in rows)
 
@@ -55,7 +57,7 @@ class NER(Task[Sentence, list[np.ndarray]]):
         gold = [spans.of_tags([self.labels[label] for label in example.labels or ()]) for example in examples]
         return span_f1(gold, [spans.of_tags([self.labels[label] for label in answer]) for answer in answers])
 
-    def shown(self, example: Sentence, answer: np.ndarray) -> dict[str, Any]:
+    def format_prediction(self, example: Sentence, answer: np.ndarray) -> dict[str, Any]:
         """The entities: type, words, and the places of the first and last of them."""
         found = spans.of_tags([self.labels[label] for label in answer])
         return {

@@ -15,8 +15,10 @@ from typing import Any, ClassVar
 
 from ptuning.errors import InputError
 from ptuning.formats import fields, squad
+from ptuning.formats.rows import Row
 from ptuning.metrics.squad import squad_v1
-from ptuning.tasks.base import Question, Row, Task
+from ptuning.tasks.base import Task
+from ptuning.tasks.kinds.examples import Question
 from ptuning.tasks.kinds.miniature_words import THINGS
 
 ROOMS = ["kitchen", "garden", "office", "hall", "shop", "school", "tower", "garage", "cellar", "attic"]
@@ -83,7 +85,7 @@ class QA(Task[Question, list[Candidates]]):
         )
         return [Question(question, context, answers)]
 
-    def official(self, rows: Iterable[Row]) -> Iterator[Row]:
+    def from_hub(self, rows: Iterable[Row]) -> Iterator[Row]:
         """The hub stores answers as two lists."""
         for row in rows:
             answers = [
@@ -101,7 +103,7 @@ class QA(Task[Question, list[Candidates]]):
         texts = [self.answer(question, found) for question, found in zip(examples, answers, strict=True)]
         return squad_v1(texts, [[text for text, _ in example.answers or ()] for example in examples])
 
-    def shown(self, example: Question, answer: Candidates) -> dict[str, Any]:
+    def format_prediction(self, example: Question, answer: Candidates) -> dict[str, Any]:
         """The answer, and the likeliest ones with the sum of their first and last token's logits."""
         likeliest = [{"text": example.context[first:end], "score": score} for first, end, score in answer.spans[:5]]
         return {"question": example.question, "answer": self.answer(example, answer), "likeliest": likeliest}

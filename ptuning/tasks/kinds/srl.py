@@ -18,9 +18,11 @@ import numpy as np
 
 from ptuning.errors import InputError
 from ptuning.formats import fields, spans
+from ptuning.formats.rows import Row
 from ptuning.formats.spans import Span
 from ptuning.metrics.spans import span_f1, srl_eval
-from ptuning.tasks.base import Row, Sentence, Task
+from ptuning.tasks.base import Task
+from ptuning.tasks.kinds.examples import Sentence
 from ptuning.tasks.kinds.miniature_words import PEOPLE
 
 VERBS = ["praised", "blamed", "called", "helped", "followed", "met", "asked", "seen", "thanked", "hired"]
@@ -66,7 +68,7 @@ class SRL(Task[Sentence, list[np.ndarray]]):
             raise InputError(f"{places[0]}: {error}: correct the line or remove the sentence.") from None
         return Sentence(words, tuple(self.labels.index(tag) for tag in tags), words[at])
 
-    def official(self, rows: Iterable[Row]) -> Iterator[Row]:
+    def from_hub(self, rows: Iterable[Row]) -> Iterator[Row]:
         raise InputError(f"data.source=hub: {self.name} is not on the hub in a known form: choose data=local.")
 
     def score(self, examples: Sequence[Sentence], answers: list[np.ndarray]) -> dict[str, float]:
@@ -74,7 +76,7 @@ class SRL(Task[Sentence, list[np.ndarray]]):
         found = [spans.of_tags([self.labels[label] for label in answer]) for answer in answers]
         return span_f1(gold, found) | {f"{key}_official": value for key, value in srl_eval(gold, found).items()}
 
-    def shown(self, example: Sentence, answer: np.ndarray) -> dict[str, Any]:
+    def format_prediction(self, example: Sentence, answer: np.ndarray) -> dict[str, Any]:
         """The roles of the predicate: name, words, and the places of the first and last of them."""
         found = spans.of_tags([self.labels[label] for label in answer])
         return {

@@ -1,0 +1,54 @@
+"""What tasks ask the backbone: one class of example for each kind of task."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Example:
+    """One text, or one text a choice, to answer with a label.
+
+    `segments` holds the (first, second) texts of each sequence that the backbone reads: one pair for classification,
+    one pair a choice for multiple choice. A second text of None makes a single-segment input. `label` is -1 where the
+    row has none: such an example can be answered, not learned from. `group` is what the
+    metric groups answers by (a MultiRC question, a ReCoRD query); `answer` is what a group's metric needs besides.
+    """
+
+    segments: tuple[tuple[str, str | None], ...]
+    label: int
+    group: tuple[int, ...] = ()
+    answer: Any = None
+
+    @property
+    def labelled(self) -> bool:
+        return self.label >= 0
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """Words to label one by one. `labels` are indices into the task's labels, one a word, None where the row has none;
+    `about` is a second text that says what is asked of the words (SRL's predicate)."""
+
+    words: tuple[str, ...]
+    labels: tuple[int, ...] | None
+    about: str | None = None
+
+    @property
+    def labelled(self) -> bool:
+        return self.labels is not None
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question whose answer is a part of `context`, or nothing. `answers` are (text, first character), the first one
+    to learn from, none for a question without an answer, and None where the row does not say."""
+
+    question: str
+    context: str
+    answers: tuple[tuple[str, int], ...] | None
+
+    @property
+    def labelled(self) -> bool:
+        return self.answers is not None
