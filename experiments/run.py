@@ -16,34 +16,37 @@ import sys
 import hydra
 from omegaconf import DictConfig
 
-from ptuning.config import RunConfig
 from ptuning.errors import InputError
 from ptuning.launch import compose
+from ptuning.parsed import Run
 from ptuning.records import store
-from ptuning.records.record import Record
+from ptuning.records.events import Event, RunEnded, RunFailed
 from ptuning.sweep.locks import RunLocks
 from ptuning.sweep.pool import end_on_sigterm
 from ptuning.sweep.progress import Progress
 from ptuning.sweep.resume import done, with_sources
 from ptuning.sweep.sweep import sweep
 
-_progress = Progress(1)
+_progress: list[Progress] = []  # of all that was asked for; none where a launcher runs a job in another process
 
 
 @hydra.main(config_path=str(compose.CONF), config_name="config", version_base="1.3")
 def job(composed: DictConfig) -> float | None:
     """One run; a failed one is told of and does not stop the others of a sweep."""
     scores = []
-
-    def tell(config: RunConfig, what: Record | Exception, new: bool) -> None:
-        _progress.tell(config, what, new)
-        scores.append(None if isinstance(what, Exception) else what["score"])
-
     try:
-        sweep([compose.read(composed)], ["auto"], tell, _progress.say)
+        config = compose.read(composed)
+        (progress,) = _progress or [Progress(with_sources([config]))]
+
+        def listen(event: Event) -> None:
+            progress(event)
+            if isinstance(event, RunEnded | RunFailed):
+                scores.append(event.record["score"] if isinstance(event, RunEnded) else None)
+
+        sweep([config], ["auto"], listen)
     except InputError as error:
         sys.exit(f"error: {error}")
-    return scores[-1]  # before it come the stages that the run starts from
+    return scores[-1]  # before it come those of the runs that it starts from
 
 
 def main() -> None:
@@ -57,11 +60,11 @@ def main() -> None:
         if len(runs) > 1 and all(already):
             print(f"all {len(runs)} runs are already there: nothing to train")
             return
-        RunLocks.check(runs[0])
+        RunLocks.check(Run.parse(runs[0]))
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
-    _progress.total = len(runs)
+    _progress[:] = [Progress(runs)]
     end_on_sigterm()
     job()
     # Asked of the records, since a launcher may have run the jobs in other processes.

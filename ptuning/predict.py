@@ -15,12 +15,13 @@ import numpy as np
 
 from ptuning.config import RunConfig, RuntimeConfig
 from ptuning.errors import InputError
+from ptuning.parsed import Run
 from ptuning.records import weights
-from ptuning.run import ALONE, ready, trains_backbone
+from ptuning.run import prepare_backbone
 from ptuning.training.adapter import Adapter, AdapterBatch
-from ptuning.training.budget import Budget
 from ptuning.training.datasets import collect, encode
-from ptuning.training.evaluate import predict
+from ptuning.training.measure import choose_budget
+from ptuning.training.predictions import predict
 
 Answer = dict[str, Any]  # what `task.format_prediction` says of one example, and the `run` that answered
 
@@ -30,87 +31,90 @@ class Answerer:
 
     def __init__(self, files: Sequence[Path], runtime: RuntimeConfig) -> None:
         """Raises InputError for a file that is no saved run, that trained the backbone, or that is of another one."""
-        configs = {file.stem: weights.config(file, runtime) for file in files}
-        if not configs:
-            raise InputError("no saved prompts were given: train with runtime.save=true and name the files.")
-        first = next(iter(configs))
-        for name, config in configs.items():
-            if trains_backbone(config):
-                raise InputError(
-                    f"{name} was made by {config.method}, which changes the backbone: it cannot share one."
-                )
-            if _foundation(config) != _foundation(configs[first]):
-                raise InputError(
-                    f"{name} and {first} were trained on another backbone or precision: serve them apart."
-                )
-        if len(configs) < len(files):
+        runs = {file.stem: Run.parse(weights.config(file, runtime)) for file in files}
+        _check_shared_backbone(runs)
+        if len(runs) < len(files):
             raise InputError(
                 "two of the files have the same name: give one of them another, it is how runs are known."
             )
-        self.backbone = ready(configs[first])
+        self.backbone = prepare_backbone(next(iter(runs.values())))
         self.backbone.hidden_cache = None  # questions do not come again
-        self.runs: dict[str, Adapter] = {
-            file.stem: weights.load(file, configs[file.stem], self.backbone) for file in files
+        self.adapters: dict[str, Adapter] = {
+            file.stem: weights.load(file, runs[file.stem].config, self.backbone) for file in files
         }
-        tokens = runtime.tokens_per_pass
-        self.budget = Budget(ALONE if tokens == "auto" else tokens)
+        self.budget = choose_budget(runtime.tokens_per_pass, 1, self.backbone)
 
     def answer(self, questions: Sequence[tuple[str, Mapping[str, Any]]]) -> list[list[Answer]]:
         """The answers to each question, given as (where it stands, official row with its `run` or `task`), labels not
         needed. Raises InputError for a question that no prompt, or more than one, is for, and for a malformed row."""
-        asked: dict[str, list[int]] = {}
-        examples: list[list[Any]] = []
-        for index, (where, row) in enumerate(questions):
-            run = self._run(row, where)
-            asked.setdefault(run, []).append(index)
-            examples.append(self.runs[run].task.examples(row, where))
-            if not examples[-1]:
-                raise InputError(f"{where}: the row asks nothing: correct the line or remove it.")
-        together = {run: [example for index in mine for example in examples[index]] for run, mine in asked.items()}
-        told = self._told(together)
-        return [[next(told[self._run(row, where)]) for _ in examples[i]] for i, (where, row) in enumerate(questions)]
+        names = [self._find_run(row, where) for where, row in questions]
+        examples = [self._examples(name, row, where) for name, (where, row) in zip(names, questions, strict=True)]
+        by_run: dict[str, list[Any]] = {name: [] for name in names}
+        for name, found in zip(names, examples, strict=True):
+            by_run[name] += found
+        answers = self._predict(by_run)
+        return [[next(answers[name]) for _ in found] for name, found in zip(names, examples, strict=True)]
 
-    def _told(self, asked: Mapping[str, Sequence[Any]]) -> dict[str, Iterator[Answer]]:
-        """The answers to each run's examples."""
-        parts = [self._part(run, examples) for run, examples in asked.items()]
-        told: dict[str, Iterator[Answer]] = {}
-        for (run, examples), part, found in zip(
-            asked.items(), parts, predict(self.backbone, parts, self.budget), strict=True
-        ):
+    def _examples(self, name: str, row: Mapping[str, Any], where: str) -> list[Any]:
+        found = self.adapters[name].task.examples(row, where)
+        if not found:
+            raise InputError(f"{where}: the row asks nothing: correct the line or remove it.")
+        return found
+
+    def _predict(self, examples: Mapping[str, Sequence[Any]]) -> dict[str, Iterator[Answer]]:
+        """The answers to each run's examples, in their order."""
+        batches = [self._encode(name, asked) for name, asked in examples.items()]
+        answers: dict[str, Iterator[Answer]] = {}
+        predictions = predict(self.backbone, batches, self.budget)
+        for (name, asked), batch, found in zip(examples.items(), batches, predictions, strict=True):
             if isinstance(found, Exception):
                 raise found
-            task = self.runs[run].task
-            answers = collect(task, examples, part.examples, found)
-            told[run] = iter(
+            task = self.adapters[name].task
+            predicted = collect(task, asked, batch.examples, found)
+            answers[name] = iter(
                 [
-                    {"run": run, **task.format_prediction(one, answer)}
-                    for one, answer in zip(examples, answers, strict=True)
+                    {"run": name, **task.format_prediction(example, answer)}
+                    for example, answer in zip(asked, predicted, strict=True)
                 ]
             )
-        return told
+        return answers
 
-    def _run(self, row: Mapping[str, Any], where: str) -> str:
+    def _find_run(self, row: Mapping[str, Any], where: str) -> str:
         """The run that answers a row: the one it names, or the only one of the task that it names."""
-        serving = [name for name, adapter in self.runs.items() if adapter.task.name == row.get("task")]
-        if row.get("run") in self.runs:
+        if row.get("run") in self.adapters:
             return str(row["run"])
         if "run" in row:
-            raise InputError(f"{where}: run={row['run']} is not loaded: choose one of {', '.join(self.runs)}.")
-        if not serving:
-            known = ", ".join(sorted({adapter.task.name for adapter in self.runs.values()}))
+            raise InputError(f"{where}: run={row['run']} is not loaded: choose one of {', '.join(self.adapters)}.")
+        of_task = [name for name, adapter in self.adapters.items() if adapter.task.name == row.get("task")]
+        if not of_task:
+            known = ", ".join(sorted({adapter.task.name for adapter in self.adapters.values()}))
             raise InputError(f"{where}: task={row.get('task')} has no loaded run: those of {known} have.")
-        if len(serving) > 1:
+        if len(of_task) > 1:
             raise InputError(
-                f"{where}: task={row.get('task')} is served by {len(serving)} of the loaded runs: "
-                f'give "run", one of {", ".join(self.runs)}.'
+                f"{where}: task={row.get('task')} is served by {len(of_task)} of the loaded runs: "
+                f'give "run", one of {", ".join(self.adapters)}.'
             )
-        return serving[0]
+        return of_task[0]
 
-    def _part(self, run: str, examples: Sequence[Any]) -> AdapterBatch:
-        adapter = self.runs[run]
+    def _encode(self, name: str, examples: Sequence[Any]) -> AdapterBatch:
+        adapter = self.adapters[name]
         encoded = encode(adapter.task, examples, self.backbone.tokenizer, adapter.config.single.max_length)
         return AdapterBatch(adapter, encoded, np.arange(len(encoded)))
 
 
-def _foundation(config: RunConfig) -> tuple[object, ...]:
+def _check_shared_backbone(runs: Mapping[str, Run]) -> None:
+    """Raises InputError where the runs, by their files' names, are none, or cannot share one frozen backbone."""
+    if not runs:
+        raise InputError("no saved prompts were given: train with runtime.save=true and name the files.")
+    first = next(iter(runs))
+    for name, run in runs.items():
+        if run.trains_backbone:
+            raise InputError(
+                f"{name} was made by {run.config.method}, which changes the backbone: it cannot share one."
+            )
+        if _backbone_of(run.config) != _backbone_of(runs[first].config):
+            raise InputError(f"{name} and {first} were trained on another backbone or precision: serve them apart.")
+
+
+def _backbone_of(config: RunConfig) -> tuple[object, ...]:
     return config.backbone, config.train.precision

@@ -11,13 +11,14 @@ import pytest
 from ptuning.data import splits
 from ptuning.data.sources import rows
 from ptuning.errors import InputError
+from ptuning.parsed import Run
 from ptuning.predict import Answerer
 from ptuning.records import weights
-from ptuning.run import ready, run
+from ptuning.run import prepare_backbone, run
 from ptuning.training.adapter import AdapterBatch
 from ptuning.training.budget import Budget
 from ptuning.training.datasets import collect, encode
-from ptuning.training.evaluate import predict
+from ptuning.training.predictions import predict
 
 ROOT = Path(__file__).parent.parent
 
@@ -52,7 +53,7 @@ def test_mixed_answers_equal_each_task_by_itself_in_order(served):
     answers = answerer.answer([(f"q:{i}", row) for i, row in enumerate(mixed)])
     assert len(answers) == len(mixed)
     for config, file in zip(configs, files, strict=True):
-        backbone = ready(config)
+        backbone = prepare_backbone(Run.parse(config))
         adapter = weights.load(file, config, backbone)
         places = [i for i, row in enumerate(mixed) if row["task"] == config.task.name]
         examples = [e for i in places for e in adapter.task.examples(mixed[i], "q")]
@@ -80,7 +81,7 @@ def test_token_and_span_tasks_answer_in_one_call_with_classification(make_run):
     keys = [{"run", "entities"}, {"run", "question", "answer", "likeliest"}, {"run", "label", "probabilities", "text"}]
     assert [[set(answer) for answer in row] for row in answers] == [[own] for own in keys] * 5
     for place, (config, file) in enumerate(zip(configs[:2], files, strict=False)):
-        backbone = ready(config)
+        backbone = prepare_backbone(Run.parse(config))
         adapter = weights.load(file, config, backbone)
         examples = [example for row in mixed[place::3] for example in adapter.task.examples(row, "q")]
         encoded = encode(adapter.task, examples, backbone.tokenizer, config.task.max_length)

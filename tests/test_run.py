@@ -41,7 +41,9 @@ def test_half_precision_trains_close_to_single(make_run, method, precision):
 def test_half_precision_never_rounds_what_trains(make_run, monkeypatch, method):
     """Frozen weights are held in bf16; fine-tuning starts from, and keeps, float32 weights."""
     seen = []
-    monkeypatch.setattr("ptuning.run.train", lambda backbone, lanes, *_, **__: seen.append((backbone, next(lanes))))
+    monkeypatch.setattr(
+        "ptuning.run.train", lambda backbone, next_lane, *_: seen.append((backbone, next_lane())) or []
+    )
     config = make_run(method, train__precision="bf16")
     with pytest.raises(KeyError):  # nothing was trained, so there is no record
         run([config])
@@ -163,7 +165,7 @@ def test_a_checkpoint_that_lacks_weights_is_refused(make_run, tmp_path):
 def test_runs_that_cannot_share_a_batch_are_refused(make_run):
     with pytest.raises(InputError, match="cannot share a batch"):
         run([make_run(), make_run(seed=2, train__precision="bf16")])
-    with pytest.raises(InputError, match="run it alone"):
+    with pytest.raises(InputError, match="one trains the backbone"):
         run([make_run("fine_tuning"), make_run()])
 
 

@@ -12,7 +12,7 @@ from experiments.benchmark.ours import Ours
 from experiments.benchmark.work import run_configs
 from ptuning.data import splits
 from ptuning.training.adapter import Adapter, AdapterBatch
-from ptuning.training.evaluate import predict
+from ptuning.training.predictions import predict
 
 ARRIVING = 32  # questions that wait together
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -11,27 +12,15 @@ import torch
 from experiments.benchmark.work import Contestant, Work, backbone, run_configs
 from ptuning.backbones.backbone import Backbone
 from ptuning.data import splits
+from ptuning.parsed import Run
 from ptuning.prompts.placement import Batch, Layout, collate, table
 from ptuning.training.budget import Budget
 from ptuning.training.datasets import TaskDataset
-from ptuning.training.lanes import Epoch, Lane
+from ptuning.training.lanes import Lane
 from ptuning.training.loop import train
 from ptuning.training.measure import measure
 
 STEM = 8e9  # bytes on the device
-
-
-class Nobody:
-    """Needs to be told nothing."""
-
-    def lane_began(self, lane: Lane) -> None: ...
-
-    def epoch_ended(self, lane: Lane, epoch: Epoch) -> None: ...
-
-    def lane_ended(self, lane: Lane) -> None: ...
-
-    def lane_failed(self, lane: Lane, error: Exception) -> None:
-        raise error
 
 
 @dataclass
@@ -57,16 +46,23 @@ class Ours:
         one = splits.TaskData(loaded.train, loaded.dev[:1], loaded.source, loaded.fingerprint)
         examples = self.work.examples
         material = TaskDataset(task, one, examples, examples.first(1), read=lambda _: examples)
-        return [Lane.build(config, [material], self.backbone) for config in configs]
+        return [Lane.build(Run.parse(config), [material], self.backbone) for config in configs]
 
     def prepare(self, lanes: int = 1, method: str = "p_tuning_v2", **prompt: str | int) -> Contestant:
         """`lanes` runs at once; `prompt` says what of their prompts is not as `run_configs` has it."""
 
         def fresh() -> object:
             built = self.lanes(lanes, method, **prompt)
-            return lambda: train(self.backbone, built, Nobody(), self.budget, progress=False)
+            return lambda: self.train(built)
 
         return fresh  # type: ignore[return-value]
+
+    def train(self, lanes: Sequence[Lane]) -> None:
+        """Train the lanes to their end."""
+        next_lane = partial(next, iter(lanes), None)
+        for lane in train(self.backbone, next_lane, self.budget, progress=False):
+            if lane.error is not None:
+                raise lane.error
 
     def floor(self, tokens: int) -> Contestant:
         """Forward and activation-only backward of the bare backbone on the same texts, no prompt, no head, texts of

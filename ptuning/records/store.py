@@ -8,7 +8,6 @@ which does not keep it from being launched again.
 from __future__ import annotations
 
 import json
-import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -72,10 +71,9 @@ def write(config: RunConfig, record: Record) -> Path:
     return file
 
 
-def write_failure(config: RunConfig, error: BaseException) -> Path:
-    """Leave word of what went wrong with a run."""
+def write_failure(config: RunConfig, trace: str) -> Path:
+    """Leave word of what went wrong with a run: the traceback."""
     file = failure_path(config)
-    trace = "".join(traceback.format_exception(error))
     _write(file, {"id": run_id(config), "status": "failed", "config": dump(config), "error": trace} | provenance())
     return file
 

@@ -81,7 +81,7 @@ def load(file: Path, run: RunConfig, backbone: Backbone) -> Adapter:
     return adapter.eval()
 
 
-def hand_on(parent: RunConfig, adapter: Adapter) -> None:
+def init_from(parent: RunConfig, adapter: Adapter) -> None:
     """Let `adapter` start from the prompt that the run `parent` trained. Raises InputError where that is not there."""
     file = path(parent)
     kept = config(file, parent.runtime)

@@ -1,4 +1,4 @@
-"""Where finished runs wait to be written, so that a full disk or a folder that turned read-only loses none."""
+"""Writing finished runs, so that a full disk or a folder that turned read-only loses none."""
 
 from __future__ import annotations
 
@@ -7,71 +7,78 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from ptuning.config import RunConfig
+from ptuning.parsed import Run
 from ptuning.records import store, weights
-from ptuning.records.identity import run_id
 from ptuning.records.record import Record
 from ptuning.records.weights import State
-
-Item = tuple[RunConfig, Record, State | None]
 
 
 def to_stderr(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
+@dataclass(frozen=True)
+class FinishedRun:
+    """A run to be written: its record, and what it trained, where that is to be saved."""
+
+    run: Run
+    record: Record
+    state: State | None
+
+    def write(self, config: RunConfig) -> Path:
+        """Write the weights, then the record, where `config` says; the record's path. Raises OSError."""
+        if self.state is not None:
+            weights.write(weights.path(config), config, self.state)
+        return store.write(config, self.record)
+
+
 class RecordWriter:
     """Writes runs; what cannot be written is kept, tried again whenever another is, and at last put elsewhere."""
 
-    def __init__(self, tell: Callable[[str], None] = to_stderr) -> None:
-        self.tell = tell
-        self.waiting: list[Item] = []
+    def __init__(self, log: Callable[[str], None] = to_stderr) -> None:
+        self.log = log
+        self.waiting: list[FinishedRun] = []
 
-    def put(self, config: RunConfig, record: Record, state: State | None = None) -> None:
+    def write(self, run: Run, record: Record, state: State | None = None) -> None:
         """Write a run's weights, then its record."""
-        waiting, self.waiting = [*self.waiting, (config, record, state)], []
-        for item in waiting:
-            self._try(item)
+        self._write_all([*self.waiting, FinishedRun(run, record, state)])
 
-    def _try(self, item: Item) -> None:
-        config, record, state = item
-        try:
-            if state is not None:
-                weights.write(weights.path(config), config, state)
-            store.write(config, record)
-        except OSError as error:
-            self.waiting.append(item)
-            self.tell(
-                f"{store.path(config)} cannot be written ({error.strerror or error}): the finished run is kept in "
-                "memory and tried again; make room, or make the folder writable."
-            )
+    def _write_all(self, finished: list[FinishedRun]) -> None:
+        self.waiting = []
+        for one in finished:
+            try:
+                one.write(one.run.config)
+            except OSError as error:
+                self.waiting.append(one)
+                self.log(
+                    f"{store.path(one.run.config)} cannot be written ({error.strerror or error}): the finished run is "
+                    "kept in memory and tried again; make room, or make the folder writable."
+                )
 
-    def holds(self, config: RunConfig) -> bool:
+    def is_waiting(self, run: Run) -> bool:
         """Whether the run still waits to be written."""
-        return any(run_id(waiting) == run_id(config) for waiting, _, _ in self.waiting)
+        return any(one.run.id == run.id for one in self.waiting)
 
     def close(self) -> None:
         """A last try, and then another folder."""
+        self._write_all(self.waiting)
         waiting, self.waiting = self.waiting, []
-        for item in waiting:
-            self._try(item)
-        waiting, self.waiting = self.waiting, []
-        for config, record, state in waiting:
-            self._rescue(config, record, state)
+        for one in waiting:
+            self._write_elsewhere(one)
 
-    def _rescue(self, config: RunConfig, record: Record, state: State | None) -> None:
+    def _write_elsewhere(self, one: FinishedRun) -> None:
+        config = one.run.config
         for parent in (Path(tempfile.gettempdir()), Path.home(), Path.cwd(), Path("/dev/shm")):
             folder = parent / f"ptuning-rescued-{os.getpid()}"
             runtime = config.runtime.model_copy(update={"results": folder, "weights": folder / "weights"})
-            there = config.model_copy(update={"runtime": runtime})
             try:
-                file = store.write(there, record)
-                if state is not None:
-                    weights.write(weights.path(there), there, state)
+                file = one.write(config.model_copy(update={"runtime": runtime}))
             except OSError:
                 continue
-            self.tell(f"{store.path(config)} could not be written: move {file} there, or the run is done again.")
+            self.log(f"{store.path(config)} could not be written: move {file} there, or the run is done again.")
             return
-        self.tell(f"{store.path(config)} could not be written anywhere: its content follows.\n{json.dumps(record)}")
+        self.log(f"{store.path(config)} could not be written anywhere: its content follows.\n{json.dumps(one.record)}")

@@ -1,22 +1,19 @@
-"""Which runs of a sweep can share a batch."""
+"""Which runs of a sweep can share a backbone."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ptuning.config import RunConfig
-from ptuning.records.identity import run_id
-from ptuning.run import shared, trains_backbone
+from ptuning.parsed import Run
 
 
-def groups(configs: Sequence[RunConfig]) -> list[list[RunConfig]]:
-    """Runs that can share a batch, those with the same first prompted layer next to each other."""
-    found: dict[str, list[RunConfig]] = {}
-    for config in configs:
-        alone = run_id(config) if trains_backbone(config) else ""
-        found.setdefault(alone + shared(config), []).append(config)
-    return [sorted(group, key=_depth) for group in found.values()]
+def packs(runs: Sequence[Run]) -> list[list[Run]]:
+    """Runs that can be lanes of one backbone, those with the same prompted layers next to each other."""
+    found: dict[str, list[Run]] = {}
+    for run in runs:
+        found.setdefault(run.pack_key, []).append(run)
+    return [sorted(pack, key=_depth) for pack in found.values()]
 
 
-def _depth(config: RunConfig) -> str:
-    return str((config.prompt or {}).get("layers", ""))
+def _depth(run: Run) -> str:
+    return str((run.config.prompt or {}).get("layers", ""))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import multiprocessing
 import signal
 import sys
-import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -14,101 +13,103 @@ from multiprocessing.process import BaseProcess
 
 import torch
 
-from ptuning.config import RunConfig
-from ptuning.errors import InputError
+from ptuning.parsed import Run
 from ptuning.records import store
-from ptuning.records.identity import run_id
-from ptuning.records.record import Record
-from ptuning.sweep.devices import on_device
-from ptuning.sweep.reports import Say, Tell
+from ptuning.records.events import Event, Listener, Notice, RunEnded, RunFailed, RunStarted
 from ptuning.sweep.worker import Worker
 
 GRACE = 60.0  # seconds that workers have to end when the sweep is stopped
 
 
 class WorkerPool:
-    """One worker process a device, all of them on the same runs, and what happens when one dies."""
+    """One worker process a device, all of them on the same runs."""
 
-    def __init__(self, configs: Sequence[RunConfig], devices: Sequence[str], tell: Tell, say: Say) -> None:
-        self.devices, self.tell, self.say = devices, tell, say
-        self.open = {run_id(config): config for config in configs}
-        self.suspects: set[str] = set()  # held by a worker that died: from then on trained alone
+    def __init__(self, runs: Sequence[Run], devices: Sequence[str], listener: Listener) -> None:
+        self.devices, self.listener = devices, listener
+        self.open = {run.id: run for run in runs}
+        self.quarantined: set[str] = set()  # held by a worker that died: from then on trained alone
         self.context = multiprocessing.get_context("spawn")
-        self.members: dict[Connection, _Member] = {}
+        self.workers: dict[Connection, WorkerProcess] = {}
 
     def work(self) -> None:
-        for one in self.devices if self.open else ():
-            self._start(one)
+        """Train until every run has ended, or no worker is left."""
+        for device in self.devices if self.open else ():
+            self._start(device)
         try:
-            while self.members:
-                for ready in wait(list(self.members)):
+            while self.workers:
+                for ready in wait(list(self.workers)):
                     assert isinstance(ready, Connection)
-                    self._hear(ready)
+                    self._receive(ready)
         finally:
-            for member in self.members.values():
-                member.process.terminate()
-            for member in self.members.values():
-                member.process.join(GRACE)  # it puts away what it has finished and could not write
-        for config in list(self.open.values()):
-            self._close(config, InputError("no worker was left to train it: see above what ended them."))
+            for worker in self.workers.values():
+                worker.process.terminate()
+            for worker in self.workers.values():
+                worker.process.join(GRACE)  # it puts away what it has finished and could not write
+        for run in list(self.open.values()):
+            reason = "no worker was left to train it: see above what ended them."
+            self._on_event(RunFailed(run.id, reason, reason))
 
     def _start(self, device: str) -> None:
         here, there = self.context.Pipe(duplex=False)
-        runs = [on_device(config, device, progress=False) for config in self.open.values()]
+        runs = [run.on_device(device, progress=False) for run in self.open.values()]
         process = self.context.Process(
-            target=_member, args=(there, runs, len(self.devices), sorted(self.suspects)), name=device, daemon=True
+            target=_work, args=(there, runs, len(self.devices), sorted(self.quarantined)), name=device, daemon=True
         )
         process.start()
         there.close()
-        self.members[here] = _Member(device, process)
+        self.workers[here] = WorkerProcess(device, process)
 
-    def _hear(self, connection: Connection) -> None:
-        member = self.members[connection]
+    def _receive(self, connection: Connection) -> None:
+        worker = self.workers[connection]
         try:
-            kind, what, more = connection.recv()
-        except (EOFError, OSError):  # it ended, or was killed in the middle of a word
-            member.process.join()
-            del self.members[connection]
-            if member.process.exitcode:
-                self._bury(member)
+            event: Event = connection.recv()
+        except (EOFError, OSError):  # it ended, or was killed in the middle of an event
+            worker.process.join()
+            del self.workers[connection]
+            if worker.process.exitcode:
+                self._on_worker_death(worker)
             return
-        if kind == "says":
-            self.say(what)
-        elif kind == "claims":
-            member.holds.add(what)
-        elif what in self.open:
-            member.holds.discard(what)
-            self._close(self.open[what], *more)
+        if isinstance(event, RunStarted):
+            worker.held.add(event.run_id)
+        elif isinstance(event, RunEnded | RunFailed):
+            worker.held.discard(event.run_id)
+        self._on_event(event)
 
-    def _bury(self, member: _Member) -> None:
+    def _on_event(self, event: Event) -> None:
+        """Pass it on; of a run that several workers see to have ended only once."""
+        if isinstance(event, RunEnded | RunFailed) and self.open.pop(event.run_id, None) is None:
+            return
+        self.listener(event)
+
+    def _on_worker_death(self, worker: WorkerProcess) -> None:
         """Runs that a dead worker held go back to the others; one that was alone when it died is given up."""
-        code, held = member.process.exitcode, member.holds & self.open.keys()
-        self.say(
-            f"the worker on {member.device} died (exit status {code}): "
-            f"its {len(held)} unfinished run(s) go back to the queue"
+        code, held = worker.process.exitcode, worker.held & self.open.keys()
+        self.listener(
+            Notice(
+                f"the worker on {worker.device} died (exit status {code}): "
+                f"its {len(held)} unfinished run(s) go back to the queue"
+            )
         )
-        if len(held) == 1 and held <= self.suspects:
-            config = self.open[held.pop()]
-            error = RuntimeError(f"the worker that trained it alone died with exit status {code}")
+        if len(held) == 1 and held <= self.quarantined:
+            run = self.open[held.pop()]
+            reason = f"the worker that trained it alone died with exit status {code}"
             with suppress(OSError):
-                store.write_failure(config, error)
-            self._close(config, error)
+                store.write_failure(run.config, reason)
+            self._on_event(RunFailed(run.id, reason))
         elif not held:
             return  # it died before it had a run: it would die again
-        self.suspects |= held
+        self.quarantined |= held
         if self.open:
-            self._start(member.device)
-
-    def _close(self, config: RunConfig, what: Record | Exception, new: bool = True) -> None:
-        if self.open.pop(run_id(config), None) is not None:
-            self.tell(config, what, new)
+            self._start(worker.device)
 
 
 @dataclass
-class _Member:
+class WorkerProcess:
+    """A worker as the pool sees it."""
+
     device: str
     process: BaseProcess
-    holds: set[str] = field(default_factory=set)  # ids of the runs it has claimed and not ended
+    held: set[str] = field(default_factory=set)  # ids of the runs it has started and not ended
 
 
 def end_on_sigterm() -> None:
@@ -117,24 +118,9 @@ def end_on_sigterm() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
 
-def _plain(what: Record | Exception) -> Record | Exception:
-    """What can be sent to another process: not every exception can be put together again there."""
-    if isinstance(what, Exception) and not isinstance(what, InputError):
-        return RuntimeError("".join(traceback.format_exception(what)))
-    return what
-
-
-def _member(report: Connection, configs: list[RunConfig], workers: int, alone: list[str]) -> None:
+def _work(events: Connection, runs: list[Run], workers: int, alone: list[str]) -> None:
     """What a worker process does."""
     end_on_sigterm()
-    if configs[0].runtime.device == "cpu":
+    if runs[0].config.runtime.device == "cpu":
         torch.set_num_threads(max(1, torch.get_num_threads() // workers))
-    worker = Worker(
-        configs,
-        workers,
-        tell=lambda config, what, new: report.send(("ended", run_id(config), (_plain(what), new))),
-        say=lambda line: report.send(("says", line, None)),
-        claimed=lambda config: report.send(("claims", run_id(config), None)),
-        alone=alone,
-    )
-    worker.work()
+    Worker(runs, workers, events.send, alone).work()

@@ -4,49 +4,51 @@ from __future__ import annotations
 
 import sys
 import time
-import traceback
+from collections.abc import Sequence
 
 from tqdm.auto import tqdm
 
 from ptuning.config import RunConfig
-from ptuning.errors import InputError
 from ptuning.records import store
-from ptuning.records.identity import run_name
+from ptuning.records.events import Event, Notice, RunEnded, RunFailed
+from ptuning.records.identity import run_id, run_name
 from ptuning.records.record import Record, choose_epoch
 
 
 class Progress:
-    """Prints a line a run, with its place in the sweep and an estimate of the time left."""
+    """A listener that prints a line for each of the runs `configs` when it ends, and every notice."""
 
-    def __init__(self, total: int) -> None:
-        self.total, self.ended, self.trained = total, 0, 0
+    def __init__(self, configs: Sequence[RunConfig]) -> None:
+        self.configs = {run_id(config): config for config in configs}
+        self.ended, self.trained = 0, 0
         self.began = time.monotonic()
 
-    def tell(self, config: RunConfig, what: Record | Exception, new: bool) -> None:
-        self.ended += 1
-        self.trained += new
-        if isinstance(what, Exception):
-            why = str(what) if isinstance(what, InputError) else "".join(traceback.format_exception(what))
-            self.say(f"{self._place()}{run_name(config)} failed: {why}")
-        else:
-            tqdm.write(self._place() + summary(config, what, new), file=sys.stdout)
-            sys.stdout.flush()
-
-    def say(self, line: str) -> None:
-        tqdm.write(line, file=sys.stderr)
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, Notice):
+            tqdm.write(event.text, file=sys.stderr)
+        if isinstance(event, RunEnded | RunFailed):
+            self.ended += 1
+            self.trained += not event.found
+            config = self.configs[event.run_id]
+            if isinstance(event, RunFailed):
+                tqdm.write(f"{self._place()}{run_name(config)} failed: {event.reason}", file=sys.stderr)
+            else:
+                tqdm.write(self._place() + run_summary(config, event.record, event.found), file=sys.stdout)
+                sys.stdout.flush()
 
     def _place(self) -> str:
-        if self.total <= 1:
+        total = len(self.configs)
+        if total <= 1:
             return ""
-        left = (time.monotonic() - self.began) / max(1, self.trained) * (self.total - self.ended)
-        estimate = f", about {left / 60:.0f} min left" if self.trained and self.ended < self.total else ""
-        return f"[{self.ended}/{self.total}{estimate}] "
+        left = (time.monotonic() - self.began) / max(1, self.trained) * (total - self.ended)
+        estimate = f", about {left / 60:.0f} min left" if self.trained and self.ended < total else ""
+        return f"[{self.ended}/{total}{estimate}] "
 
 
-def summary(config: RunConfig, record: Record, new: bool) -> str:
-    """One line on a finished run."""
+def run_summary(config: RunConfig, record: Record, found: bool) -> str:
+    """One line on a finished run; `found`: its record was there already."""
     name = f"{config.task.name:8} {config.backbone.name:10} {config.method:13} seed {config.seed}"
-    place = f"{store.path(config)}" + ("" if new else " (already there)")
+    place = f"{store.path(config)}" + (" (already there)" if found else "")
     chosen = choose_epoch(record, config.selection)
     if chosen is None:
         return f"{name}  {record['status']}  {place}"
@@ -54,5 +56,5 @@ def summary(config: RunConfig, record: Record, new: bool) -> str:
     how = f"epoch {epoch}, {config.selection}, {record['data']['source']} data"
     tests = next(one for one in record["history"] if one["epoch"] == epoch).get("tests", {})
     metric = record["metric"]
-    scores = [f"dev {metric} {score:.1f}", *(f"{split} {found[metric]:.1f}" for split, found in tests.items())]
+    scores = [f"dev {metric} {score:.1f}", *(f"{split} {scored[metric]:.1f}" for split, scored in tests.items())]
     return f"{name}  {', '.join(scores)} ({how})  {place}"

@@ -1,8 +1,8 @@
 """A sweep: many runs, trained in packs, on one device or on several, by one launch or by several at once.
 
-Runs that have a record are skipped. Those that can share a batch are trained as lanes; a method that trains the
-backbone goes one run at a time. Every run is claimed before it is trained (`ptuning.sweep.locks`), so that processes
-that work on the same sweep share it.
+Runs that have a record are skipped. Those that can share a backbone are trained as its lanes; a method that trains
+the backbone goes one run at a time. Every run is locked before it is trained (`ptuning.sweep.locks`), so that
+processes that work on the same sweep share it.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ptuning.config import RunConfig
+from ptuning.parsed import Run
+from ptuning.records.events import Event, Listener, Notice, RunEnded, RunFailed
 from ptuning.records.record import Record
 from ptuning.records.writer import to_stderr
-from ptuning.sweep.devices import on_device
 from ptuning.sweep.pool import WorkerPool
-from ptuning.sweep.reports import Say, Tell
 from ptuning.sweep.resume import finished, with_sources
 from ptuning.sweep.worker import Worker
 
@@ -24,28 +24,35 @@ def launch(config: RunConfig) -> Record:
 
     Raises InputError where the record that is there cannot stand for the run, and whatever goes wrong with it.
     """
-    outcome: list[Record | Exception] = []
-    sweep([config], ["auto"], lambda _config, what, _new: outcome.append(what), to_stderr)
-    last = outcome[-1]  # before it come the stages that it starts from
-    if isinstance(last, Exception):
-        raise last
-    return last
+    outcomes: list[RunEnded | RunFailed] = []
+
+    def keep(event: Event) -> None:
+        if isinstance(event, RunEnded | RunFailed):
+            outcomes.append(event)
+        if isinstance(event, Notice):
+            to_stderr(event.text)
+
+    sweep([config], ["auto"], keep)
+    last = outcomes[-1]  # before it come the runs that it starts from
+    if isinstance(last, RunFailed):
+        last.raise_error()
+    return last.record
 
 
-def sweep(configs: Sequence[RunConfig], devices: Sequence[str], tell: Tell, say: Say) -> None:
+def sweep(configs: Sequence[RunConfig], devices: Sequence[str], listener: Listener) -> None:
     """Have a record for each of `configs`, or word of its failure: train on `devices` what is missing, and before it
-    the stages that it starts from.
+    the runs that it starts from.
 
-    `tell` hears of each run once, `say` of what else happens. Raises InputError for a record that cannot stand.
+    `listener` hears once how each run ends. Raises InputError for a record that cannot stand.
     """
     missing = []
-    for config in with_sources(configs):
-        found = finished(config)
-        if found is None:
-            missing.append(config)
+    for run in map(Run.parse, with_sources(configs)):
+        record = finished(run.config)
+        if record is None:
+            missing.append(run)
         else:
-            tell(config, found, False)
+            listener(RunEnded(run.id, record, found=True))
     if len(devices) > 1:
-        WorkerPool(missing, devices, tell, say).work()
+        WorkerPool(missing, devices, listener).work()
     else:
-        Worker([on_device(config, devices[0]) for config in missing], 1, tell, say).work()
+        Worker([run.on_device(devices[0]) for run in missing], 1, listener).work()

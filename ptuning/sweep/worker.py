@@ -1,162 +1,149 @@
-"""One process's part in a sweep."""
+"""One process's part in a sweep: it locks runs, trains them in packs, and says how each ends."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 
 import torch
 
-from ptuning.config import RunConfig
 from ptuning.errors import InputError
+from ptuning.parsed import Run
 from ptuning.records import store, weights
-from ptuning.records.identity import run_id, run_name
-from ptuning.records.record import Record
-from ptuning.run import Keeper, work
+from ptuning.records.events import Event, Listener, Notice, RunEnded, RunFailed, to_all
+from ptuning.records.wandb_log import WandbLogger
+from ptuning.records.writer import RecordWriter
+from ptuning.run import train_pack
 from ptuning.sweep.locks import RunLocks
-from ptuning.sweep.packing import groups
-from ptuning.sweep.reports import Say, Tell
+from ptuning.sweep.packing import packs
 from ptuning.sweep.resume import finished
 
 POLL = 2.0  # seconds between looks at runs that another process trains
 
 
-class Worker(Keeper):
-    """One process's part in a sweep."""
+class Worker:
+    """`workers` processes, this one among them, share `runs`; those whose ids are in `alone` get a pack to
+    themselves; `listener` hears of all that happens here, and how every run ends."""
 
-    def __init__(
-        self,
-        configs: Sequence[RunConfig],
-        workers: int,
-        tell: Tell,
-        say: Say,
-        claimed: Callable[[RunConfig], None] = lambda config: None,
-        alone: Sequence[str] = (),
-    ) -> None:
-        """`workers` processes share `configs`; `claimed` hears of each run that this one takes; those whose ids are in
-        `alone` get a batch to themselves."""
-        super().__init__()
-        self.outbox.tell = say
-        self.workers, self.tell, self.say, self.alone = workers, tell, say, set(alone)
-        self.claimed, self.claims = claimed, RunLocks()
+    def __init__(self, runs: Sequence[Run], workers: int, listener: Listener, alone: Sequence[str] = ()) -> None:
+        self.workers, self.alone = workers, set(alone)
+        self.wandb_logger = WandbLogger()
+        self.tell = to_all([self._on_event, listener, self.wandb_logger])
+        self.writer = RecordWriter(lambda text: self.tell(Notice(text)))
+        self.locks = RunLocks()
         self.began = time.time()
-        self.open = {run_id(config): config for config in configs}
+        self.open = {run.id: run for run in runs}  # those that have not ended, here or elsewhere
 
     def work(self) -> None:
         """Train until every run has ended, here or in another process."""
+        waiting = False
         try:
-            said = False
             while self.open:
                 before = len(self.open)
-                for group in self._packs():
-                    self._train(group)
+                for pack in self._packs():
+                    self._train(pack)
                 if len(self.open) == before:
-                    if not said:
-                        self.say(f"{before} run(s) are being trained by another process: waiting for them")
-                        said = True
+                    if not waiting:
+                        self.tell(Notice(f"{before} run(s) are being trained by another process: waiting for them"))
+                        waiting = True
                     time.sleep(POLL)
         finally:
-            self.outbox.close()
-            self.claims.release_all()
+            self.writer.close()
+            self.wandb_logger.close()
+            self.locks.release_all()
 
-    def _packs(self) -> list[list[RunConfig]]:
+    def _packs(self) -> list[list[Run]]:
         runs = list(self.open.values())
-        together = [run for run in runs if run_id(run) not in self.alone]
-        return groups(together) + [[run] for run in runs if run_id(run) in self.alone]
+        return packs([run for run in runs if run.id not in self.alone]) + [[r] for r in runs if r.id in self.alone]
 
-    def _train(self, group: list[RunConfig]) -> None:
-        queue = _Queue(self, group)
+    def _train(self, pack: list[Run]) -> None:
+        queue = RunQueue(self, pack)
         try:
-            work(queue, self, len(group))
+            train_pack(queue.next_run, len(pack), self.writer, self.tell)
         except torch.AcceleratorError:
             raise  # the device is of no use to this process any more: the runs go back
         except InputError as error:  # the backbone cannot be had
-            for config in [*queue.taken(), *queue]:
-                self.failed(config, error)
+            failed = queue.held()
+            while (run := queue.next_run()) is not None:
+                failed.append(run)
+            for run in failed:
+                self.tell(RunFailed.of(run.id, error))
         except Exception as error:
-            taken = queue.taken()
-            if not taken:
+            held = queue.held()
+            if not held:
                 raise
-            for config in taken:
-                self.failed(config, error)
+            for run in held:
+                self.tell(RunFailed.of(run.id, error))
 
-    def ended(self, config: RunConfig, record: Record, state: weights.State | None) -> None:
-        super().ended(config, record, state)
-        self._close(config, record)
+    def _on_event(self, event: Event) -> None:
+        if isinstance(event, RunFailed) and not event.found:
+            self._write_failure(self.open[event.run_id], event)
+        if isinstance(event, RunEnded | RunFailed):
+            run = self.open.pop(event.run_id)
+            if not self.writer.is_waiting(run):  # else nobody shall train it while its record waits to be written
+                self.locks.release(run)
 
-    def failed(self, config: RunConfig, error: Exception) -> None:
-        super().failed(config, error)
+    def _write_failure(self, run: Run, failure: RunFailed) -> None:
         try:
-            store.write_failure(config, error)
+            store.write_failure(run.config, failure.trace)
         except OSError as problem:
-            self.say(f"{store.failure_path(config)} cannot be written ({problem.strerror or problem})")
-        self._close(config, error.with_traceback(None))  # whose frames would keep the backbone in memory
+            text = f"{store.failure_path(run.config)} cannot be written ({problem.strerror or problem})"
+            self.tell(Notice(text))
 
-    def ended_elsewhere(self, config: RunConfig) -> bool:
-        """Whether another process has finished the run, or failed at it, since this one began."""
-        record = finished(config)
+    def has_ended(self, run: Run) -> bool:
+        """Whether the run has ended in another process, which this one then says: with a record, or, since this one
+        began, with a failure. Raises InputError for a record that cannot stand for the run."""
+        record = finished(run.config)
         if record is not None:
-            self._close(config, record, new=False)
+            self.tell(RunEnded(run.id, record, found=True))
             return True
-        failure = store.failure_path(config)
+        failure = store.failure_path(run.config)
         with suppress(FileNotFoundError):
             if failure.stat().st_mtime > self.began:
-                self._close(config, InputError(f"another process failed at it, see {failure}."), new=False)
+                refusal = f"another process failed at it, see {failure}."
+                self.tell(RunFailed(run.id, refusal, refusal, found=True))
                 return True
         return False
 
-    def _close(self, config: RunConfig, what: Record | Exception, new: bool = True) -> None:
-        del self.open[run_id(config)]
-        if not self.outbox.holds(config):  # else nobody shall train it while its record waits to be written
-            self.claims.release(config)
-        self.tell(config, what, new)
 
-
-class _Queue:
-    """The runs of a group that nobody has, claimed one by one. It may have none now and one later: a worker among
+class RunQueue:
+    """The runs of a pack that nobody has, locked one by one. It may have none now and one later: a worker among
     several takes no more than its share at a time."""
 
-    def __init__(self, worker: Worker, group: list[RunConfig]) -> None:
-        self.worker, self.group = worker, group
+    def __init__(self, worker: Worker, pack: list[Run]) -> None:
+        self.worker, self.pack = worker, pack
 
-    def __iter__(self) -> Iterator[RunConfig]:
-        return self
+    def next_run(self) -> Run | None:
+        held = {run.id for run in self.held()}
+        waiting = [run for run in self.pack if run.id in self.worker.open]
+        if len(held) < math.ceil(len(waiting) / self.worker.workers):
+            for run in waiting:
+                if run.id not in held and self._acquire(run):
+                    return run
+        return None
 
-    def __next__(self) -> RunConfig:
-        worker = self.worker
-        waiting = [config for config in self.group if run_id(config) in worker.open]
-        mine = self.taken()
-        if len(mine) < math.ceil(len(waiting) / worker.workers):
-            for config in waiting:
-                if config not in mine and self._got(config):
-                    worker.claimed(config)
-                    return config
-        raise StopIteration
+    def held(self) -> list[Run]:
+        """The pack's runs that this worker has locked and that have not ended."""
+        return [run for run in self.pack if run.id in self.worker.open and self.worker.locks.holds(run)]
 
-    def _got(self, config: RunConfig) -> bool:
-        """Claim a run that has not ended, here or elsewhere; one that cannot be claimed or read fails."""
+    def _acquire(self, run: Run) -> bool:
+        """Lock a run that has not ended, here or elsewhere; one that cannot be locked or read fails."""
         worker = self.worker
         try:
-            if worker.ended_elsewhere(config) or not self._can_start(config) or not worker.claims.take(config):
+            if worker.has_ended(run) or not self._can_start(run) or not worker.locks.acquire(run):
                 return False
-            return not worker.ended_elsewhere(config)  # between the look and the claim
+            return not worker.has_ended(run)  # between the look and the lock
         except InputError as error:
-            worker.failed(config, error)
+            worker.tell(RunFailed.of(run.id, error))
             return False
 
-    def _can_start(self, config: RunConfig) -> bool:
-        """Whether the stage before it is through. Raises InputError where it has failed."""
-        parent = config.parent_run
-        if parent is None:
-            return True
-        if run_id(parent) in self.worker.open:
-            return False
-        if not weights.path(parent).exists():
-            raise InputError(f"the stage before it left no prompt: see what became of {run_name(parent)}.")
+    def _can_start(self, run: Run) -> bool:
+        """Whether the runs that it starts from are through. Raises InputError where one has failed."""
+        for source in run.sources:
+            if source.id in self.worker.open:
+                return False
+            if not weights.path(source.config).exists():
+                raise InputError(f"the stage before it left no prompt: see what became of {source.name}.")
         return True
-
-    def taken(self) -> list[RunConfig]:
-        """The group's runs that this worker has and that have not ended."""
-        return [c for c in self.group if run_id(c) in self.worker.open and self.worker.claims.has(c)]

@@ -9,17 +9,20 @@ backbone's own dropout on, which rows share, up to its random draws).
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ptuning.backbones.backbone import PRECISION, Backbone
 from ptuning.backbones.hidden_cache import HiddenCache, Key
 from ptuning.config import MixtureConfig, RunConfig
 from ptuning.data import mixtures
+from ptuning.parsed import Run
+from ptuning.training import epoch_selection
 from ptuning.training.adapter import Adapter, AdapterBatch
 from ptuning.training.batching import bucketed
 from ptuning.training.datasets import TaskDataset
@@ -62,7 +65,7 @@ class LaneTask:
 class Lane:
     """A run in training: its adapters, its examples, its optimizer, and how far it has come."""
 
-    config: RunConfig
+    run: Run
     members: list[LaneTask]
     optimizer: torch.optim.Optimizer
     schedule: torch.optim.lr_scheduler.LRScheduler
@@ -70,11 +73,15 @@ class Lane:
     parameters: list[nn.Parameter]
     history: list[Epoch] = field(default_factory=list)
     status: str = "running"
+    error: Exception | None = None  # what ended it, where it has failed
+    best: dict[str, Tensor] | None = None  # what it had trained at the chosen epoch, where that is to be saved
+    since: float = field(default_factory=time.perf_counter)
+    most_lanes: int = 1  # that shared the backbone at once, itself included
 
     @classmethod
-    def build(cls, config: RunConfig, materials: Sequence[TaskDataset], backbone: Backbone) -> Lane:
-        """`materials` are those of `config.members`. Raises InputError where the run's prompt does not fit the
-        backbone."""
+    def build(cls, run: Run, materials: Sequence[TaskDataset], backbone: Backbone) -> Lane:
+        """`materials` are those of the run's tasks. Raises InputError where its prompt does not fit the backbone."""
+        config = run.config
         members: list[LaneTask] = []
         for (name, one), material in zip(config.members.items(), materials, strict=True):
             adapter = Adapter(one, material.task, backbone, members[0].adapter if members else None)
@@ -88,11 +95,15 @@ class Lane:
             parameters, lr=config.train.lr, weight_decay=config.train.weight_decay, fused=True
         )
         return cls(
-            config, members, optimizer,
+            run, members, optimizer,
             schedule=schedule(optimizer, config.train, sum(_steps(config, members))),
             scaler=torch.amp.GradScaler(backbone.device.type, enabled=config.train.precision == "fp16"),
             parameters=parameters,
         )  # fmt: skip
+
+    @property
+    def config(self) -> RunConfig:
+        return self.run.config
 
     @property
     def adapter(self) -> Adapter:
@@ -108,6 +119,11 @@ class Lane:
     def scores(self) -> list[float]:
         """The dev scores so far, one an epoch."""
         return [epoch.dev[self.metric] for epoch in self.history]
+
+    @property
+    def at_chosen_epoch(self) -> bool:
+        """Whether the run's selection rule chooses the newest epoch, as things are."""
+        return epoch_selection.rule(self.config.selection)(self.scores) == len(self.history) - 1
 
     @property
     def epoch(self) -> int:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Protocol
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -16,116 +15,107 @@ from ptuning.errors import InputError
 from ptuning.training.adapter import AdapterBatch
 from ptuning.training.budget import Budget, device_lost, out_of_memory, retry_in_halves
 from ptuning.training.epoch_selection import improved_within
-from ptuning.training.evaluate import evaluate
+from ptuning.training.evaluate import Evaluation, evaluate
 from ptuning.training.forward import forward
 from ptuning.training.lanes import Epoch, Lane
 
-
-class Callback(Protocol):
-    """Told of each lane's progress."""
-
-    def lane_began(self, lane: Lane) -> None: ...
-
-    def epoch_ended(self, lane: Lane, epoch: Epoch) -> None: ...
-
-    def lane_ended(self, lane: Lane) -> None: ...
-
-    def lane_failed(self, lane: Lane, error: Exception) -> None: ...
+NextLane = Callable[[], Lane | None]  # None: there is none now, though there may be one later
 
 
-def train(backbone: Backbone, lanes: Iterable[Lane], watcher: Callback, budget: Budget, progress: bool = True) -> None:
-    """Train `lanes` to their end: all epochs done, stopped early, or diverged (`lane.status` says which), or failed.
+def train(backbone: Backbone, next_lane: NextLane, budget: Budget, progress: bool = True) -> Iterator[Lane]:
+    """Train the lanes that `next_lane` gives to their end, and yield each whenever it has been evaluated, and when it
+    fails; `lane.status` says whether it goes on (`running`) or has `finished`, `stopped_early`, `diverged` or
+    `failed`.
 
-    As many are taken from `lanes` as fit the budget; when one ends, the next takes its place.
+    As many are taken as fit the budget; when one ends, the next takes its place.
     """
-    waiting = iter(lanes)
     backbone.train()
-    courses = _admitted(backbone, [], waiting, watcher, budget)
-    if not courses:
+    running = _admit(backbone, [], next_lane, budget)
+    if not running:
         return
-    with tqdm(unit="step", total=_total_steps(courses), disable=not progress, dynamic_ncols=True) as bar:
-        while courses:
-            running = _advanced(backbone, courses, watcher, budget)
-            bar.update(len(running))
-            _end_epochs(backbone, [course for course in running if course.batch is None], watcher, budget)
-            left = [course for course in running if course.lane.status == "running"]
-            bar.set_description_str(_line(left or courses), refresh=False)
-            if len(left) < len(courses):  # there is room again
-                before, left = left, _admitted(backbone, left, waiting, watcher, budget)
+    with tqdm(unit="step", total=_total_steps(running), disable=not progress, dynamic_ncols=True) as bar:
+        while running:
+            failed = _advance(backbone, running, budget)
+            yield from failed
+            going = [one for one in running if one.lane.status == "running"]
+            bar.update(len(going))
+            yield from _end_epochs(backbone, [one for one in going if one.batch is None], budget)
+            left = [one for one in going if one.lane.status == "running"]
+            bar.set_description_str(_description([one.lane for one in left or running]), refresh=False)
+            if len(left) < len(running):  # there is room again
+                before, left = left, _admit(backbone, left, next_lane, budget)
                 bar.total = (bar.total or 0) + _total_steps(left) - _total_steps(before)
-            courses = left
+            running = left
 
 
-class _LaneProgress:
-    """A lane's way through its epochs. `batch` is the next one, None when the epoch's batches are through."""
+class LaneProgress:
+    """A lane's way through an epoch. `batch` is the next one, None when the epoch's batches are through."""
 
     def __init__(self, lane: Lane) -> None:
         self.lane = lane
-        self.begin()
+        self.begin_epoch()
 
-    def begin(self) -> None:
-        self.waiting: Iterator[AdapterBatch] = self.lane.batches()
-        self.batch: AdapterBatch | None = next(self.waiting)
+    def begin_epoch(self) -> None:
+        self.batches: Iterator[AdapterBatch] = self.lane.batches()
+        self.batch: AdapterBatch | None = next(self.batches)
         self.losses: list[Tensor] = []
         self.since = time.perf_counter()
 
-    def note(self, loss: Tensor) -> None:
+    def end_step(self, loss: Tensor) -> None:
         """Take a step's loss and move to the next batch."""
         self.losses.append(loss)
-        self.batch = next(self.waiting, None)
+        self.batch = next(self.batches, None)
 
     @property
-    def part(self) -> AdapterBatch:
+    def current_batch(self) -> AdapterBatch:
         assert self.batch is not None
         return self.batch
 
 
-def _admitted(
-    backbone: Backbone, courses: list[_LaneProgress], waiting: Iterator[Lane], watcher: Callback, budget: Budget
-) -> list[_LaneProgress]:
-    """`courses` and as many new ones as there is room for; an ongoing lane's size stands for the next one's."""
-    while not courses or _tokens(courses) + courses[-1].lane.tokens_per_step <= budget.tokens:
-        lane = next(waiting, None)
+def _admit(backbone: Backbone, running: list[LaneProgress], next_lane: NextLane, budget: Budget) -> list[LaneProgress]:
+    """`running` and as many new ones as there is room for; a running lane's size stands for the next one's."""
+    while not running or _tokens(running) + running[-1].lane.tokens_per_step <= budget.tokens:
+        lane = next_lane()
         if lane is None:
             break
-        if not courses:
+        if not running:
             torch.manual_seed(lane.config.seed)  # the backbone's own dropout; all else has the lane's own streams
         for member in lane.members:
             member.adapter.train()
-        watcher.lane_began(lane)
-        courses = [*courses, _LaneProgress(lane)]
+        lane.since = time.perf_counter()
+        running = [*running, LaneProgress(lane)]
+        for one in running:
+            one.lane.most_lanes = max(one.lane.most_lanes, len(running))
     if backbone.hidden_cache is not None:
-        backbone.hidden_cache.hold(key for course in courses for key in course.lane.hidden_cache_keys)
-    return courses
+        backbone.hidden_cache.hold(key for one in running for key in one.lane.hidden_cache_keys)
+    return running
 
 
-def _total_steps(courses: Sequence[_LaneProgress]) -> int:
+def _total_steps(running: Sequence[LaneProgress]) -> int:
     """Steps that the lanes take from their beginning to their end, where they do not stop early."""
-    return sum(course.lane.steps_per_epoch * course.lane.config.train.epochs for course in courses)
+    return sum(one.lane.steps_per_epoch * one.lane.config.train.epochs for one in running)
 
 
-def _tokens(courses: Sequence[_LaneProgress]) -> float:
-    return sum(course.lane.tokens_per_step for course in courses)
+def _tokens(running: Sequence[LaneProgress]) -> float:
+    return sum(one.lane.tokens_per_step for one in running)
 
 
-def _advanced(
-    backbone: Backbone, courses: Sequence[_LaneProgress], watcher: Callback, budget: Budget
-) -> list[_LaneProgress]:
-    """One step of every course, in as few passes as the budget allows; the courses that did not fail."""
-    parts = [course.part for course in courses]
+def _advance(backbone: Backbone, running: Sequence[LaneProgress], budget: Budget) -> list[Lane]:
+    """One step of every lane, in as few passes as the budget allows; the lanes that failed."""
+    failed: list[Lane] = []
 
-    def stepped(some: Sequence[_LaneProgress]) -> list[Tensor | Exception]:
-        return step(backbone, [(course.lane, course.part) for course in some])
+    def step_lanes(some: Sequence[LaneProgress]) -> list[Tensor | Exception]:
+        return step(backbone, [(one.lane, one.current_batch) for one in some])
 
-    for group in budget.passes(parts):
-        members = [courses[index] for index in group]
-        tokens = max(course.part.width for course in members) * sum(len(c.part.sequences) for c in members)
-        for course, loss in zip(members, retry_in_halves(budget, stepped, members, tokens), strict=True):
+    for indices in budget.passes([one.current_batch for one in running]):
+        group = [running[index] for index in indices]
+        tokens = max(one.current_batch.width for one in group) * sum(len(o.current_batch.sequences) for o in group)
+        for one, loss in zip(group, retry_in_halves(budget, step_lanes, group, tokens), strict=True):
             if isinstance(loss, Exception):
-                _fail(course.lane, loss, watcher)
+                failed.append(_fail(one.lane, loss))
             else:
-                course.note(loss)
-    return [course for course in courses if course.lane.status == "running"]
+                one.end_step(loss)
+    return failed
 
 
 def step(backbone: Backbone, parts: Sequence[tuple[Lane, AdapterBatch]], passes: int = 1) -> list[Tensor | Exception]:
@@ -173,33 +163,30 @@ def _gradients(backbone: Backbone, parts: Sequence[tuple[Lane, AdapterBatch]], p
     return [own[0] if len(own) == 1 else torch.stack(own).sum() for own in losses]
 
 
-def _end_epochs(backbone: Backbone, courses: Sequence[_LaneProgress], watcher: Callback, budget: Budget) -> None:
-    """Evaluate the lanes whose epoch is over, together, and end them or let them begin the next."""
-    if not courses:
+def _end_epochs(backbone: Backbone, ended: Sequence[LaneProgress], budget: Budget) -> Iterator[Lane]:
+    """Evaluate the lanes whose epoch is over, together; yield each when it is clear whether it goes on."""
+    if not ended:
         return
-    means = torch.stack([torch.stack(course.losses).mean() for course in courses]).tolist()
+    means = torch.stack([torch.stack(one.losses).mean() for one in ended]).tolist()
     now = time.perf_counter()
-    sound = [course for course, mean in zip(courses, means, strict=True) if math.isfinite(mean)]
-    evaluations = evaluate(backbone, [course.lane for course in sound], budget)
-    found = dict(zip(map(id, sound), evaluations, strict=True))
-    seconds = (time.perf_counter() - now) / max(1, len(sound))
-    for course, mean in zip(courses, means, strict=True):
-        lane, evaluation = course.lane, found.get(id(course))
+    finite = [index for index, mean in enumerate(means) if math.isfinite(mean)]
+    evaluations = dict(zip(finite, evaluate(backbone, [ended[index].lane for index in finite], budget), strict=True))
+    dev_seconds = (time.perf_counter() - now) / max(1, len(finite))
+    for index, (one, mean) in enumerate(zip(ended, means, strict=True)):
+        evaluation = evaluations.get(index)
         if isinstance(evaluation, Exception):
-            _fail(lane, evaluation, watcher)
+            yield _fail(one.lane, evaluation)
             continue
-        if evaluation is None:
-            lane.status = "diverged"
-        else:
-            dev, right = evaluation.dev
-            epoch = Epoch(lane.epoch, mean, dev, now - course.since, seconds, evaluation.tests, right)
-            lane.history.append(epoch)
-            watcher.epoch_ended(lane, epoch)
-            lane.status = _status(lane)
-        if lane.status == "running":
-            course.begin()
-        else:
-            watcher.lane_ended(lane)
+        if evaluation is not None:
+            one.lane.history.append(_history_line(one.lane, mean, evaluation, now - one.since, dev_seconds))
+        one.lane.status = _status(one.lane) if evaluation is not None else "diverged"
+        yield one.lane
+        if one.lane.status == "running":
+            one.begin_epoch()
+
+
+def _history_line(lane: Lane, loss: float, found: Evaluation, seconds: float, dev_seconds: float) -> Epoch:
+    return Epoch(lane.epoch, loss, found.dev.scores, seconds, dev_seconds, found.tests, found.dev.correct)
 
 
 def _status(lane: Lane) -> str:
@@ -209,19 +196,20 @@ def _status(lane: Lane) -> str:
     return "finished" if len(lane.history) == lane.config.train.epochs else "running"
 
 
-def _fail(lane: Lane, error: Exception, watcher: Callback) -> None:
-    lane.status = "failed"
+def _fail(lane: Lane, error: Exception) -> Lane:
+    lane.status, lane.error = "failed", error
     if out_of_memory(error):
-        error = InputError(
+        lane.error = InputError(
             f"train.batch_size={lane.config.train.batch_size} does not fit in memory even alone: make it smaller, "
             "shorten task.max_length or prompt.length, or set runtime.gradient_checkpointing=true."
         )
-    watcher.lane_failed(lane, error)
+    return lane
 
 
-def _line(courses: Sequence[_LaneProgress]) -> str:
-    lane = courses[0].lane
-    if len(courses) > 1:
-        return f"{len(courses)} lanes"
+def _description(lanes: Sequence[Lane]) -> str:
+    """What the progress bar says."""
+    lane = lanes[0]
+    if len(lanes) > 1:
+        return f"{len(lanes)} lanes"
     done = f" dev {lane.scores[-1]:.1f}" if lane.history else ""
     return f"{lane.config.task.name} {lane.config.method} epoch {min(lane.epoch, lane.config.train.epochs)}{done}"

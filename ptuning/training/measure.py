@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import partial
+from typing import Literal
 
 import psutil
 import torch
@@ -19,6 +20,14 @@ WIDTH, LENGTH = 64, 20  # tokens and prompt length of the rows that are measured
 GAIN = 1.05  # a pass of twice the tokens must be this much faster a token to be worth its memory
 MEMORY = 0.7  # share of the free memory that a pass may fill
 LARGEST = 2**18
+SOLO = 8192  # tokens in a pass of a run that shares its backbone with no other: only its evaluation fills one
+
+
+def choose_budget(tokens_per_pass: int | Literal["auto"], lanes: int, backbone: Backbone) -> Budget:
+    """The budget that the config gives, or under `auto` the measured one where several lanes share the backbone."""
+    if tokens_per_pass != "auto":
+        return Budget(tokens_per_pass)
+    return measure(backbone) if lanes > 1 else Budget(SOLO)
 
 
 def measure(backbone: Backbone) -> Budget:

@@ -9,12 +9,10 @@ from ptuning.backbones.hidden_cache import HiddenCache
 from ptuning.backbones.tiny import FAMILIES
 from ptuning.prompts.deep import SiteKey, SitePrompt
 from ptuning.prompts.placement import Layout, collate, table
-from ptuning.training.budget import Budget
-from ptuning.training.loop import train
 from tests.backbones.test_attention import every_site, shape_of
 from tests.conftest import make_backbone
 from tests.prompts.test_placement import encoded
-from tests.training.test_lanes import Silent, lanes_of, trained
+from tests.training.test_lanes import lanes_of, train_all, trained
 
 TOP = {"prompt__layers": "3-4", "prompt__dropout": 0.2}
 
@@ -200,10 +198,10 @@ def test_checkpointing_hidden_cache_and_single_query_go_together(make_run, layer
     """Checkpointed layers run again in the backward pass, when what the cache gave must still enter them."""
     config = make_run(prompt__layers=layers, train__head_dropout=0.0)
     (plain,), _ = trained([config])
-    backbone, watcher = make_backbone(), Silent()
+    backbone = make_backbone()
     backbone.cache_hidden(1e8, 0)
     backbone.model.gradient_checkpointing_enable({"use_reentrant": False})
     (lane,) = lanes_of([config], backbone)
-    train(backbone, [lane], watcher, Budget(4096), progress=False)
+    train_all(backbone, [lane])
     for one, other in zip(lane.parameters, plain.parameters, strict=True):
         torch.testing.assert_close(one, other, atol=2e-4, rtol=1e-3)

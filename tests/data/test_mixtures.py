@@ -18,10 +18,10 @@ from ptuning.records.identity import run_id, run_name
 from ptuning.run import run
 from ptuning.sweep.resume import with_sources
 from ptuning.sweep.sweep import launch as launch_one
-from ptuning.sweep.sweep import sweep
 from ptuning.training.lanes import Lane
 from ptuning.training.loop import step
 from tests.conftest import OPTIONS, make_backbone
+from tests.sweep.test_sweep import swept
 from tests.training.test_lanes import lanes_of, trained
 
 SETS = {"a": "wnut17", "b": "btc", "c": "rte"}
@@ -148,7 +148,7 @@ def test_a_run_starts_from_the_prompt_of_the_stage_before_it(make_run):
     assert (parent.train.epochs, parent.train.lr, config.train.epochs) == (1, 3e-2, 2)
     run([parent])
     lanes = lanes_of([config, make_run(task="btc")], make_backbone())
-    weights.hand_on(parent, lanes[0].adapter)
+    weights.init_from(parent, lanes[0].adapter)
     prompts = [lane.adapter.method.deep_prompt().values for lane in lanes]
     assert not torch.equal(*prompts)
     folded = weights.load_state(weights.path(parent))["prompt.prompt"]
@@ -157,40 +157,34 @@ def test_a_run_starts_from_the_prompt_of_the_stage_before_it(make_run):
 
 def test_a_sweep_trains_the_stage_first_and_once_and_the_record_names_it(make_run):
     configs = [child_of(make_run(task=task), epochs=1) for task in ("wnut17", "btc")]
-    told = []
-    sweep(configs, ["cpu"], lambda config, what, new: told.append((run_name(config), what, new)), print)
+    ended = swept(configs).ended
     parent = configs[0].parent_run
-    assert [name for name, _, _ in told] == [run_name(one) for one in (parent, *configs)]
-    assert all(new and what["status"] == "finished" for _, what, new in told)
-    assert [what["parent"] for _, what, _ in told] == [None, *[f"{run_name(parent)}.json"] * 2]
+    assert list(ended) == [run_id(one) for one in (parent, *configs)]
+    assert all(not event.found and event.record["status"] == "finished" for event in ended.values())
+    assert [event.record["parent"] for event in ended.values()] == [None, *[f"{run_name(parent)}.json"] * 2]
     assert all("-from-mixed-" in run_name(config) for config in configs)
-    again = []
-    sweep(configs, ["cpu"], lambda config, what, new: again.append(new), print)
-    assert again == [False, False]
+    assert [event.found for event in swept(configs).ended.values()] == [True, True]
 
 
 def test_two_workers_share_a_sweep_with_a_stage(make_run, tmp_path):
     configs = [child_of(make_run(task="btc", seed=seed), epochs=1) for seed in (1, 2)]
     elsewhere = {"results": tmp_path / "one", "weights": tmp_path / "one"}
     runtime = configs[0].runtime.model_copy(update=elsewhere)
-    told, alone = {}, {}
-    sweep(configs, ["cpu", "cpu"], lambda config, what, new: told.update({run_id(config): what}), print)
-    again = [config.model_copy(update={"runtime": runtime}) for config in configs]
-    sweep(again, ["cpu"], lambda config, what, new: alone.update({run_id(config): what}), print)
-    assert told.keys() == alone.keys() and len(told) == 4
-    for identifier, what in told.items():
-        losses = [[epoch["loss"] for epoch in one["history"]] for one in (what, alone[identifier])]
+    shared = swept(configs, ["cpu", "cpu"]).ended
+    alone = swept([config.model_copy(update={"runtime": runtime}) for config in configs]).ended
+    assert shared.keys() == alone.keys() and len(shared) == 4
+    for identifier, event in shared.items():
+        losses = [[line["loss"] for line in one.record["history"]] for one in (event, alone[identifier])]
         np.testing.assert_allclose(losses[0], losses[1], rtol=2e-4)
 
 
 def test_a_run_whose_stage_failed_fails_with_it(make_run):
     good = make_run(task="btc")
     broken = child_of(make_run(task="btc", train__lr=1e30), epochs=1)
-    told = {}
-    sweep([broken, good], ["cpu"], lambda config, what, new: told.update({run_id(config): what}), print)
-    assert told[run_id(broken.parent_run)]["status"] == "diverged"
-    assert "the stage before it left no prompt" in str(told[run_id(broken)])
-    assert told[run_id(good)]["status"] == "finished"
+    ended = swept([broken, good]).ended
+    assert ended[run_id(broken.parent_run)].record["status"] == "diverged"
+    assert "the stage before it left no prompt" in ended[run_id(broken)].refusal
+    assert ended[run_id(good)].record["status"] == "finished"
 
 
 def test_a_diverged_stage_fails_its_runs_alone_also_when_launched_again(make_run, monkeypatch):
@@ -199,16 +193,12 @@ def test_a_diverged_stage_fails_its_runs_alone_also_when_launched_again(make_run
     sound = Lane.step
     of_stage = lambda lane: len(lane.members) > 1 and lane.epoch == 2  # noqa: E731
     monkeypatch.setattr(Lane, "step", lambda lane: spoil(lane) if of_stage(lane) else sound(lane))
-    for told in ({}, {}):
-
-        def tell(config, what, new, told=told):
-            told[run_id(config)] = what
-
-        sweep([broken, good], ["cpu"], tell, print)
-        parent = told[run_id(broken.parent_run)]
+    for _ in range(2):
+        ended = swept([broken, good]).ended
+        parent = ended[run_id(broken.parent_run)].record
         assert parent["status"] == "diverged" and len(parent["history"]) == 1
-        assert "the stage before it left no prompt" in str(told[run_id(broken)])
-        assert told[run_id(good)]["status"] == "finished"
+        assert "the stage before it left no prompt" in ended[run_id(broken)].refusal
+        assert ended[run_id(good)].record["status"] == "finished"
 
 
 def spoil(lane):
@@ -219,20 +209,20 @@ def spoil(lane):
 def test_a_stage_whose_weights_are_gone_is_trained_again_for_those_who_need_it(make_run):
     """As on a fresh clone, where records are and weights are not."""
     first, second = (child_of(make_run(task=task), epochs=1) for task in ("wnut17", "btc"))
-    sweep([first], ["cpu"], lambda *_: None, print)
+    swept([first])
     weights.path(first.parent_run).unlink()
     assert with_sources([first]) == [first], "what is done needs no stage"
-    told = []
-    sweep([first, second], ["cpu"], lambda config, what, new: told.append((config.task.name, new)), print)
-    assert told == [("wnut17", False), ("mixed", True), ("btc", True)]
+    ended = swept([first, second]).ended.values()
+    assert [(event.record["config"]["task"]["name"], event.found) for event in ended] == [
+        ("wnut17", True), ("mixed", False), ("btc", False),
+    ]  # fmt: skip
 
 
 def test_a_stage_that_is_also_asked_for_by_itself_keeps_its_prompt(make_run):
     child = child_of(make_run(task="btc"))
     alone = child.parent_run.model_copy(update={"runtime": child.runtime})
-    told = {}
-    sweep([alone, child], ["cpu"], lambda config, what, new: told.update({run_id(config): what}), print)
-    assert len(told) == 2 and all(what["status"] == "finished" for what in told.values())
+    ended = swept([alone, child]).ended
+    assert [event.record["status"] for event in ended.values()] == ["finished", "finished"]
 
 
 def test_launching_a_run_with_a_stage_gives_its_own_record(make_run):
@@ -251,7 +241,7 @@ def test_a_stage_that_kept_another_epoch_is_refused(make_run):
     run([config.parent_run.model_copy(update={"selection": "best_dev"})])
     (lane,) = lanes_of([config], make_backbone())
     with pytest.raises(InputError, match="holds the epoch chosen by best_dev, and a stage hands on its last one"):
-        weights.hand_on(config.parent_run, lane.adapter)
+        weights.init_from(config.parent_run, lane.adapter)
 
 
 def test_a_stage_with_a_reparameterization_is_refused(make_run):

@@ -8,6 +8,7 @@ from ptuning import registry
 from ptuning.data import splits
 from ptuning.errors import InputError
 from ptuning.launch import compose
+from ptuning.launch.overrides import union_of_sweeps
 from ptuning.records import store
 from ptuning.records.identity import run_id, run_name
 from ptuning.sweep import sweep
@@ -59,12 +60,12 @@ SEVERAL = [
     ids=lambda one: " ".join(one) if one and isinstance(one[0], str) else "",
 )  # fmt: skip
 def test_what_is_asked_for_chooses_among_an_experiments_sweeps(overrides, asked):
-    assert compose.sweeps({"seed": "1,2"}, SEVERAL, overrides) == asked
+    assert union_of_sweeps({"seed": "1,2"}, SEVERAL, overrides) == asked
 
 
 def test_values_of_different_sweeps_are_not_asked_for_at_once():
     with pytest.raises(InputError, match=r"method=prompt_tuning train.lr=0.001 belong to different sweeps"):
-        compose.sweeps(
+        union_of_sweeps(
             {},
             [{"method": "prompt_tuning", "train.lr": "0.01"}, SEVERAL[2]],
             ["method=prompt_tuning", "train.lr=0.001"],
@@ -206,7 +207,7 @@ def test_a_record_of_other_data_or_without_its_weights_is_no_answer(make_run, tm
     sweep.launch(make_run(**local, runtime__save=True))
     assert done(make_run(**local, runtime__save=True)), "trained again, for its weights"
     (folder / "val.jsonl").write_text(row % ("new", "entailment", 0))
-    splits._read.cache_clear()
+    splits._load_cached.cache_clear()
     with pytest.raises(InputError, match="was made from other data"):
         sweep.launch(config)
 
@@ -218,7 +219,7 @@ def test_a_finished_run_is_not_run_again_and_a_failed_one_is(make_run, monkeypat
     def fails(_config):
         raise RuntimeError("should not run")
 
-    monkeypatch.setattr("ptuning.run.ready", fails)
+    monkeypatch.setattr("ptuning.run.prepare_backbone", fails)
     assert sweep.launch(config) == first
     other = make_run(seed=2)
     with pytest.raises(RuntimeError):

@@ -14,11 +14,11 @@ from ptuning.records import weights
 from ptuning.training.adapter import Adapter, AdapterBatch
 from ptuning.training.budget import Budget
 from ptuning.training.datasets import collect
-from ptuning.training.evaluate import predict
 from ptuning.training.forward import forward
-from ptuning.training.loop import step, train
+from ptuning.training.loop import step
+from ptuning.training.predictions import predict
 from tests.conftest import OPTIONS, PROMPTS, SUPERGLUE, make_backbone
-from tests.training.test_lanes import Silent, lanes_of
+from tests.training.test_lanes import lanes_of, train_all
 
 
 def first(lane):
@@ -95,7 +95,7 @@ def test_saved_weights_are_folded_and_predict_the_same(make_run, tmp_path, metho
     config = make_run(method, task, **overrides)
     backbone = make_backbone()
     (lane,) = lanes_of([config], backbone)
-    train(backbone, [lane], Silent(), Budget(4096), progress=False)
+    train_all(backbone, [lane])
     (expected,) = predict(backbone, [lane.members[0].part("dev")], Budget(100))
 
     state = weights.trained_state(lane.members, backbone)

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -15,34 +16,40 @@ import torch
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 
+from ptuning.devices import worker_devices
 from ptuning.errors import InputError
 from ptuning.launch import compose
+from ptuning.parsed import Run
 from ptuning.records import store
+from ptuning.records.events import Evaluated, Notice, RunEnded, RunFailed, RunStarted
 from ptuning.records.identity import run_id
 from ptuning.run import run
-from ptuning.sweep import devices, pool, sweep
+from ptuning.sweep import pool, sweep, worker
 from ptuning.sweep.locks import RunLocks
-from ptuning.sweep.packing import groups
+from ptuning.sweep.packing import packs
 
 ROOT = Path(__file__).parents[2]
 
 
-class Told:
+class Listener:
+    """Keeps all events: those that end runs by the runs' ids, and the notices' texts."""
+
     def __init__(self):
-        self.ended, self.said = {}, []
+        self.events, self.ended, self.notices = [], {}, []
 
-    def tell(self, config, what, new):
-        assert run_id(config) not in self.ended, "told twice"
-        self.ended[run_id(config)] = what
-
-    def say(self, line):
-        self.said.append(line)
+    def __call__(self, event):
+        self.events.append(event)
+        if isinstance(event, RunEnded | RunFailed):
+            assert event.run_id not in self.ended, "a run ends once"
+            self.ended[event.run_id] = event
+        if isinstance(event, Notice):
+            self.notices.append(event.text)
 
 
 def swept(configs, devices=("cpu",)):
-    told = Told()
-    sweep.sweep(configs, list(devices), told.tell, told.say)
-    return told
+    heard = Listener()
+    sweep.sweep(configs, list(devices), heard)
+    return heard
 
 
 def numbers(record):
@@ -58,10 +65,10 @@ def grid(make_run, tmp_path=None, **more):
 
 def test_packed_equals_one_by_one(make_run, tmp_path):
     packed = grid(make_run, tmp_path / "packed")
-    told = swept(packed)
+    heard = swept(packed)
     lanes = [store.find(config)["speed"]["lanes"] for config in packed]
     assert lanes == [5, 5, 5, 5, 1, 5], "fine-tuning goes alone, the others together"
-    assert told.ended.keys() == {run_id(config) for config in packed}
+    assert heard.ended.keys() == {run_id(config) for config in packed}
     for config, alone in zip(packed, grid(make_run, tmp_path / "alone"), strict=True):
         (expected,) = run([alone])
         for one, other in zip(numbers(store.find(config)), numbers(expected), strict=True):
@@ -77,19 +84,19 @@ def test_the_same_lanes_give_the_same_bits(make_run, tmp_path):
         assert numbers(store.find(one)) == numbers(store.find(two))
 
 
-def test_runs_that_cannot_share_are_grouped_apart(make_run):
+def test_runs_that_cannot_share_a_backbone_are_packed_apart(make_run):
     runs = [
         make_run(seed=1), make_run(seed=2, train__backbone_dropout=0.1), make_run("fine_tuning"),
         make_run("fine_tuning", seed=2), make_run("prompt_tuning", "cb"), make_run(seed=3, train__precision="bf16"),
     ]  # fmt: skip
-    assert sorted(len(group) for group in groups(runs)) == [1, 1, 1, 1, 2]
+    assert sorted(len(pack) for pack in packs([Run.parse(config) for config in runs])) == [1, 1, 1, 1, 2]
 
 
 def test_one_runs_failure_is_told_and_recorded_and_stops_nobody(make_run):
     bad = make_run(prompt__length=100, seed=9)
     good = [make_run(seed=1), make_run(seed=2)]
-    told = swept([bad, *good])
-    assert "prompt.length=100" in str(told.ended[run_id(bad)])
+    heard = swept([bad, *good])
+    assert "prompt.length=100" in heard.ended[run_id(bad)].refusal
     assert "prompt.length=100" in json.loads(store.failure_path(bad).read_text())["error"]
     assert all(store.find(config) for config in good)
 
@@ -98,8 +105,8 @@ def test_a_backbone_that_cannot_be_had_fails_its_runs_and_no_others(make_run):
     gone = [
         make_run(seed=s, backbone__source="hub", backbone__id="nobody/nothing", backbone__name="x") for s in range(3)
     ]
-    told = swept([*gone, make_run()])
-    assert [isinstance(told.ended[run_id(one)], InputError) for one in gone] == [True] * 3
+    heard = swept([*gone, make_run()])
+    assert [heard.ended[run_id(one)].refusal is not None for one in gone] == [True] * 3
     assert store.find(make_run())
 
 
@@ -124,10 +131,10 @@ def test_a_disk_that_is_full_for_a_while_loses_nothing(make_run, monkeypatch):
         return left[0] >= 0
 
     full_disk(monkeypatch, fails)
-    told = swept(configs)
+    heard = swept(configs)
     assert all(store.find(config) for config in configs)
-    assert len(told.said) == 4
-    assert "cannot be written (No space left on device): the finished run is kept in memory" in told.said[0]
+    assert len(heard.notices) == 4
+    assert "cannot be written (No space left on device): the finished run is kept in memory" in heard.notices[0]
 
 
 def test_a_folder_that_stays_unwritable_loses_nothing(make_run, monkeypatch, tmp_path):
@@ -135,12 +142,12 @@ def test_a_folder_that_stays_unwritable_loses_nothing(make_run, monkeypatch, tmp
     results = str(configs[0].runtime.results)
     full_disk(monkeypatch, lambda file: str(file).startswith(results))
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    told = swept(configs)
+    heard = swept(configs)
     assert not any(store.find(config) for config in configs)
     rescued = sorted(tmp_path.glob("ptuning-rescued-*/runs/*.json"))
     assert [file.name for file in rescued] == sorted(store.path(config).name for config in configs)
     assert len(list(tmp_path.glob("ptuning-rescued-*/weights/*.safetensors"))) == 2
-    assert sum(f"move {file} there" in line for file in rescued for line in told.said) == 2
+    assert sum(f"move {file} there" in line for file in rescued for line in heard.notices) == 2
     for file in rescued:  # what the line says can be done
         (configs[0].runtime.results / "runs" / file.name).write_bytes(file.read_bytes())
     monkeypatch.undo()
@@ -150,7 +157,7 @@ def test_a_folder_that_stays_unwritable_loses_nothing(make_run, monkeypatch, tmp
 def test_a_results_folder_that_cannot_be_written_is_refused_before_training(make_run, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match=r"runtime.results=.*file cannot be used .*: give a folder"):
-        RunLocks.check(make_run(runtime__results=tmp_path / "file"))
+        RunLocks.check(Run.parse(make_run(runtime__results=tmp_path / "file")))
     (tmp_path / "runs").write_text("")
     done = subprocess.run(command(tmp_path), cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 2
@@ -158,63 +165,73 @@ def test_a_results_folder_that_cannot_be_written_is_refused_before_training(make
     assert line.startswith(f"error: runtime.results={tmp_path} cannot be used")
 
 
-def test_a_claimed_run_is_waited_for_and_its_record_taken(make_run, monkeypatch):
+def test_a_locked_run_is_waited_for_and_its_record_taken(make_run, monkeypatch):
     """Another process has the run; it ends there while this one waits."""
     config = make_run()
-    other = RunLocks()
-    assert other.take(config)
+    other, locked = RunLocks(), Run.parse(config)
+    assert other.acquire(locked)
     record = run([make_run(seed=2)])[0] | {"id": run_id(config)}
-    monkeypatch.setattr(sweep.time, "sleep", lambda _: (store.write(config, record), other.release(config)))
-    told = swept([config, make_run(seed=3)])
-    assert told.ended[run_id(config)]["id"] == run_id(config)
+    monkeypatch.setattr(worker.time, "sleep", lambda _: (store.write(config, record), other.release(locked)))
+    heard = swept([config, make_run(seed=3)])
+    assert heard.ended[run_id(config)].record["id"] == run_id(config)
     assert numbers(store.find(config)) == numbers(record), "it was not trained again"
-    assert any("1 run(s) are being trained by another process" in line for line in told.said)
+    assert any("1 run(s) are being trained by another process" in line for line in heard.notices)
 
 
-def test_a_claim_comes_back_also_where_its_file_cannot_be_removed(make_run, monkeypatch):
+def test_a_lock_is_released_also_where_its_file_cannot_be_removed(make_run, monkeypatch):
     """As in a folder that has become read-only while a run was trained."""
 
     def refused(*_, **__):
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
-    config, claims = make_run(), RunLocks()
-    assert claims.take(config)
+    locked, locks = Run.parse(make_run()), RunLocks()
+    assert locks.acquire(locked)
     monkeypatch.setattr(Path, "unlink", refused)
-    claims.release(config)
-    assert RunLocks().take(config)
+    locks.release(locked)
+    assert RunLocks().acquire(locked)
 
 
-def test_a_run_that_cannot_be_claimed_fails_alone(make_run, monkeypatch):
+def test_a_run_that_cannot_be_locked_fails_alone(make_run, monkeypatch):
     """As on a disk that fills while others train."""
     configs = [make_run(seed=seed) for seed in range(3)]
-    take = RunLocks.take
+    acquire = RunLocks.acquire
 
-    def limited(self, config):
-        if config.seed == 1:
+    def limited(self, run):
+        if run.config.seed == 1:
             raise InputError("runtime.results=x cannot be used (no space)")
-        return take(self, config)
+        return acquire(self, run)
 
-    monkeypatch.setattr(RunLocks, "take", limited)
-    told = swept(configs)
+    monkeypatch.setattr(RunLocks, "acquire", limited)
+    heard = swept(configs)
     assert [store.find(config) is not None for config in configs] == [True, False, True]
-    assert "no space" in str(told.ended[run_id(configs[1])])
+    assert "no space" in heard.ended[run_id(configs[1])].refusal
 
 
-def test_a_claim_is_one_process_and_comes_back_when_it_dies(make_run):
-    config = make_run()
-    held = RunLocks()
-    assert held.take(config) and held.has(config)
-    assert not RunLocks().take(config)
-    held.release(config)
+def test_a_lock_is_one_process_and_is_released_when_it_dies(make_run):
+    locked = Run.parse(make_run())
+    locks = RunLocks()
+    assert locks.acquire(locked) and locks.holds(locked)
+    assert not RunLocks().acquire(locked)
+    locks.release(locked)
     code = (
-        "import os, sys, pickle; from ptuning.sweep.locks import Claims; c = pickle.load(sys.stdin.buffer); "
-        "k = Claims(); print(k.take(c), flush=True); os.kill(os.getpid(), 9)"
+        "import os, sys, pickle; from ptuning.sweep.locks import RunLocks; run = pickle.load(sys.stdin.buffer); "
+        "locks = RunLocks(); print(locks.acquire(run), flush=True); os.kill(os.getpid(), 9)"
     )
-    import pickle
-
-    done = subprocess.run([sys.executable, "-c", code], input=pickle.dumps(config), capture_output=True, cwd=ROOT)
+    done = subprocess.run([sys.executable, "-c", code], input=pickle.dumps(locked), capture_output=True, cwd=ROOT)
     assert done.stdout == b"True\n" and done.returncode == -signal.SIGKILL
-    assert RunLocks().take(config)
+    assert RunLocks().acquire(locked)
+
+
+def test_events_are_plain_data_of_runs_in_their_order(make_run):
+    """They can be sent to another process, and those of a run say what became of it."""
+    config, bad = make_run(), make_run(prompt__length=100)
+    heard = swept([config, bad])
+    assert all(pickle.loads(pickle.dumps(event)) == event for event in heard.events)
+    kinds = [type(event) for event in heard.events if event.run_id == run_id(config)]
+    assert kinds == [RunStarted, *[Evaluated] * config.train.epochs, RunEnded]
+    evaluated = [event.line for event in heard.events if isinstance(event, Evaluated)]
+    assert [line.dev for line in evaluated] == [line["dev"] for line in heard.ended[run_id(config)].record["history"]]
+    assert [type(event) for event in heard.events if event.run_id == run_id(bad)] == [RunStarted, RunFailed]
 
 
 # --- whole processes
@@ -312,29 +329,28 @@ def test_a_worker_that_is_killed_gives_its_runs_back(undisturbed, tmp_path):
 
 
 def test_a_run_that_kills_its_worker_even_alone_is_given_up(make_run):
-    told = Told()
-    config, other = make_run(seed=1), make_run(seed=2)
-    crew = pool.WorkerPool([config, other], ["cpu"], told.tell, told.say)
+    heard = Listener()
+    one, other = (Run.parse(make_run(seed=seed)) for seed in (1, 2))
+    workers = pool.WorkerPool([one, other], ["cpu"], heard)
     starts = []
-    crew._start = starts.append
+    workers._start = starts.append
     process = type("Dead", (), {"exitcode": -11})()
-    both = {run_id(config), run_id(other)}
-    crew._bury(pool._Member("cpu", process, set(both)))
-    assert crew.suspects == both and starts == ["cpu"] and not told.ended
-    crew._bury(pool._Member("cpu", process, {run_id(config)}))
-    assert "died with exit status -11" in str(told.ended[run_id(config)])
-    assert store.failure_path(config).exists()
-    assert starts == ["cpu", "cpu"] and run_id(other) in crew.open
+    workers._on_worker_death(pool.WorkerProcess("cpu", process, {one.id, other.id}))
+    assert workers.quarantined == {one.id, other.id} and starts == ["cpu"] and not heard.ended
+    workers._on_worker_death(pool.WorkerProcess("cpu", process, {one.id}))
+    assert "died with exit status -11" in heard.ended[one.id].reason
+    assert store.failure_path(one.config).exists()
+    assert starts == ["cpu", "cpu"] and other.id in workers.open
 
 
 def test_the_devices_of_this_machine(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
-    assert devices.devices("auto") == ["cuda:0", "cuda:1", "cuda:2"]
+    assert worker_devices("auto") == ["cuda:0", "cuda:1", "cuda:2"]
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
-    assert devices.devices("auto") == ["cpu"]
-    assert devices.devices(["cpu", "cpu"]) == ["cpu", "cpu"]
+    assert worker_devices("auto") == ["cpu"]
+    assert worker_devices(["cpu", "cpu"]) == ["cpu", "cpu"]
     with pytest.raises(InputError, match=r"runtime.device=cuda:7 is not on this machine"):
-        devices.devices(["cuda:7"])
+        worker_devices(["cuda:7"])
 
 
 def test_the_packed_launcher_is_the_default_and_hydras_are_there():

@@ -16,7 +16,7 @@ from ptuning.training.budget import Budget, retry_in_halves
 from ptuning.training.measure import measure
 from tests.conftest import make_backbone
 from tests.prompts.test_placement import encoded
-from tests.training.test_lanes import Silent, lanes_of, trained
+from tests.training.test_lanes import lanes_of, train_all, trained
 
 
 def part(width, rows=1, start=1):
@@ -95,8 +95,8 @@ def test_out_of_memory_shrinks_the_passes_and_changes_no_run(make_run, monkeypat
     small = Small(rows=8)  # two lanes of four
     monkeypatch.setattr(loop, "forward", small.forward)
     budget = Budget(4096)
-    narrow, watcher = trained(configs, budget)
-    assert watcher.ended == ["finished"] * 4
+    narrow, ended = trained(configs, budget)
+    assert [lane.status for lane in ended] == ["finished"] * 4
     assert max(small.sizes) > 8 >= max(small.sizes[3:]), "after the first time it is not tried again"
     assert budget.tokens < 4096
     for one, other in zip(wide, narrow, strict=True):
@@ -106,23 +106,22 @@ def test_out_of_memory_shrinks_the_passes_and_changes_no_run(make_run, monkeypat
 def test_a_run_too_large_even_alone_fails_and_the_others_go_on(make_run, monkeypatch):
     configs = [make_run(seed=1), make_run(seed=2, train__batch_size=12), make_run(seed=3)]
     monkeypatch.setattr(loop, "forward", Small(rows=8).forward)
-    lanes, watcher = trained(configs)
+    lanes, _ = trained(configs)
     assert [lane.status for lane in lanes] == ["finished", "failed", "finished"]
-    (said,) = watcher.failures
-    assert said.startswith("train.batch_size=12 does not fit in memory even alone: make it smaller")
+    assert str(lanes[1].error).startswith("train.batch_size=12 does not fit in memory even alone: make it smaller")
 
 
 def test_an_update_that_fails_ends_its_lane_alone_and_is_not_tried_again(make_run, monkeypatch):
     """Memory can run out in the optimizer too, when some of a pass's lanes have been updated."""
     configs = [make_run(seed=seed) for seed in range(3)]
-    backbone, watcher = make_backbone(), Silent()
+    backbone = make_backbone()
     lanes = lanes_of(configs, backbone)
 
     def full(*_, **__):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(lanes[1].optimizer, "step", full)
-    loop.train(backbone, lanes, watcher, Budget(4096), progress=False)
+    train_all(backbone, lanes)
     assert [lane.status for lane in lanes] == ["finished", "failed", "finished"]
     monkeypatch.undo()
     for config, lane in zip(configs, lanes, strict=True):
@@ -138,9 +137,9 @@ def test_an_evaluation_that_fails_ends_its_lane_alone(make_run, monkeypatch):
         raise ZeroDivisionError("no such metric")
 
     monkeypatch.setattr("ptuning.tasks.cb.CB.score", fails)
-    lanes, watcher = trained(configs)
+    lanes, _ = trained(configs)
     assert [lane.status for lane in lanes] == ["finished", "failed"]
-    assert watcher.failures == ["no such metric"]
+    assert str(lanes[1].error) == "no such metric"
 
 
 def test_lanes_that_end_are_replaced_from_the_queue_within_the_budget(make_run):
@@ -149,21 +148,14 @@ def test_lanes_that_end_are_replaced_from_the_queue_within_the_budget(make_run):
     lanes = lanes_of(configs, backbone)
     at_once = []
 
-    class Counting(Silent):
-        alive = 0
+    def in_turn():
+        for admitted, lane in enumerate(lanes, 1):
+            at_once.append(admitted - sum(one.status == "finished" for one in lanes))
+            yield lane
 
-        def lane_began(self, lane):
-            self.alive += 1
-            at_once.append(self.alive)
-
-        def lane_ended(self, lane):
-            super().lane_ended(lane)
-            self.alive -= 1
-
-    watcher = Counting()
     room = 3.2 * lanes[0].tokens_per_step
-    loop.train(backbone, iter(lanes), watcher, Budget(int(room)), progress=False)
-    assert watcher.ended == ["finished"] * 7
+    ended = train_all(backbone, in_turn(), Budget(int(room)))
+    assert [lane.status for lane in ended] == ["finished"] * 7
     # Runs of 1, 2, 3, 1, 2, 3, 1 epochs: the first leaves after one; its successor and the second leave together.
     assert at_once == [1, 2, 3, 3, 2, 3, 3]
 

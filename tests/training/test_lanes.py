@@ -1,52 +1,45 @@
 """Packed equals solo, a diverging lane harms nobody, and batches and schedules are what they say."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
 
+from ptuning.parsed import Run
 from ptuning.run import run
 from ptuning.tasks.wnut17 import WNUT17
 from ptuning.training.batching import bucketed
 from ptuning.training.budget import Budget
 from ptuning.training.datasets import DatasetCache
-from ptuning.training.evaluate import Evaluation, Scored
-from ptuning.training.lanes import Epoch, Lane
+from ptuning.training.evaluate import Evaluation, SplitScores
+from ptuning.training.lanes import Lane
 from ptuning.training.loop import train
 from ptuning.training.schedules import schedule
 from tests.conftest import OPTIONS, make_backbone
 
 
-class Silent:
-    """A watcher that keeps what it is told."""
-
-    def __init__(self):
-        self.ended, self.epochs, self.failures = [], [], []
-
-    def lane_began(self, lane: Lane) -> None:
-        pass
-
-    def epoch_ended(self, lane: Lane, epoch: Epoch) -> None:
-        self.epochs.append((lane.config.task.name, epoch.epoch))
-
-    def lane_ended(self, lane: Lane) -> None:
-        self.ended.append(lane.status)
-
-    def lane_failed(self, lane: Lane, error: Exception) -> None:
-        self.failures.append(str(error))
-
-
 def lanes_of(configs, backbone):
-    materials = DatasetCache(backbone.tokenizer)
-    return [Lane.build(config, [materials.of(one) for one in config.members.values()], backbone) for config in configs]
+    datasets = DatasetCache(backbone.tokenizer)
+    return [
+        Lane.build(Run.parse(config), [datasets.of(one) for one in config.members.values()], backbone)
+        for config in configs
+    ]
+
+
+def train_all(backbone, lanes, budget=None):
+    """Train lanes to their end; those that ended, in that order."""
+    found = train(backbone, partial(next, iter(lanes), None), budget or Budget(4096), progress=False)
+    return [lane for lane in found if lane.status != "running"]
 
 
 def trained(configs, budget=None, cached=False):
-    backbone, watcher = make_backbone(), Silent()
+    """Lanes of `configs`, trained together; and the same in the order in which they ended."""
+    backbone = make_backbone()
     if cached:
         backbone.cache_hidden(1e8, 0)
     lanes = lanes_of(configs, backbone)
-    train(backbone, lanes, watcher, budget or Budget(4096), progress=False)
-    return lanes, watcher
+    return lanes, train_all(backbone, lanes, budget)
 
 
 @pytest.fixture
@@ -67,8 +60,8 @@ def mixed(make_run):
 
 
 def test_packed_equals_solo(mixed):
-    packed, watcher = trained(mixed)
-    assert watcher.ended.count("finished") == len(mixed)
+    packed, ended = trained(mixed)
+    assert [lane.status for lane in ended] == ["finished"] * len(mixed)
     for lane, config in zip(packed, mixed, strict=True):
         (alone,), _ = trained([config])
         assert [e.loss for e in lane.history] == pytest.approx([e.loss for e in alone.history], rel=2e-4)
@@ -79,11 +72,11 @@ def test_packed_equals_solo(mixed):
 
 def test_a_diverging_lane_is_stopped_and_harms_nobody(make_run):
     good, bad = make_run(seed=1), make_run(seed=2, prompt__length=5)
-    backbone, watcher = make_backbone(), Silent()
+    backbone = make_backbone()
     lanes = lanes_of([good, bad], backbone)
     with torch.no_grad():
         lanes[1].adapter.method.producer.prompt.fill_(float("nan"))
-    train(backbone, lanes, watcher, Budget(4096), progress=False)
+    train_all(backbone, lanes)
     assert [lane.status for lane in lanes] == ["finished", "diverged"]
     (alone,), _ = trained([good])
     assert [e.loss for e in lanes[0].history] == pytest.approx([e.loss for e in alone.history], rel=1e-4)
@@ -109,7 +102,7 @@ def test_a_diverged_run_is_recorded_as_such(make_run, monkeypatch):
 def test_early_stopping_waits_as_long_as_it_is_told(make_run, monkeypatch):
     scores = iter([50.0, 60.0, 55.0, 55.0, 99.0])
     monkeypatch.setattr(
-        "ptuning.training.loop.evaluate", lambda *_: [Evaluation(Scored({"accuracy": next(scores)}, ""), {})]
+        "ptuning.training.loop.evaluate", lambda *_: [Evaluation(SplitScores({"accuracy": next(scores)}, ""), {})]
     )
     (lane,), _ = trained([make_run(train__epochs=5, train__patience=2)])
     assert lane.status == "stopped_early"

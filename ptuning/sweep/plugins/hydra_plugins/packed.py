@@ -14,12 +14,11 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
-from ptuning.config import RunConfig
+from ptuning.devices import worker_devices
 from ptuning.errors import InputError
 from ptuning.launch import compose
+from ptuning.records.events import Event, RunEnded, to_all
 from ptuning.records.identity import run_id
-from ptuning.records.record import Record
-from ptuning.sweep.devices import devices
 from ptuning.sweep.progress import Progress
 from ptuning.sweep.resume import with_sources
 from ptuning.sweep.sweep import sweep
@@ -40,19 +39,18 @@ class PackedLauncher(Launcher):
         composed = [self._compose(overrides) for overrides in job_overrides]
         runs = [compose.read(config) for config in composed]
         unique = list({run_id(run): run for run in runs}.values())
-        progress = Progress(len(with_sources(unique)))
-        outcomes: dict[str, Record | Exception] = {}
+        scores: dict[str, float | None] = {}
 
-        def tell(config: RunConfig, what: Record | Exception, new: bool) -> None:
-            outcomes[run_id(config)] = what
-            progress.tell(config, what, new)
+        def keep_score(event: Event) -> None:
+            if isinstance(event, RunEnded):
+                scores[event.run_id] = event.record["score"]
 
         try:
-            sweep(unique, devices(self.devices), tell, progress.say)
+            sweep(unique, worker_devices(self.devices), to_all([keep_score, Progress(with_sources(unique))]))
         except InputError as error:
             sys.exit(f"error: {error}")
         return [
-            _returned(overrides, config, outcomes[run_id(run)])
+            _job_return(overrides, config, scores.get(run_id(run)))
             for overrides, config, run in zip(job_overrides, composed, runs, strict=True)
         ]
 
@@ -63,7 +61,7 @@ class PackedLauncher(Launcher):
         return config
 
 
-def _returned(overrides: Sequence[str], config: DictConfig, what: Record | Exception) -> JobReturn:
+def _job_return(overrides: Sequence[str], config: DictConfig, score: float | None) -> JobReturn:
     result = JobReturn(overrides=overrides, cfg=config, task_name="run", status=JobStatus.COMPLETED)
-    result.return_value = None if isinstance(what, Exception) else what["score"]
+    result.return_value = score
     return result

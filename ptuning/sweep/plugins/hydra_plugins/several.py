@@ -13,7 +13,7 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 
-from ptuning.launch import compose
+from ptuning.launch.overrides import union_of_sweeps
 
 
 class SeveralSweeper(BasicSweeper):
@@ -37,6 +37,6 @@ class SeveralSweeper(BasicSweeper):
     ) -> list[list[list[str]]]:
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)  # type: ignore[union-attr]
         jobs: list[list[str]] = []
-        for asked in compose.sweeps(self.params, self.sweeps, self.arguments):
+        for asked in union_of_sweeps(self.params, self.sweeps, self.arguments):
             jobs += BasicSweeper.split_arguments(parser.parse_overrides(asked), None)[0]
         return list(self.split_overrides_to_chunks(jobs, max_batch_size))

@@ -1,0 +1,66 @@
+"""What Hydra and OmegaConf refuse, in one sentence that names the key, what is allowed and the fix."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from pathlib import Path
+from typing import Any, cast
+
+from hydra import compose
+from omegaconf import OmegaConf
+from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException
+
+
+def composition_error(error: Exception, conf: Path) -> str:
+    """Why overrides do not compose with the files in `conf`. Hydra must be initialized with them: a key is looked for
+    among those of the plain config."""
+    text = str(error)
+    if found := re.search(r"Could not (?:find|load) '([^']+)/([^'/]+)'", text):
+        options = re.findall(r"^\t(\S+)$", text, re.MULTILINE) or _nested(conf / found[1])
+        return f"{found[1]}={found[2]} is unknown: choose one of {', '.join(options)}."
+    if found := re.search(r"Could not override '([^']+)'", text):
+        return _unknown_key(found[1])
+    return " ".join(text.split()).rstrip(".") + "."
+
+
+def resolution_error(error: OmegaConfBaseException) -> str:
+    """Why a composed config has a key without a value."""
+    if isinstance(error, InterpolationKeyError):
+        wanted = (re.findall(r"'([^']+)'", str(error)) or ["another key"])[0]
+        return f"{error.full_key} follows {wanted}, which is not set: set one of the two."
+    return f"{error.full_key} is not set: give it a value ({first_line(error)})."
+
+
+def first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0].rstrip(".")
+
+
+def _nested(group: Path) -> list[str]:
+    """The files of a group whose files are all in folders, such as `p_tuning_v2/table2` of experiment."""
+    return sorted(str(file.relative_to(group).with_suffix("")) for file in group.rglob("*.yaml"))
+
+
+def _unknown_key(key: str) -> str:
+    plain = OmegaConf.to_container(compose("config"), resolve=False)
+    known = _keys(cast("dict[str, Any]", plain))
+    if key in known or key.startswith("task.options."):
+        return (
+            f"{key} is not a config key of this method and task: remove it, or, where other runs of a sweep have it, "
+            f"write ++{key}=... or launch those apart."
+        )
+    near = sorted(name for name in known if name.rpartition(".")[0] == key.rpartition(".")[0])
+    close = difflib.get_close_matches(key, known, 1)
+    hint = (
+        f"did you mean {close[0]}?" if close else f"known here are {', '.join(near or sorted(map(str, plain or ())))}."
+    )
+    return f"{key} is not a config key (for this method): {hint}"
+
+
+def _keys(node: dict[str, Any], prefix: str = "") -> list[str]:
+    names = []
+    for key, value in node.items():
+        names.append(f"{prefix}{key}")
+        if isinstance(value, dict):
+            names += _keys(value, f"{prefix}{key}.")
+    return names

@@ -1,0 +1,75 @@
+"""Overrides (`key=value`, `key=a,b`) of a sweep: which values each of its jobs gets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+
+from ptuning.errors import InputError
+from ptuning.launch.composition_errors import first_line
+
+
+def union_of_sweeps(
+    params: Mapping[str, str], sweeps: Sequence[Mapping[str, str]] | None, overrides: Sequence[str]
+) -> list[list[str]]:
+    """The overrides of each of an experiment's sweeps: `params`, what that sweep adds (`hydra/sweeper=several`), and
+    `overrides`, which hold for all.
+
+    Where `overrides` name values that sweeps add, they choose among them: each sweep keeps the ones it has, and one
+    without any falls out. Raises InputError where that leaves none.
+    """
+    added = [{key: choices_of(f"{key}={value}") for key, value in sweep.items()} for sweep in sweeps or [{}]]
+    given = {key_of(override): override for override in overrides}
+    chosen = {
+        key: choices_of(override)
+        for key, override in given.items()
+        if any(set(sweep.get(key, ())) & set(choices_of(override)) for sweep in added)
+    }
+    left = [{key: [v for v in vs if v in chosen.get(key, vs)] for key, vs in sweep.items()} for sweep in added]
+    found = [
+        [f"{key}={value}" for key, value in params.items() if key not in {*given, *sweep}]
+        + [f"{key}={','.join(values)}" for key, values in sweep.items() if key in chosen or key not in given]
+        + [override for override in overrides if key_of(override) not in chosen.keys() & sweep.keys()]
+        for sweep in left
+        if all(sweep.values())
+    ]
+    if not found:
+        raise InputError(f"{' '.join(given[key] for key in chosen)} belong to different sweeps: ask for them apart.")
+    return found
+
+
+def expand(override: str) -> list[str]:
+    """The overrides of single values that a swept one stands for. Raises InputError where it cannot be swept."""
+    parsed = parse(override)
+    if not parsed.is_sweep_override():
+        return [override]
+    try:
+        return [f"{parsed.get_key_element()}={value}" for value in parsed.sweep_string_iterator()]
+    except HydraException as error:
+        raise InputError(f"{override!r} cannot be swept ({first_line(error)}): list values with commas.") from None
+
+
+def choices_of(override: str) -> list[str]:
+    """The values that an override goes through."""
+    return [single.partition("=")[2] for single in expand(override)]
+
+
+def is_sweep(override: str) -> bool:
+    return bool(parse(override).is_sweep_override())
+
+
+def key_of(override: str) -> str:
+    """What it sets; a group's with the package, so that `task` and `task@parent.task` are two."""
+    parsed = parse(override)
+    return f"{parsed.key_or_group}@{parsed.package}" if parsed.package else str(parsed.key_or_group)
+
+
+def parse(override: str) -> Any:
+    """Hydra's object for it. Raises InputError where it is no override."""
+    try:
+        return OverridesParser.create().parse_override(override)
+    except HydraException as error:
+        raise InputError(f"{override!r} is not an override ({first_line(error)}): write key=value.") from None

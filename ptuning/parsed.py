@@ -1,0 +1,103 @@
+"""A parsed run: its config and all that the config names, looked up once and handed on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ptuning import heads, methods, tasks
+from ptuning.config import RunConfig, Schema, parse
+from ptuning.devices import find_device
+from ptuning.errors import InputError
+from ptuning.heads.base import Head
+from ptuning.methods.base import Method
+from ptuning.prompts import prompt
+from ptuning.records.identity import run_id, run_name
+from ptuning.tasks.base import AnyTask
+from ptuning.training import epoch_selection
+
+
+@dataclass(frozen=True)
+class Run:
+    """One (backbone, method, head, task, hyperparameters, seed), found to be right as far as its config tells.
+
+    `tasks` and `heads` go by the names of the sets that the run learns from: one, or those of its mixture; `prompt`
+    is the method's own part of the config, None where it has no prompt; `sources` are the runs whose trained prompts
+    this one starts from.
+    """
+
+    config: RunConfig
+    id: str
+    name: str  # of its files, without their endings
+    method: type[Method]
+    prompt: Schema | None
+    tasks: Mapping[str, AnyTask]
+    heads: Mapping[str, type[Head]]
+    sources: Sequence[Run]
+
+    @classmethod
+    def parse(cls, config: RunConfig) -> Run:
+        """Raises InputError for whatever can be seen to be wrong before any data or model is read."""
+        sets = {name: tasks.load(one.single.name, **one.single.options) for name, one in config.members.items()}
+        epoch_selection.rule(config.selection)
+        if config.runtime.device != "auto":
+            find_device(config.runtime.device)
+        method = methods.load(config.method)
+        return cls(
+            config, run_id(config), run_name(config), method,
+            prompt=_parse_prompt(config, method),
+            tasks=sets,
+            heads={name: heads.load(task.head) for name, task in sets.items()},
+            sources=_parse_sources(config),
+        )  # fmt: skip
+
+    @property
+    def trains_backbone(self) -> bool:
+        """Whether the run changes the backbone, and so cannot share it."""
+        return self.method.trains_backbone
+
+    @property
+    def pack_key(self) -> str:
+        """What runs must have in common to be lanes of one pack."""
+        shared = self.config.model_dump_json(
+            include={
+                "backbone": True,
+                "train": {"precision", "backbone_dropout"},
+                "runtime": {"device", "attention", "gradient_checkpointing", "results"},
+            }
+        )
+        return self.id + shared if self.trains_backbone else shared
+
+    @property
+    def results(self) -> Path:
+        """The folder of its record."""
+        return self.config.runtime.results / "runs"
+
+    def on_device(self, device: str, **runtime: bool) -> Run:
+        """The run on `device`, unless it says itself where it wants to be, and with other `runtime` keys as given."""
+        where = device if self.config.runtime.device == "auto" else self.config.runtime.device
+        changed = self.config.runtime.model_copy(update={"device": where, **runtime})
+        return replace(self, config=self.config.model_copy(update={"runtime": changed}))
+
+
+def _parse_prompt(config: RunConfig, method: type[Method]) -> Schema | None:
+    if method.Prompt is not None:
+        return parse(method.Prompt, config.prompt or {}, "prompt")
+    if config.prompt is not None:
+        raise InputError(f"method={config.method} has no prompt: remove the prompt.* keys.")
+    return None
+
+
+def _parse_sources(config: RunConfig) -> list[Run]:
+    source = config.parent_run
+    if source is None:
+        return []
+    if config.prompt is None:
+        raise InputError(f"parent: method={config.method} has no prompt to start from: remove parent.")
+    if not prompt.folds_to_itself(config.prompt):
+        raise InputError(
+            "parent: a prompt is handed on without what produced it, and this run starts from one: set "
+            "prompt.reparameterization=none."
+        )
+    return [Run.parse(source)]

@@ -1,0 +1,75 @@
+"""The record of a run that has just ended."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from ptuning.backbones.backbone import Backbone
+from ptuning.data.splits import combined_fingerprint
+from ptuning.devices import device_name, peak_memory
+from ptuning.records import store
+from ptuning.records.identity import identity
+from ptuning.records.provenance import provenance
+from ptuning.records.record import Record, choose_epoch
+from ptuning.training.lanes import Lane, LaneTask
+
+
+def run_record(lane: Lane, backbone: Backbone) -> Record:
+    """What the run on `lane` leaves: `score` and the chosen epoch are None where it diverged."""
+    run = lane.run
+    record: Record = {
+        "id": run.id,
+        "status": lane.status,
+        "config": store.dump(run.config),
+        "identity": identity(run.config),
+        "parent": f"{run.sources[0].name}.json" if run.sources else None,
+        "metric": lane.metric,
+        "history": [asdict(epoch) for epoch in lane.history],
+        "parameters": _parameters(lane, backbone),
+        "data": _data(lane.members),
+        "backbone": {"fingerprint": backbone.fingerprint, "layers": backbone.layers},
+        "speed": _speed(lane, backbone),
+    } | provenance()
+    epoch, score = choose_epoch(record, run.config.selection) or (None, None)
+    return record | {"score": score, "selection": {"rule": run.config.selection, "epoch": epoch}}
+
+
+def _parameters(lane: Lane, backbone: Backbone) -> dict[str, Any]:
+    """How many are trained, of how many."""
+    trained = sum(parameter.numel() for parameter in lane.parameters)
+    modules = [backbone, *(member.adapter for member in lane.members)]
+    everything = dict.fromkeys(parameter for module in modules for parameter in module.parameters())
+    frozen = sum(parameter.numel() for parameter in everything if not parameter.requires_grad)
+    return {"trained": trained, "total": trained + frozen, "share": trained / (trained + frozen)}
+
+
+def _data(members: Sequence[LaneTask]) -> dict[str, Any]:
+    """The data of a record: of a mixture the numbers of all its sets together, and each set by its name."""
+    data = [member.material.data for member in members]
+    first = data[0]
+    found: dict[str, Any] = {
+        "source": first.source,
+        "fingerprint": combined_fingerprint([one.fingerprint for one in data]),
+        "train_examples": sum(len(one.train) for one in data),
+        "dev_examples": sum(len(one.dev) for one in data),
+    }
+    if first.tests and len(data) == 1:
+        found["test_examples"] = {name: len(examples) for name, examples in first.tests.items()}
+    if len(data) > 1:
+        found["sets"] = {member.name: _data([member]) for member in members}
+    return found
+
+
+def _speed(lane: Lane, backbone: Backbone) -> dict[str, Any]:
+    """`seconds` since the lane began; `lanes`: how many shared the backbone at most, itself included."""
+    seconds = sum(epoch.seconds for epoch in lane.history)
+    return {
+        "examples_per_second": lane.items_per_epoch * len(lane.history) / seconds if seconds else None,
+        "seconds": time.perf_counter() - lane.since,
+        "peak_memory_mb": peak_memory(backbone.device) / 2**20,
+        "lanes": lane.most_lanes,
+        "device": device_name(backbone.device),
+    }
