@@ -24,14 +24,14 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 from ptuning import registry, tasks
-from ptuning.backbones import tiny
+from ptuning.backbones import load
 from ptuning.config import DataConfig
 from ptuning.data import splits
 from ptuning.errors import InputError
 from ptuning.launch import compose
 from ptuning.records import store
 from ptuning.sweep import sweep
-from ptuning.training.datasets import encode
+from ptuning.training.datasets import DatasetCache
 
 torch.set_num_threads(1)  # the backbone is tiny: threads would only wait for each other
 workplace = tempfile.TemporaryDirectory()
@@ -151,9 +151,10 @@ print(f"bags of words: {classifier.score(texts['dev'], labels['dev']):.0%} right
 # tokenizer is a toy that cuts words into pairs of letters, as the backbone below is a toy.)
 
 # %%
-_, tokenizer = tiny.build("tiny_bert")
-encoded = encode(payer, drawn.dev[:1], tokenizer, max_length=32)
-tokens = tokenizer.convert_ids_to_tokens(encoded.tokens)
+(run,) = compose.expand([searchpath, "task=payer", "data=miniature", "backbone=tiny_bert"])
+backbone = load.load(run.backbone, run.train)
+encoded = DatasetCache(backbone).of(run).dev.first(1)
+tokens = backbone.tokenizer.convert_ids_to_tokens(encoded.tokens)
 print("first segment: ", *tokens[: encoded.infix[0]])
 print("second segment:", *tokens[encoded.infix[0] :])
 print("token types:   ", *encoded.types)

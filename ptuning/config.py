@@ -41,10 +41,11 @@ class Schema(BaseModel):
 class BackboneConfig(Schema):
     """The pretrained model. It is frozen, whatever is set here, unless the method is fine-tuning.
 
-    `pooler` is what stands between the real [CLS] and the head: `none`; `frozen` (the checkpoint's own, as frozen as
-    the backbone: refused where the checkpoint has none); `trained` (each run trains its own, starting from the
-    checkpoint's where it has one and from a seeded random one otherwise); `random` (frozen, drawn anew by each seed:
-    what RoBERTa's pooler is in the authors' code, whose checkpoint has none).
+    `pooler` belongs to the heads that read [CLS], and is what stands between that and their linear layer: `none`;
+    `frozen` (the checkpoint's own, as frozen as the backbone: refused where the checkpoint has none); `trained` (each
+    run trains its own, starting from the checkpoint's where it has one and from a seeded random one otherwise);
+    `random` (frozen, drawn anew by each seed: what RoBERTa's pooler is in the authors' code, whose checkpoint has
+    none). Runs that differ in it share a backbone.
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9_.-]+$", description="what records and tables call it")
@@ -52,6 +53,20 @@ class BackboneConfig(Schema):
     id: str
     revision: str = Field(default="main", description="branch, tag or commit on the hub")
     pooler: Literal["none", "frozen", "trained", "random"]
+
+
+class HeadConfig(Schema):
+    """What reads the backbone's hidden states and predicts. Keys beside the name are checked by the head's own schema
+    (`ptuning.heads`)."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    name: str = Field(default="auto", description="a file in ptuning/heads; auto: the task's own head")
+
+    @property
+    def keys(self) -> dict[str, Any]:
+        """Those of the head itself."""
+        return dict(self.model_extra or {})
 
 
 class TaskConfig(Schema):
@@ -139,6 +154,7 @@ class RunConfig(Schema):
     data: DataConfig
     method: str
     prompt: dict[str, Any] | None
+    head: Annotated[HeadConfig, NOT_HASHED] = HeadConfig()  # the head that it comes to counts: `records.identity`
     train: TrainConfig
     seed: int = Field(ge=0)
     selection: Annotated[str, NOT_HASHED]
@@ -146,6 +162,7 @@ class RunConfig(Schema):
     parent: Annotated[ParentConfig | None, NOT_HASHED] = None  # the run that it makes counts: `parent_run`
 
     _task = field_validator("task", mode="before")(lambda value: _task_or_mixture(value, "task"))
+    _head = field_validator("head", mode="before")(lambda value: {"name": value} if isinstance(value, str) else value)
 
     @property
     def single(self) -> TaskConfig:

@@ -48,7 +48,7 @@ class Run:
             config, run_id(config), run_name(config), method,
             prompt=_parse_prompt(config, method),
             tasks=sets,
-            heads={name: heads.load(task.head) for name, task in sets.items()},
+            heads={name: heads.of_run(config, task) for name, task in sets.items()},
             sources=_parse_sources(config),
         )  # fmt: skip
 
@@ -59,10 +59,10 @@ class Run:
 
     @property
     def pack_key(self) -> str:
-        """What runs must have in common to be lanes of one pack."""
+        """What runs must have in common to be lanes of one pack: not the pooler, which is their heads'."""
         shared = self.config.model_dump_json(
             include={
-                "backbone": True,
+                "backbone": {"name", "source", "id", "revision"},
                 "train": {"precision", "backbone_dropout"},
                 "runtime": {"device", "attention", "gradient_checkpointing", "results"},
             }

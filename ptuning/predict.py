@@ -19,7 +19,6 @@ from ptuning.parsed import Run
 from ptuning.records import weights
 from ptuning.run import prepare_backbone
 from ptuning.training.adapter import Adapter, AdapterBatch
-from ptuning.training.datasets import collect, encode
 from ptuning.training.measure import choose_budget
 from ptuning.training.predictions import predict
 
@@ -69,8 +68,7 @@ class Answerer:
         for (name, asked), batch, found in zip(examples.items(), batches, predictions, strict=True):
             if isinstance(found, Exception):
                 raise found
-            task = self.adapters[name].task
-            predicted = collect(task, asked, batch.examples, found)
+            task, predicted = self.adapters[name].task, self.adapters[name].collect(asked, batch.examples, found)
             answers[name] = iter(
                 [
                     {"run": name, **task.format_prediction(example, answer)}
@@ -98,7 +96,7 @@ class Answerer:
 
     def _encode(self, name: str, examples: Sequence[Any]) -> AdapterBatch:
         adapter = self.adapters[name]
-        encoded = encode(adapter.task, examples, self.backbone.tokenizer, adapter.config.single.max_length)
+        encoded = adapter.encode(examples)
         return AdapterBatch(adapter, encoded, np.arange(len(encoded)))
 
 
@@ -117,4 +115,4 @@ def _check_shared_backbone(runs: Mapping[str, Run]) -> None:
 
 
 def _backbone_of(config: RunConfig) -> tuple[object, ...]:
-    return config.backbone, config.train.precision
+    return config.backbone.model_dump(exclude={"pooler"}), config.train.precision

@@ -67,7 +67,7 @@ def train_pack(next_run: NextRun, expected: int, writer: RecordWriter, tell: Lis
         return
     provenance()  # whatever it needs is found missing now rather than after training
     backbone = prepare_backbone(first)
-    datasets = DatasetCache(backbone.tokenizer)
+    datasets = DatasetCache(backbone)
     budget = choose_budget(first.config.runtime.tokens_per_pass, expected, backbone)
     reset_peak_memory(backbone.device)
     try:

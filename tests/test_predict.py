@@ -17,7 +17,6 @@ from ptuning.records import weights
 from ptuning.run import prepare_backbone, run
 from ptuning.training.adapter import AdapterBatch
 from ptuning.training.budget import Budget
-from ptuning.training.datasets import collect, encode
 from ptuning.training.predictions import predict
 
 ROOT = Path(__file__).parent.parent
@@ -57,7 +56,7 @@ def test_mixed_answers_equal_each_task_by_itself_in_order(served):
         adapter = weights.load(file, config, backbone)
         places = [i for i, row in enumerate(mixed) if row["task"] == config.task.name]
         examples = [e for i in places for e in adapter.task.examples(mixed[i], "q")]
-        encoded = encode(adapter.task, examples, backbone.tokenizer, config.task.max_length)
+        encoded = adapter.encode(examples)
         (expected,) = predict(backbone, [AdapterBatch(adapter, encoded, np.arange(len(encoded)))], Budget(200))
         expected = np.stack(expected)
         got = [answer for i in places for answer in answers[i]]
@@ -84,9 +83,9 @@ def test_token_and_span_tasks_answer_in_one_call_with_classification(make_run):
         backbone = prepare_backbone(Run.parse(config))
         adapter = weights.load(file, config, backbone)
         examples = [example for row in mixed[place::3] for example in adapter.task.examples(row, "q")]
-        encoded = encode(adapter.task, examples, backbone.tokenizer, config.task.max_length)
+        encoded = adapter.encode(examples)
         (found,) = predict(backbone, [AdapterBatch(adapter, encoded, np.arange(len(encoded)))], Budget(200))
-        own = collect(adapter.task, examples, encoded, found)
+        own = adapter.collect(examples, encoded, found)
         for (answer,), example, alone in zip(answers[place::3], examples, own, strict=True):
             shown = {"run": file.stem, **adapter.task.format_prediction(example, alone)}
             for one, other in zip(answer.get("likeliest", []), shown.get("likeliest", []), strict=True):

@@ -30,11 +30,6 @@ def load(config: BackboneConfig, train: TrainConfig, attention: str = "sdpa", de
         if not any(name.startswith("pooler.") for name in missing):
             pooler = {name: tensor.clone() for name, tensor in model.pooler.state_dict().items()}
         model.pooler = None
-    if config.pooler == "frozen" and pooler is None:
-        raise InputError(
-            f"backbone.pooler=frozen, but {config.id} has no pooler weights: choose backbone.pooler=none, trained, "
-            "or random, a frozen one that each seed draws anew."
-        )
     if train.backbone_dropout == 0:
         _switch_dropout_off(model)
     return Backbone(model, tokenizer, pooler).to(device)

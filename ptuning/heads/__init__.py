@@ -3,9 +3,39 @@
 from __future__ import annotations
 
 from ptuning import registry
+from ptuning.config import RunConfig, Schema, parse
+from ptuning.errors import InputError
 from ptuning.heads.base import Head
+from ptuning.tasks.base import AnyTask
 
 
 def load(name: str) -> type[Head]:
     """The class of the head in `heads/<name>.py`. Raises InputError for a name without a file."""
     return registry.find_class(__name__, name, Head, "head")  # type: ignore[type-abstract]
+
+
+def of_run(config: RunConfig, task: AnyTask) -> type[Head]:
+    """The head of a run on `task`: the one that its config names, the task's own where that is `auto`.
+
+    Raises InputError for a head that cannot answer such a task, or that has other keys than the config.
+    """
+    name = task.head if config.head.name == "auto" else config.head.name
+    head = load(name)
+    if not _answers(name, task):
+        fitting = ", ".join(["auto", *(other for other in registry.names(__name__) if _answers(other, task))])
+        raise InputError(f"head={name} cannot answer task.name={task.name}: choose one of {fitting}.")
+    keys(config, head)
+    return head
+
+
+def keys(config: RunConfig, head: type[Head]) -> Schema | None:
+    """The head's own `head.*` keys. Raises InputError for one that it does not have, or a wrong value."""
+    if head.Keys is not None:
+        return parse(head.Keys, config.head.keys, "head")
+    for key in config.head.keys:
+        raise InputError(f"head.{key} is not a key of head={config.head.name}, which has none: remove it.")
+    return None
+
+
+def _answers(name: str, task: AnyTask) -> bool:
+    return task.head in (name, *load(name).also_answers)

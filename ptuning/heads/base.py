@@ -1,5 +1,5 @@
-"""What a head is: a module that turns hidden states into predictions, how its inputs are encoded and how its outputs
-are collected.
+"""What a head is: how its inputs are encoded, which tokens it reads, a module that turns their hidden states into
+predictions, its loss, and how predictions are collected. All of that is in one file a head.
 
 A head is given the hidden states of the real tokens that it reads (`Encoded.reads`), all or one of each sequence:
 prompt rows that stood among them are taken out before (`ptuning.training.forward`), so that no head reads a virtual
@@ -8,61 +8,72 @@ token, and labels of tokens are where the text has them.
 
 from __future__ import annotations
 
-import copy
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ptuning.backbones.backbone import Backbone
+from ptuning.config import RunConfig, Schema
 from ptuning.data.encoded import Encoded
 from ptuning.seeds import Dropout, Streams
+from ptuning.tasks.base import AnyTask
 
 
-class Pooler(nn.Module):
-    """BERT's pooler: a dense layer and tanh on the [CLS] vector, `[B, H]` to `[B, H]`."""
+@dataclass(frozen=True)
+class HeadContext:
+    """All that a head may know of its run. `config` is on one task; `trains_backbone`: whether the run's method does;
+    `streams` give its initial weights and dropout masks, and nothing that examples are encoded to depends on them."""
 
-    def __init__(self, hidden: int, random: torch.Generator, state: dict[str, Tensor] | None) -> None:
-        super().__init__()
-        self.dense = linear(hidden, hidden, random)
-        if state is not None:
-            self.load_state_dict(copy.deepcopy(state))
+    config: RunConfig
+    task: AnyTask
+    tokenizer: Any
+    backbone: Backbone
+    streams: Streams
+    trains_backbone: bool = False
 
-    def forward(self, cls: Tensor) -> Tensor:
-        return torch.tanh(self.dense(cls))
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels or choices of the task, as its data have them."""
+        return self.task.labels
+
+    @property
+    def max_length(self) -> int:
+        """Tokens of a sequence at most, special tokens included."""
+        return self.config.single.max_length
 
 
 class Head(nn.Module, ABC):
-    """Dropout and one linear layer."""
+    """A subclass lives in a file named after it and is found by that name."""
 
-    has_pooler: ClassVar[bool] = False
+    Keys: ClassVar[type[Schema] | None] = None  # the schema of its own `head` config keys; None: it has none
+    also_answers: ClassVar[tuple[str, ...]] = ()  # other heads, in the place of which it can stand in any task
+    needs_language_model: ClassVar[bool] = False  # whether it asks the backbone for the logits of tokens
 
-    def __init__(self, hidden: int, labels: int, pooler: nn.Module, dropout: float, random: torch.Generator) -> None:
+    def __init__(self, context: HeadContext) -> None:
         super().__init__()
-        if self.has_pooler:
-            self.pooler = pooler
-        self.dropout = Dropout(dropout)
-        self.linear = linear(hidden, self.outputs(labels), random)
+        self.dropout = Dropout(context.config.train.head_dropout)
 
-    def outputs(self, labels: int) -> int:
-        return labels
-
-    @staticmethod
+    @classmethod
     @abstractmethod
-    def encode(task: Any, examples: Sequence[Any], tokenizer: Any, max_length: int) -> Encoded:
-        """`examples` of `task` as token sequences of at most `max_length`. Raises InputError where one cannot be."""
+    def encode(cls, context: HeadContext, examples: Sequence[Any]) -> Encoded:
+        """`examples` as token sequences. Raises InputError where one cannot be."""
 
-    @staticmethod
+    @classmethod
     @abstractmethod
-    def collect(task: Any, examples: Sequence[Any], encoded: Encoded, found: Sequence[np.ndarray]) -> Any:
+    def collect(
+        cls, context: HeadContext, examples: Sequence[Any], encoded: Encoded, predictions: Sequence[np.ndarray]
+    ) -> Any:
         """The examples' predictions, as `task.score` takes them, from those of the items of `encoded`."""
 
+    @abstractmethod
     def dropout_mask(self, streams: Streams, sequences: int, width: int) -> Tensor | None:
-        """What dropout leaves of the states `[B, T, H]` that the head reads, in each of the `sequences` of a step's
-        whole batch, of at most `width` tokens: those of the sequences in a pass come back to `forward`."""
-        return streams.keep_mask(self.dropout.rate, (sequences, width, self.linear.in_features))
+        """What dropout leaves of what the head reads, in each of the `sequences` of a step's whole batch, of at most
+        `width` tokens, `[B, …]`: those of the sequences in a pass come back to `forward`. None without dropout."""
 
     @abstractmethod
     def forward(self, hidden: Tensor, real: Tensor, dropout_mask: Tensor | None = None) -> Tensor:
@@ -76,18 +87,20 @@ class Head(nn.Module, ABC):
         """By what the summed loss of a lane's whole batch, whose targets are `[B, K]`, is divided: its items."""
         return len(targets)
 
-    def answers(self, logits: Tensor, lengths: np.ndarray) -> list[np.ndarray]:
+    def predictions(self, logits: Tensor, lengths: np.ndarray) -> list[np.ndarray]:
         """What is kept of each item's logits, floating-point, not finite where they are not; `lengths`: its tokens."""
         return list(logits.float().cpu().numpy())
 
 
-def without_bias(linear: nn.Linear) -> None:
+def linear(inputs: int, outputs: int, random: torch.Generator) -> nn.Linear:
+    """Weights normal, std 0.02; bias 0."""
+    made = nn.Linear(inputs, outputs)
+    nn.init.normal_(made.weight, std=0.02, generator=random)
+    nn.init.zeros_(made.bias)
+    return made
+
+
+def without_bias(linear: nn.Linear) -> nn.Linear:
     """A bias that is the same for all that a softmax is taken over cancels there, and drifts on rounding errors."""
     linear.register_parameter("bias", None)
-
-
-def linear(inputs: int, outputs: int, random: torch.Generator) -> nn.Linear:
-    linear = nn.Linear(inputs, outputs)
-    nn.init.normal_(linear.weight, std=0.02, generator=random)
-    nn.init.zeros_(linear.bias)
     return linear

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from torch import Tensor
 
-from ptuning.heads.base import without_bias
+from ptuning.heads.base import HeadContext, without_bias
 from ptuning.heads.classification import Classification
 
 
 class Choice(Classification):
     """A score for each (text, choice) sequence; softmax over an example's choices."""
 
-    def __init__(self, hidden: int, labels: int, *rest: Any, **named: Any) -> None:
-        super().__init__(hidden, labels, *rest, **named)
+    def __init__(self, context: HeadContext) -> None:
+        super().__init__(context)
         without_bias(self.linear)  # it is the same for all choices
-        self.choices = labels
+        self.choices = len(context.labels)
 
-    def outputs(self, labels: int) -> int:
+    @staticmethod
+    def outputs(context: HeadContext) -> int:
         return 1
 
     def forward(self, hidden: Tensor, real: Tensor, dropout_mask: Tensor | None = None) -> Tensor:

@@ -2,25 +2,62 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 from torch.nn import functional
 
 from ptuning.data.encoded import Encoded
 from ptuning.data.tokenizing import cut
-from ptuning.heads.base import Head
+from ptuning.errors import InputError
+from ptuning.heads.base import Head, HeadContext, linear
 from ptuning.seeds import Streams
-from ptuning.tasks.base import Task
 from ptuning.tasks.kinds.examples import Example
+
+
+class Pooler(nn.Module):
+    """BERT's pooler: a dense layer and tanh on the vector that is read, `[B, H]` to `[B, H]`."""
+
+    def __init__(self, hidden: int, random: torch.Generator, state: dict[str, Tensor] | None) -> None:
+        super().__init__()
+        self.dense = linear(hidden, hidden, random)
+        if state is not None:
+            self.load_state_dict(copy.deepcopy(state))
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        return torch.tanh(self.dense(hidden))
+
+
+def pooler(context: HeadContext, random: torch.Generator) -> nn.Module:
+    """What `backbone.pooler` asks for. Raises InputError for the checkpoint's where it has none."""
+    asked, backbone = context.config.backbone.pooler, context.backbone
+    if asked == "none":
+        return nn.Identity()
+    if asked == "frozen" and backbone.pooler is None:
+        raise InputError(
+            f"backbone.pooler=frozen, but {context.config.backbone.id} has no pooler weights: choose "
+            "backbone.pooler=none, trained, or random, a frozen one that each seed draws anew."
+        )
+    made = Pooler(backbone.hidden, random, None if asked == "random" else backbone.pooler)
+    return made.requires_grad_(asked == "trained" or context.trains_backbone)
 
 
 class Classification(Head):
     """Pooler (or none), dropout, one linear layer on [CLS]; cross-entropy over the labels."""
 
-    has_pooler = True
+    def __init__(self, context: HeadContext) -> None:
+        super().__init__(context)
+        random = context.streams.initial("head")
+        self.pooler = pooler(context, random)
+        self.linear = linear(context.backbone.hidden, self.outputs(context), random)
+
+    @staticmethod
+    def outputs(context: HeadContext) -> int:
+        """Numbers that a sequence is scored with."""
+        return len(context.labels)
 
     def dropout_mask(self, streams: Streams, sequences: int, width: int) -> Tensor | None:
         """Of the pooled states, `[B, H]`."""
@@ -33,28 +70,29 @@ class Classification(Head):
     def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
         return functional.cross_entropy(logits, targets[:, 0], reduction="sum")
 
-    @staticmethod
-    def encode(task: Task[Example, Any], examples: Sequence[Example], tokenizer: Any, max_length: int) -> Encoded:
+    @classmethod
+    def encode(cls, context: HeadContext, examples: Sequence[Example]) -> Encoded:
         """Texts longer than `max_length` tokens are cut: the whole of the paper's inputs is."""
         counts = {len(example.segments) for example in examples}
         if len(counts) != 1:
             raise ValueError("all examples of a task have the same number of sequences")
-        found = cut([segments for example in examples for segments in example.segments], tokenizer, max_length)
+        pairs = [segments for example in examples for segments in example.segments]
+        sequences = cut(pairs, context.tokenizer, context.max_length)
         return Encoded(
-            tokens=found.tokens,
-            types=found.types,
-            starts=found.starts,
-            infix=found.infix,
+            tokens=sequences.tokens,
+            types=sequences.types,
+            starts=sequences.starts,
+            infix=sequences.infix,
             targets=np.array([example.label for example in examples]),
             target_starts=np.arange(len(examples) + 1),
             owners=np.arange(len(examples)),
             choices=counts.pop(),
-            reads=np.zeros(len(found.lengths), dtype=int),
+            reads=np.zeros(len(sequences.lengths), dtype=int),
         )
 
-    @staticmethod
+    @classmethod
     def collect(
-        task: Task[Example, Any], examples: Sequence[Example], encoded: Encoded, found: Sequence[np.ndarray]
+        cls, context: HeadContext, examples: Sequence[Example], encoded: Encoded, predictions: Sequence[np.ndarray]
     ) -> np.ndarray:
         """The examples' logits `[N, labels]`."""
-        return np.stack(found)
+        return np.stack(predictions)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any
+from typing import cast
 
 import numpy as np
 import torch
@@ -19,7 +19,8 @@ from torch.nn import functional
 
 from ptuning.data.encoded import Encoded
 from ptuning.data.tokenizing import windowed
-from ptuning.heads.base import Head, without_bias
+from ptuning.heads.base import Head, HeadContext, linear, without_bias
+from ptuning.seeds import Streams
 from ptuning.tasks.kinds.examples import Question
 from ptuning.tasks.kinds.qa import QA, Candidates
 
@@ -28,9 +29,14 @@ class Span(Head):
     """For each token how likely it is the first, and the last, of the answer; cross-entropy over the tokens, the mean
     of the two."""
 
-    def __init__(self, *given: Any, **named: Any) -> None:
-        super().__init__(*given, **named)
-        without_bias(self.linear)  # it is the same at all tokens
+    def __init__(self, context: HeadContext) -> None:
+        super().__init__(context)
+        scores = linear(context.backbone.hidden, 2, context.streams.initial("head"))
+        self.linear = without_bias(scores)  # it is the same at all tokens
+
+    def dropout_mask(self, streams: Streams, sequences: int, width: int) -> Tensor | None:
+        """Of each token's state, `[B, T, H]`."""
+        return streams.keep_mask(self.dropout.rate, (sequences, width, self.linear.in_features))
 
     def forward(self, hidden: Tensor, real: Tensor, dropout_mask: Tensor | None = None) -> Tensor:
         """Logits `[B, T, 2]`, as low as can be at padding."""
@@ -45,44 +51,44 @@ class Span(Head):
         """Two losses an item."""
         return targets.numel()
 
-    def answers(self, logits: Tensor, lengths: np.ndarray) -> list[np.ndarray]:
+    def predictions(self, logits: Tensor, lengths: np.ndarray) -> list[np.ndarray]:
         """The logits of each token, `[T, 2]`."""
-        found = logits.cpu().numpy()
-        return [one[:length].copy() for one, length in zip(found, lengths, strict=True)]
+        return [one[:length].copy() for one, length in zip(logits.cpu().numpy(), lengths, strict=True)]
 
-    @staticmethod
-    def encode(task: QA, examples: Sequence[Question], tokenizer: Any, max_length: int) -> Encoded:
+    @classmethod
+    def encode(cls, context: HeadContext, examples: Sequence[Question]) -> Encoded:
         """`places` are the characters of the passage that a token stands for, `[all tokens, 2]`, -1 elsewhere."""
         pairs = [(example.question.strip(), example.context) for example in examples]
-        found = windowed(pairs, tokenizer, max_length, task.stride, "second")
+        windows = windowed(pairs, context.tokenizer, context.max_length, context.task.stride, "second")
         places = np.where(
-            ((found.segments == 1) & (found.offsets[:, 1] > found.offsets[:, 0]))[:, None], found.offsets, -1
+            ((windows.segments == 1) & (windows.offsets[:, 1] > windows.offsets[:, 0]))[:, None], windows.offsets, -1
         )
-        starts = found.starts
+        starts = windows.starts
         targets = [
-            _target(places[starts[item] : starts[item + 1]], examples[text]) for item, text in enumerate(found.texts)
+            _target(places[starts[item] : starts[item + 1]], examples[text]) for item, text in enumerate(windows.texts)
         ]
         return Encoded(
-            tokens=found.tokens,
-            types=found.types,
+            tokens=windows.tokens,
+            types=windows.types,
             starts=starts,
-            infix=found.infix,
+            infix=windows.infix,
             targets=np.array(targets).ravel(),
             target_starts=2 * np.arange(len(targets) + 1),
-            owners=found.texts,
+            owners=windows.texts,
             places=places,
         )
 
-    @staticmethod
+    @classmethod
     def collect(
-        task: QA, examples: Sequence[Question], encoded: Encoded, found: Sequence[np.ndarray]
+        cls, context: HeadContext, examples: Sequence[Question], encoded: Encoded, predictions: Sequence[np.ndarray]
     ) -> list[Candidates]:
-        """The n-best list of each question, over all of its windows. `found`: the logits `[T, 2]` of each item's
+        """The n-best list of each question, over all of its windows. `predictions`: the logits `[T, 2]` of each item's
         tokens as the first and as the last of the answer."""
         assert encoded.places is not None
+        task = cast("QA", context.task)
         spans: dict[int, list[tuple[int, int, float]]] = defaultdict(list)
         nulls: dict[int, float] = {}
-        for item, logits in enumerate(found):
+        for item, logits in enumerate(predictions):
             owner = int(encoded.owners[item])
             places = encoded.places[encoded.starts[item] : encoded.starts[item + 1]]
             spans[owner] += _best(logits, places, task.n_best, task.max_answer)

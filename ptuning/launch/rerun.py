@@ -80,7 +80,7 @@ def _composed(*overrides: str) -> tuple[RunConfig, dict[str, Any]]:
 
 def _lead(run: RunConfig) -> list[str]:
     """The files of conf/ that come closest to the run: always said, so that the command can be read by itself."""
-    return [f"task={run.task.name}", *_backbone(run), *_method(run), *_data(run)]
+    return [f"task={run.task.name}", *_backbone(run), *_method(run), *_head(run), *_data(run)]
 
 
 def _backbone(run: RunConfig) -> list[str]:
@@ -101,6 +101,10 @@ def _method(run: RunConfig) -> list[str]:
             if run.method in defaults and {f"/task@mixtures.{stage}": stage} in defaults:
                 return [f"method={name}"]
     return [f"method={run.method}", f"+task@parent.task={stage}"]
+
+
+def _head(run: RunConfig) -> list[str]:
+    return [] if run.head.name == "auto" else [f"head={run.head.name}"]
 
 
 def _data(run: RunConfig) -> list[str]:

@@ -34,7 +34,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ptuning import methods, tasks
+from ptuning import heads, methods, tasks
 from ptuning.config import BackboneConfig, Hashed, MixtureConfig, RunConfig, Schema, TaskConfig, parse
 
 # Raised when a change of this code can move what a run's number is expected to be. One that only draws anew, such as
@@ -46,9 +46,9 @@ Document = dict[str, Any]
 
 def identity(config: RunConfig) -> Document:
     """Everything about a run that can change its number, by keys that never change."""
-    source = config.parent_run
+    head, source = _head(config), config.parent_run
     nodes = {"backbone": _backbone(config.backbone), "task": _task(config.task), "prompt": _prompt(config)}
-    found = hashed(config, nodes) | {"protocol": PROTOCOL}
+    found = hashed(config, nodes) | {"protocol": PROTOCOL} | ({} if head is None else {"head": head})
     return found if source is None else found | {"parent": identity(source)}
 
 
@@ -113,6 +113,18 @@ def _prompt(config: RunConfig) -> Document | None:
     """The `prompt` keys as the method's own schema has them."""
     schema = methods.load(config.method).Prompt
     return None if schema is None else hashed(parse(schema, config.prompt or {}, "prompt"))
+
+
+def _head(config: RunConfig) -> Document | None:
+    """The head and its keys; None where it is each task's own, as it was before there was a choice."""
+    own = True
+    for member in config.members.values():
+        task = tasks.load(member.single.name, **member.single.options)
+        head = heads.of_run(member, task)
+        own = own and head is heads.load(task.head)
+    keys = heads.keys(config, head)
+    own_keys = {} if keys is None else hashed(keys)
+    return None if own and not own_keys else {"name": "auto" if own else config.head.name, **own_keys}
 
 
 def run_id(config: RunConfig) -> str:

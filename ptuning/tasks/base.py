@@ -23,7 +23,7 @@ class Task(ABC, Generic[E, A]):
     name: ClassVar[str]
     version: ClassVar[int]  # raised when an encoding or metric change can move a number: part of a run's identity
     head: ClassVar[str]  # the head that answers it, a name in `ptuning.heads`
-    labels: ClassVar[tuple[str, ...]]
+    labels: tuple[str, ...] = ()  # labels or choices, where it has any; those of an instance may be its data's
     metric: ClassVar[str]  # the key of `score` that tables print and that chooses the epoch
     folder: ClassVar[str]  # the task's folder in the official archive
     # split -> path below the data root, for the `local` source: train, dev, and test sets by any name

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,7 +15,7 @@ from ptuning import heads, methods
 from ptuning.backbones.backbone import Backbone
 from ptuning.config import RunConfig, parse
 from ptuning.data.encoded import Encoded
-from ptuning.heads.base import Head, Pooler
+from ptuning.heads.base import HeadContext
 from ptuning.methods.base import Method
 from ptuning.prompts.placement import Layout
 from ptuning.seeds import Streams
@@ -34,12 +36,21 @@ class Adapter(nn.Module):
             self.method = _method(config, backbone, self.streams)
         else:
             self.streams, self.method = beside.streams, beside.method
-        self.head = _head(config, task, backbone, self.streams)
+        self.context = head_context(config, task, backbone, self.streams)
+        self.head = heads.of_run(config, task)(self.context)
         self.to(backbone.device)
 
     @property
     def layout(self) -> Layout:
         return self.method.layout
+
+    def encode(self, examples: Sequence[Any]) -> Encoded:
+        """`examples` of its task as token sequences. Raises InputError where one cannot be."""
+        return self.head.encode(self.context, examples)
+
+    def collect(self, examples: Sequence[Any], encoded: Encoded, predictions: Sequence[np.ndarray]) -> Any:
+        """The predictions for `examples`, as `task.score` takes them, from those for the items of `encoded`."""
+        return self.head.collect(self.context, examples, encoded, predictions)
 
 
 def _method(config: RunConfig, backbone: Backbone, streams: Streams) -> Method:
@@ -48,16 +59,10 @@ def _method(config: RunConfig, backbone: Backbone, streams: Streams) -> Method:
     return kind(prompt, backbone, streams.initial("prompt"))
 
 
-def _head(config: RunConfig, task: AnyTask, backbone: Backbone, streams: Streams) -> Head:
-    random = streams.initial("head")
-    pooler: nn.Module = nn.Identity()
-    kind = heads.load(task.head)
-    wanted = config.backbone.pooler
-    if wanted != "none" and kind.has_pooler:
-        pooler = Pooler(backbone.hidden, random, None if wanted == "random" else backbone.pooler)
-        trains = wanted == "trained" or methods.load(config.method).trains_backbone
-        pooler.requires_grad_(trains)
-    return kind(backbone.hidden, len(task.labels), pooler, config.train.head_dropout, random)
+def head_context(config: RunConfig, task: AnyTask, backbone: Backbone, streams: Streams) -> HeadContext:
+    """What the head of a run on `task` is given."""
+    trains_backbone = methods.load(config.method).trains_backbone
+    return HeadContext(config, task, backbone.tokenizer, backbone, streams, trains_backbone)
 
 
 @dataclass(frozen=True)

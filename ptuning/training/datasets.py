@@ -1,61 +1,55 @@
-"""What runs learn from and are judged by, tokenized once for all runs of a sweep that share it."""
+"""What runs learn from and are judged by, encoded once for all runs of a sweep that share it."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
 
-import numpy as np
-
 from ptuning import heads
+from ptuning.backbones.backbone import Backbone
 from ptuning.config import RunConfig
 from ptuning.data import splits
 from ptuning.data.encoded import Encoded
 from ptuning.data.splits import TaskData
+from ptuning.seeds import Streams
 from ptuning.tasks.base import AnyTask
-
-
-def encode(task: AnyTask, examples: Sequence[Any], tokenizer: Any, max_length: int) -> Encoded:
-    """`examples` of `task` as token sequences of at most `max_length`. Raises InputError where one cannot be."""
-    encoded: Encoded = heads.load(task.head).encode(task, examples, tokenizer, max_length)
-    return encoded
-
-
-def collect(task: AnyTask, examples: Sequence[Any], encoded: Encoded, found: Sequence[np.ndarray]) -> Any:
-    """The examples' answers, as `task.score` takes them, from those of the items of `encoded`."""
-    return heads.load(task.head).collect(task, examples, encoded, found)
+from ptuning.training.adapter import head_context
 
 
 @dataclass(frozen=True)
 class TaskDataset:
-    """What a run learns from and is judged by. Runs of one task on one backbone share it."""
+    """What a run learns from and is judged by. Runs of one task and head on one backbone share it."""
 
     task: AnyTask
     data: TaskData
     train: Encoded
     dev: Encoded
-    read: Callable[[Sequence[Any]], Encoded]
+    encode: Callable[[Sequence[Any]], Encoded]
 
     @cached_property
     def tests(self) -> dict[str, Encoded]:
-        """The test sets, read when they are first asked for: a mixture never asks."""
-        return {name: self.read(examples) for name, examples in self.data.tests.items()}
+        """The test sets, encoded when they are first asked for: a mixture never asks."""
+        return {name: self.encode(examples) for name, examples in self.data.tests.items()}
 
 
 class DatasetCache:
-    """The datasets of a sweep's runs, read and tokenized once each."""
+    """The datasets of a sweep's runs on one backbone, read and encoded once each."""
 
-    def __init__(self, tokenizer: Any) -> None:
-        self.tokenizer = tokenizer
-        self.known: dict[tuple[str, str], TaskDataset] = {}
+    def __init__(self, backbone: Backbone) -> None:
+        self.backbone = backbone
+        self.known: dict[tuple[str, str, str], TaskDataset] = {}
 
     def of(self, config: RunConfig) -> TaskDataset:
-        """Raises InputError as `data.load` and `encode` do."""
-        key = config.task.model_dump_json(), config.data.model_dump_json()
+        """Raises InputError as `splits.load_for_run` and a head's `encode` do."""
+        task, loaded = splits.load_for_run(config)
+        head = heads.of_run(config, task)
+        chosen = json.dumps([head.__module__, config.head.keys], sort_keys=True)
+        key = config.task.model_dump_json(), config.data.model_dump_json(), chosen
         if key not in self.known:
-            task, loaded = splits.load_for_run(config)
-            read = partial(encode, task, tokenizer=self.tokenizer, max_length=config.single.max_length)
-            self.known[key] = TaskDataset(task, loaded, read(loaded.train), read(loaded.dev), read)
+            context = head_context(config, task, self.backbone, Streams(config.seed, self.backbone.device))
+            encode = partial(head.encode, context)
+            self.known[key] = TaskDataset(task, loaded, encode(loaded.train), encode(loaded.dev), encode)
         return self.known[key]

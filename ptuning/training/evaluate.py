@@ -13,7 +13,6 @@ from ptuning.backbones.backbone import Backbone
 from ptuning.training import epoch_selection
 from ptuning.training.adapter import AdapterBatch
 from ptuning.training.budget import Budget
-from ptuning.training.datasets import collect
 from ptuning.training.lanes import MEAN, Lane, LaneTask
 from ptuning.training.predictions import predict
 
@@ -103,7 +102,7 @@ def _score(
         return None
     task, examples = member.material.task, member.material.data.examples(split)
     try:
-        answers = collect(task, examples, batch.examples, found)
+        answers = member.adapter.collect(examples, batch.examples, found)
         return SplitScores(task.score(examples, answers), "".join(map(str, task.is_correct(examples, answers))))
     except Exception as error:  # one task's metric must not end the other lanes
         return error

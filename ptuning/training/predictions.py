@@ -91,6 +91,6 @@ def _predict(
     with forward(backbone, parts) as outputs:
         for own, part, logits in zip(by_batch.values(), parts, outputs, strict=True):
             lengths = part.examples.longest[part.rows]
-            for index, prediction in zip(own, part.adapter.head.answers(logits, lengths), strict=True):
+            for index, prediction in zip(own, part.adapter.head.predictions(logits, lengths), strict=True):
                 predictions[index] = prediction
     return predictions

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
 from transformers import PreTrainedTokenizerFast
 
-from ptuning import tasks
+from ptuning import heads, tasks
 from ptuning.data.encoded import IGNORED
 from ptuning.errors import InputError
+from ptuning.heads.base import HeadContext
+from ptuning.seeds import Streams
 from ptuning.tasks.kinds.examples import Question, Sentence
 from ptuning.training.adapter import AdapterBatch
-from ptuning.training.datasets import collect, encode
 from ptuning.training.forward import forward
 from tests.conftest import OPTIONS, make_backbone
 from tests.training.test_lanes import lanes_of
@@ -36,6 +39,20 @@ def byte_level():
 @pytest.fixture(params=["tiny_bert", "tiny_roberta", "tiny_deberta_v2", "byte_level"])
 def tokenizer(request):
     return byte_level() if request.param == "byte_level" else make_backbone(request.param).tokenizer
+
+
+def context(task, tokenizer, max_length=200):
+    """What encoding and collecting need of a run."""
+    config = SimpleNamespace(single=SimpleNamespace(max_length=max_length))
+    return HeadContext(config, task, tokenizer, None, Streams(1))
+
+
+def encode(task, examples, tokenizer, max_length):
+    return heads.load(task.head).encode(context(task, tokenizer, max_length), examples)
+
+
+def collect(task, examples, encoded, predictions):
+    return heads.load(task.head).collect(context(task, None), examples, encoded, predictions)
 
 
 def sentence(words, about=None, labels=None):

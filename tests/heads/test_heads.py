@@ -1,19 +1,22 @@
 """Heads read the real [CLS]."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import torch
-from torch import nn
 
-from ptuning.heads.base import Pooler
+from ptuning.heads.base import HeadContext
 from ptuning.heads.choice import Choice
-from ptuning.heads.classification import Classification
+from ptuning.heads.classification import Classification, Pooler
 from ptuning.heads.span import Span
 from ptuning.heads.token import Token
-from ptuning.seeds import generator
+from ptuning.seeds import Streams, generator
 
 
 def head(kind, labels):
-    return kind(8, labels, nn.Identity(), 0.0, generator(1, "head"))
+    config = SimpleNamespace(train=SimpleNamespace(head_dropout=0.0), backbone=SimpleNamespace(pooler="none"))
+    task = SimpleNamespace(labels=tuple(map(str, range(labels))))
+    return kind(HeadContext(config, task, None, SimpleNamespace(hidden=8), Streams(1)))
 
 
 REAL = torch.ones(2, 5, dtype=torch.bool)
@@ -44,9 +47,9 @@ def test_token_loss_counts_tokens_that_have_a_target_alone():
     assert tag.loss(logits, nothing) == 0 and tag.weight(nothing) == 1
 
 
-def test_token_answers_are_labels_and_not_finite_where_the_logits_are_not():
+def test_token_predictions_are_labels_and_not_finite_where_the_logits_are_not():
     logits = torch.tensor([[[0.0, 2, 1], [3, 2, 1]], [[0, 1, float("nan")], [0, 0, 9]]])
-    first, second = head(Token, 3).answers(logits, np.array([2, 1]))
+    first, second = head(Token, 3).predictions(logits, np.array([2, 1]))
     assert first.tolist() == [1, 0]
     assert len(second) == 1 and np.isnan(second[0])
 
@@ -56,7 +59,7 @@ def test_span_looks_at_no_padding():
     hidden, real = torch.randn(1, 4, 8), torch.tensor([[True, True, True, False]])
     logits, targets = find(hidden, real), torch.tensor([[1, 2]])
     torch.testing.assert_close(find.loss(logits, targets), find.loss(find(hidden[:, :3], real[:, :3]), targets))
-    assert [one.shape for one in find.answers(logits.detach(), np.array([3]))] == [(3, 2)]
+    assert [one.shape for one in find.predictions(logits.detach(), np.array([3]))] == [(3, 2)]
 
 
 def test_a_pooler_starts_from_the_checkpoints_weights():

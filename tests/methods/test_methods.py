@@ -13,7 +13,6 @@ from ptuning.errors import InputError
 from ptuning.records import weights
 from ptuning.training.adapter import Adapter, AdapterBatch
 from ptuning.training.budget import Budget
-from ptuning.training.datasets import collect
 from ptuning.training.forward import forward
 from ptuning.training.loop import step
 from ptuning.training.predictions import predict
@@ -183,7 +182,7 @@ def test_both_placements_train_on_every_task(make_run, method, task, placement):
     member = lane.members[0]
     (answers,) = predict(backbone, [member.part("dev")], Budget(4096))
     dev = member.material.data.dev
-    scores = member.material.task.score(dev, collect(member.material.task, dev, member.material.dev, answers))
+    scores = member.material.task.score(dev, member.adapter.collect(dev, member.material.dev, answers))
     assert member.material.task.metric in scores and all(0 <= score <= 100 for score in scores.values())
 
 

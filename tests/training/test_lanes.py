@@ -20,7 +20,7 @@ from tests.conftest import OPTIONS, make_backbone
 
 
 def lanes_of(configs, backbone):
-    datasets = DatasetCache(backbone.tokenizer)
+    datasets = DatasetCache(backbone)
     return [
         Lane.build(Run.parse(config), [datasets.of(one) for one in config.members.values()], backbone)
         for config in configs

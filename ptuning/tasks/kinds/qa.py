@@ -56,7 +56,6 @@ class QA(Task[Question, list[Candidates]]):
     head = "span"
     metric = "f1"
     version = 1
-    labels = ("first", "last")  # what a token is scored as
     unanswerable: ClassVar[bool] = False  # whether there are questions without an answer
 
     def __init__(self, stride: int = 128, n_best: int = 20, max_answer: int = 30) -> None:
