@@ -1,0 +1,60 @@
+"""Each official metric loads by its path, without a hub, and gives the numbers of the functions that training uses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import evaluate
+import pytest
+
+from ptuning import metrics, registry
+from ptuning.formats.spans import of_tags
+from ptuning.metrics import classification, spans, squad
+
+FOLDER = Path(metrics.__path__[0]) / "loadable"
+LABELS, PREDICTED, QUESTIONS = [0, 1, 2, 1, 0, 1], [0, 1, 1, 1, 2, 0], [1, 1, 2, 2, 3, 3]
+BINARY, BINARY_PREDICTED = [0, 1, 1, 1, 0, 1], [0, 1, 0, 1, 1, 1]
+TAGS = [["B-A0", "I-A0", "B-V", "B-A1", "O", "B-C-A1"], ["O", "B-PER"]]
+TAGS_PREDICTED = [["B-A0", "I-A0", "B-V", "B-A1", "O", "O"], ["B-LOC", "B-PER"]]
+SPANS, SPANS_PREDICTED = ([of_tags(tags) for tags in given] for given in (TAGS, TAGS_PREDICTED))
+TEXTS, GOLDS, SOME_GOLDS = ["The cat.", "two dogs", ""], [["a cat"], ["dogs", "a dog"], ["x"]], [["cat"], ["dogs"], []]
+CASES: dict[str, tuple[dict[str, Any], dict[str, float]]] = {
+    "accuracy": (
+        {"predictions": PREDICTED, "references": LABELS},
+        {"accuracy": classification.accuracy(LABELS, PREDICTED)},
+    ),
+    "macro_f1": (
+        {"predictions": PREDICTED, "references": LABELS, "classes": 3},
+        {"f1_macro": classification.macro_f1(LABELS, PREDICTED, 3)},
+    ),
+    "multirc": (
+        {
+            "predictions": [
+                {"question": question, "label": label}
+                for question, label in zip(QUESTIONS, BINARY_PREDICTED, strict=True)
+            ],
+            "references": BINARY,
+        },
+        {
+            "f1a": classification.f1_over_answers(BINARY, BINARY_PREDICTED),
+            "em": classification.exact_match_by_group(QUESTIONS, BINARY, BINARY_PREDICTED),
+        },
+    ),
+    "span_f1": ({"predictions": TAGS_PREDICTED, "references": TAGS}, spans.span_f1(SPANS, SPANS_PREDICTED)),
+    "srl_eval": ({"predictions": TAGS_PREDICTED, "references": TAGS}, spans.srl_eval(SPANS, SPANS_PREDICTED)),
+    "squad": ({"predictions": TEXTS, "references": GOLDS}, squad.squad_v1(TEXTS, GOLDS)),
+    "squad_v2": ({"predictions": TEXTS, "references": SOME_GOLDS}, squad.squad_v2(TEXTS, SOME_GOLDS)),
+}
+
+
+@pytest.mark.parametrize("name", registry.names("ptuning.metrics.loadable"))
+def test_a_metric_loads_by_path_and_gives_the_functions_numbers(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("evaluate.config.HF_EVALUATE_OFFLINE", True)
+    given, expected = CASES[name]
+    metric = evaluate.load(str(FOLDER / f"{name}.py"), cache_dir=str(tmp_path))
+    found = metric.compute(**given)
+    assert found == pytest.approx(expected)
+    assert any(0 < value < 100 for value in found.values()), "numbers that tell metrics apart"
