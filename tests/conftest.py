@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ptuning.backbones import tiny
+from ptuning.backbones import dropout, tiny
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # no test uses the network
 
@@ -21,6 +21,8 @@ torch.set_num_threads(1)  # the backbones are tiny: threads would only wait for 
 
 SUPERGLUE = ["boolq", "cb", "copa", "multirc", "record", "rte", "wic", "wsc"]
 OPTIONS = {"squad": {"stride": 16}, "squad_v2": {"stride": 16}}  # of tasks whose own do not fit the tiny texts
+# Families built alike: embeddings, then encoder.layer; the others have their tests in test_architectures.
+ENCODERS = ["tiny_bert", "tiny_roberta", "tiny_deberta", "tiny_deberta_v2", "tiny_mpnet"]
 PROMPTS: dict[str, dict[str, Any] | None] = {
     "fine_tuning": None,
     "prompt_tuning": {
@@ -35,8 +37,9 @@ PROMPTS: dict[str, dict[str, Any] | None] = {
 
 
 def make_backbone(name: str = "tiny_bert", attention: str = "sdpa", **shape: Any) -> Backbone:
-    model, tokenizer = tiny.build(name, 0.0, f"prompted_{attention}", attention_probs_dropout_prob=0.0, **shape)
+    model, tokenizer = tiny.build(name, 0.0, f"prompted_{attention}", **shape)
     model.pooler = None
+    dropout.switch_off(model)
     return Backbone(model, tokenizer, None).eval()
 
 

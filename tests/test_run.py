@@ -8,13 +8,12 @@ import torch
 
 from ptuning import tasks
 from ptuning.backbones import load, tiny
-from ptuning.backbones.tiny import FAMILIES
 from ptuning.config import BackboneConfig
 from ptuning.errors import InputError
 from ptuning.records import store
 from ptuning.run import run
 from ptuning.training.adapter import Adapter
-from tests.conftest import make_backbone
+from tests.conftest import ENCODERS, make_backbone
 
 
 def losses(record):
@@ -72,7 +71,7 @@ def test_backbone_dropout_is_off_unless_asked_for(make_run, method):
 
 
 @pytest.mark.parametrize("pooler", ["none", "trained", "random"])
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", ENCODERS)
 def test_poolers(make_run, name, pooler):
     (record,) = run([make_run(backbone__id=name, backbone__name=name, backbone__pooler=pooler)])
     head = 32 * 2 + 2 + (32 * 32 + 32 if pooler == "trained" else 0)

@@ -108,7 +108,7 @@ def backbone(work: Work, dropout: float = 0.0, precision: torch.dtype | None = N
     """Ours: frozen, in `precision`, the work's where it is None."""
     model = encoder(work.shape, dropout, "prompted_sdpa")
     model.pooler = None
-    made = Backbone(model, tiny.tokenizer(separators=1, pad_id=model.config.pad_token_id), None).to(work.device)
+    made = Backbone(model, tiny.tokenizer("bert", pad_id=model.config.pad_token_id), None).to(work.device)
     made.cast_frozen(precision or work.precision)
     return made
 

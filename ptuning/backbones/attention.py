@@ -19,6 +19,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import eager_mask, sdpa_mask
@@ -74,9 +75,16 @@ def _prompted(stock: Callable[[nn.Module], Callable[..., Any]]) -> Callable[...,
         query, key, value = upcast_on_cpu(query, key, value)
         if port is not None and (prompt := port.prompt) is not None:
             attention_mask = _extended(port.state, attention_mask, prompt, query, key.shape[2])
+            if attention_mask is None and query.shape[2] > 1 and getattr(module, "is_causal", False):
+                raise RuntimeError("a causal mask must be explicit beside a prompt, or the last keys would be dropped")
             key, value = prompt.prepend(key, value)
+            bias = rest.get("position_bias")  # T5's: none at the prompt's columns
+            if bias is not None:
+                rest["position_bias"] = functional.pad(bias, (prompt.key.shape[2], 0))
         if attention_mask is not None and attention_mask.dtype != torch.bool:
             attention_mask = attention_mask.to(query.dtype)
+        if rest.get("position_bias") is not None:
+            rest["position_bias"] = rest["position_bias"].to(query.dtype)
         with torch.autocast("cpu", enabled=False):  # which would cast them down again
             seen, *others = stock(module)(module, query, key, value, attention_mask, **rest)
         return seen.to(given), *others
@@ -95,14 +103,18 @@ def _extended(
 ) -> Tensor | None:
     """The mask `[B, 1, Q, T]` (boolean, or additive) of Q queries and T tokens with the prompt's P columns before it:
     `[B, 1, Q, P + T]`, additive so that no layer has to convert it again."""
-    if mask is None and prompt.prompt_mask is None:
+    if mask is None and prompt.prompt_mask is None and state.first_query is None:
         return None
-    return state.extended(mask, prompt.prompt_mask, query.shape[2], lambda: extend_mask(mask, prompt, query, tokens))
+    return state.extended(
+        mask, prompt.prompt_mask, query.shape[2], lambda: extend_mask(mask, prompt, query, tokens, state.first_query)
+    )
 
 
-def extend_mask(mask: Tensor | None, prompt: SitePrompt, query: Tensor, tokens: int) -> Tensor:
+def extend_mask(
+    mask: Tensor | None, prompt: SitePrompt, query: Tensor, tokens: int, first_query: Tensor | None = None
+) -> Tensor:
     """As `_extended`, made anew. A mask `[B, A, Q, T]` that holds a bias for each head stays one: the prompt's columns
-    have none."""
+    have none. The queries are the last of the tokens: all of them, or one where earlier keys come from a cache."""
     batch, _, queries, _ = query.shape
     mask_value = torch.finfo(query.dtype).min
     if mask is None:
@@ -113,6 +125,11 @@ def extend_mask(mask: Tensor | None, prompt: SitePrompt, query: Tensor, tokens: 
     if prompt.prompt_mask is not None:
         columns.masked_fill_(~prompt.prompt_mask, mask_value)
     columns = columns[:, None, None, :].expand(batch, mask.shape[1], mask.shape[2], -1)
+    if first_query is not None:
+        index = torch.arange(tokens - queries, tokens, device=mask.device)
+        unseen = first_query[:, None, None, :] > index[:, None]  # [B, 1, Q, P]
+        columns = columns.expand(-1, -1, queries, -1).masked_fill(unseen, mask_value)
+        mask = mask.expand(-1, -1, queries, -1)
     return torch.cat([columns, mask], dim=-1).expand(batch, -1, queries, -1)
 
 
@@ -127,7 +144,12 @@ def _additive_mask(*arguments: Any, **rest: Any) -> Tensor:
 
 
 def _boolean_mask(*arguments: Any, **rest: Any) -> Tensor | None:
-    """On an accelerator, asking whether anything is padded would make the host wait for the device in each step."""
+    """On an accelerator, asking whether anything is padded would make the host wait for the device in each step.
+
+    A causal mask is always made: where it is left to `is_causal`, attention drops as many of the last keys as there
+    are prompt vectors, without a word.
+    """
+    rest["allow_is_causal_skip"] = False
     if torch.device(rest.get("device", "cpu")).type != "cpu":
         rest["allow_is_bidirectional_skip"] = False
     return sdpa_mask(*arguments, **rest)

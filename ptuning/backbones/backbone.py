@@ -4,32 +4,39 @@ only `fine_tuning` unfreezes it (`Backbone.unfreeze`)."""
 from __future__ import annotations
 
 import hashlib
-import inspect
+import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from ptuning.backbones import families, sites
+from ptuning.backbones import architectures, families, sites
+from ptuning.backbones.encoder import Encoder
+from ptuning.backbones.encoder_decoder import EncoderDecoder
 from ptuning.backbones.forward_pass import CurrentPass, ForwardPass
 from ptuning.backbones.hidden_cache import HiddenCache
-from ptuning.backbones.partial import PartialLayers, agrees
+from ptuning.backbones.lm_head import LMHead
+from ptuning.backbones.partial import PartialLayers, agrees, trial_batch
 from ptuning.backbones.sites import Site
 from ptuning.errors import InputError
 from ptuning.prompts.deep import SiteKey, SitePrompt
-from ptuning.prompts.placement import Batch
+from ptuning.prompts.placement import Batch, Layout
 
 PRECISION = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 class Backbone(nn.Module):
-    """A frozen encoder that takes embeddings and deep prompts and gives hidden states.
+    """A frozen model that takes embeddings and deep prompts and gives hidden states. Its `architecture` is `encoder`,
+    `decoder` or `encoder_decoder`; of the last, the encoder's hidden states.
 
     `pooler` holds the checkpoint's pooler weights (`dense.weight` `[H, H]`, `dense.bias` `[H]`) where it has them: the
     pooler itself belongs to the head (`ptuning.heads`), which says whether it is used, frozen or trained.
+
+    `lm_head` is there where it was asked for (`ptuning.backbones.load.with_lm_head`).
 
     `runs_from_layer` and `runs_single_query` say whether the family's layers can be entered at a later one, and
     whether the last can work out one token alone.
@@ -39,32 +46,64 @@ class Backbone(nn.Module):
         super().__init__()
         config = model.eval().config
         self.model, self.tokenizer, self.pooler = model, tokenizer, pooler
-        self.layers: int = config.num_hidden_layers
-        self.hidden: int = config.hidden_size
-        self.embedding: int = model.get_input_embeddings().embedding_dim
         families.adapt(model)
+        self.network = architectures.network(model)
+        self.architecture = self.network.architecture
+        self.layers: int = config.num_hidden_layers
         self.current = CurrentPass()
-        self.sites = sites.find(model, self.layers, self.current)
-        self._accepted = set(inspect.signature(model.forward).parameters)
-        if not {"position_ids", "inputs_embeds"} <= self._accepted:
-            raise InputError(
-                f"backbone family {config.model_type!r} takes no position ids, so a prompt's place cannot be stated: "
-                "choose a family that does (bert, roberta, electra, ...)."
-            )
-        self.first_position = _first_position(model)
-        self.positions: int = config.max_position_embeddings - self.first_position
+        self.sites: dict[SiteKey, Site] = {}
+        self._siteless: InputError | None = None  # why there are none, for those who ask for one
+        try:
+            self.sites = sites.find(self.network, self.layers, self.current)
+        except InputError as error:
+            self._siteless = error
+        self.embedding: int = self.network.body.get_input_embeddings().embedding_dim
+        self.first_position = _first_position(self.network)
+        self.positions: int = getattr(config, "max_position_embeddings", None) or sys.maxsize
+        self.positions -= self.first_position
         self.autocast: torch.dtype | None = None
         self.fingerprint = fingerprint(model)
         for parameter in self.parameters():
             parameter.requires_grad_(False)
+        self.lm_head: LMHead | None = None
         self.hidden_cache: HiddenCache | None = None
-        self._partial = PartialLayers.of(model, list(self.sites.values()), self.current)
+        stack = [site for site in self.sites.values() if site.stack == self.network.stack]
+        self._partial = PartialLayers.of(self.network.body, stack, self.current)
+        self.hidden, self._entry_width = self._widths()
         self.runs_from_layer = self._partial is not None and self.layers > 1 and agrees(self, entry_layer=2)
-        self.runs_single_query = self._partial is not None and agrees(self, single_query=True)
+        self.runs_single_query = (
+            self._partial is not None and self.architecture != "decoder" and agrees(self, single_query=True)
+        )
 
-    def sites_of(self, layers: Sequence[int]) -> list[Site]:
-        """The sites of some layers, ascending."""
-        return [self.sites[SiteKey("encoder", layer)] for layer in sorted(layers)]
+    def sites_of(self, layers: Sequence[int], stack: str | None = None) -> list[Site]:
+        """The sites of some layers, ascending, in that stack whose hidden states heads read or in another.
+
+        Raises InputError where the family cannot take deep prompts there.
+        """
+        if self._siteless is not None:
+            raise self._siteless
+        keys = [SiteKey(stack or self.network.stack, layer) for layer in sorted(layers)]
+        return sites.alike([self.sites[key] for key in keys], self.model.config.model_type)
+
+    def check(self, layout: Layout, max_length: int) -> None:
+        """Raise InputError where the family cannot place a prompt as `layout` says, or prompt and text could pass the
+        end of its position table."""
+        allowed = ["shift", "keep"]
+        if not self.network.takes_positions:
+            allowed = ["shift"] if layout.inserted else ["keep"]
+        if layout.length and layout.positions not in allowed:
+            raise InputError(
+                f"prompt.positions={layout.positions} is refused: backbone family {self.model.config.model_type!r} "
+                f"takes no position ids, so that a token's position is its index; set prompt.positions={allowed[0]}."
+            )
+        layout.check(max_length, self.positions)
+
+    def reads(self, lengths: np.ndarray) -> np.ndarray:
+        """Of sequences of `lengths` `[S]` the index of the token that classification reads, `[S]`: the first, [CLS];
+        the last where tokens see only those before them, or where the tokenizer has no [CLS] (T5's ends in </s>)."""
+        if self.architecture == "decoder" or self.tokenizer.cls_token_id is None:
+            return lengths - 1
+        return np.zeros_like(lengths)
 
     @property
     def device(self) -> torch.device:
@@ -85,12 +124,13 @@ class Backbone(nn.Module):
         def compute(layer: int, batch: Batch) -> Tensor:
             return self.forward_until(layer, self.embed_tokens(batch), batch.token_type_ids, batch)
 
-        like = torch.empty(1, self.hidden, dtype=self.dtype, device=self.device)
+        like = torch.empty(1, self._entry_width, dtype=self.dtype, device=self.device)
         self.hidden_cache = HiddenCache(compute, like, memory, disk) if self.runs_from_layer else None
 
     @property
     def pad(self) -> int:
-        return int(self.tokenizer.pad_token_id)
+        """The id that padding has: any will do where the tokenizer has none (GPT-2), since nothing attends to it."""
+        return int(self.tokenizer.pad_token_id or 0)
 
     def unfreeze(self, dtype: torch.dtype) -> None:
         """Let every parameter train, in float32, computing in `dtype` (fine-tuning)."""
@@ -100,32 +140,29 @@ class Backbone(nn.Module):
 
     def embed_tokens(self, batch: Batch) -> Tensor:
         """The word embeddings `[B, T, E]` of a batch's tokens, without positions: what `inputs_embeds` expects."""
-        return self.model.get_input_embeddings()(batch.input_ids)
+        return self.network.body.get_input_embeddings()(batch.input_ids)
 
     @contextmanager
     def attending(
-        self, prompts: Mapping[SiteKey, SitePrompt], single_query: Tensor | None = None
+        self,
+        prompts: Mapping[SiteKey, SitePrompt],
+        single_query: Tensor | None = None,
+        first_query: Tensor | None = None,
     ) -> Iterator[ForwardPass]:
         """A pass in which each site attends to its entry of `prompts` too; its backward pass belongs in the block.
 
         With `single_query` `[B]`, the last layer works out the hidden state of that one token of each row and no
-        other, `[B, 1, H]`; only where `runs_single_query`. Raises RuntimeError inside another such block.
+        other, `[B, 1, H]`; only where `runs_single_query`. `first_query` `[B, P]` is the index of the first token
+        that sees each prompt vector, in a decoder, where tokens before it must not; without it all do. Raises
+        RuntimeError inside another such block.
         """
-        with self.current.set(ForwardPass(prompts, single_query)) as state:
+        with self.current.set(ForwardPass(prompts, single_query, first_query)) as state:
             yield state
 
     def forward(self, embeds: Tensor, token_type_ids: Tensor, batch: Batch) -> Tensor:
         """Hidden states `[B, T, H]` of `embeds` `[B, T, E]`; outside of `attending`, the plain backbone's."""
-        inputs = {
-            "inputs_embeds": embeds,
-            "attention_mask": batch.attention_mask,
-            "position_ids": batch.position_ids,
-        }
-        if "token_type_ids" in self._accepted:
-            inputs["token_type_ids"] = token_type_ids
-        computing = torch.autocast(self.device.type, self.autocast) if self.autocast else nullcontext()
-        with computing:
-            return self.model(**inputs).last_hidden_state
+        with self._computing():
+            return self.network.hidden(embeds, token_type_ids, batch)
 
     def forward_from(self, layer: int, hidden: Tensor, token_type_ids: Tensor, batch: Batch) -> Tensor:
         """As `forward`, from the hidden states `[B, T, H]` that enter `layer`, so that the layers below it do not run;
@@ -145,16 +182,85 @@ class Backbone(nn.Module):
             self(embeds, token_type_ids, batch)
         return found[0]
 
+    def decode(self, ids: Tensor, mask: Tensor, hidden: Tensor, batch: Batch) -> Tensor:
+        """The decoder's hidden states `[B, U, H]` of an encoder-decoder: its tokens `ids` `[B, U]`, `mask` 0 at
+        padding, attend to the encoder's `hidden` `[B, T, H]` of `batch`. In the same block as that pass."""
+        assert isinstance(self.network, EncoderDecoder)
+        with self._computing():
+            return self.network.decoded(ids, mask, hidden, batch.attention_mask)
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """Logits `[B, T, V]` over the vocabulary of hidden states `[B, T, H]`: the decoder's, of an encoder-decoder.
+        Raises InputError where no language-model head was loaded."""
+        with self._computing():
+            return self._loaded_lm_head()(hidden)
+
+    @torch.no_grad()
+    def generate(
+        self,
+        batch: Batch,
+        prompts: Mapping[SiteKey, SitePrompt],
+        first_query: Tensor | None = None,
+        embeds: Tensor | None = None,
+        **options: Any,
+    ) -> Any:
+        """What transformers' `generate` gives with `options`, its `sequences` without the text itself; `embeds`
+        `[B, T, E]` stand in the place of the batch's tokens. Prompts are as in `attending`: attention sees them at
+        every step, and the cache holds tokens alone.
+
+        Raises InputError for an encoder, and where no language-model head was loaded.
+        """
+        head = self._loaded_lm_head()
+        copies = max(options.get("num_beams", 1), options.get("num_return_sequences", 1))
+        options = {"return_dict_in_generate": True, **options}
+        given = self.embed_tokens(batch) if embeds is None else embeds
+        with self._computing(), self.attending(prompts, None, first_query):
+            inputs, first_query = self.network.generation_inputs(given, embeds is not None, batch, first_query)
+        copied = {site: prompt.repeated(copies) for site, prompt in prompts.items()}
+        if first_query is not None:
+            first_query = first_query.repeat_interleave(copies, dim=0)
+        with self._computing(), self.attending(copied, None, first_query):
+            output = head.language_model.generate(**inputs, **options)
+        output.sequences = output.sequences[:, self.network.given_tokens(inputs) :]
+        return output
+
+    def _loaded_lm_head(self) -> LMHead:
+        if self.lm_head is None:
+            raise InputError(
+                "this backbone was loaded without its language-model head: load it with one "
+                "(ptuning.backbones.load.with_lm_head)."
+            )
+        return self.lm_head
+
+    def _computing(self) -> AbstractContextManager[Any]:
+        return torch.autocast(self.device.type, self.autocast) if self.autocast else nullcontext()
+
+    def _widths(self) -> tuple[int, int]:
+        """Of the hidden states that the backbone gives and of those that enter its second layer: configs tell neither
+        where layers are narrower than the model, or project what they give."""
+        batch = trial_batch(self)
+        with torch.no_grad():
+            hidden = self(self.embed_tokens(batch), batch.token_type_ids, batch)
+            if self._partial is None:
+                return hidden.shape[-1], hidden.shape[-1]
+            with self._partial.recorded(self._partial.layers[0]) as found:
+                self(self.embed_tokens(batch), batch.token_type_ids, batch)
+        return hidden.shape[-1], found[0].shape[-1]
+
     def _placeholder(self, hidden: Tensor) -> Tensor:
         """Something in the shape of embeddings, for an embedding module whose output nobody reads."""
         return hidden if self.embedding == hidden.shape[-1] else hidden.new_zeros(*hidden.shape[:2], self.embedding)
 
 
-def _first_position(model: PreTrainedModel) -> int:
-    """The position id that the family gives a sequence's first token: 0 (BERT), or padding id + 1 (RoBERTa).
+def _first_position(network: Encoder) -> int:
+    """The position id that the family gives a sequence's first token: 0 (BERT, and those that take no position ids),
+    or padding id + 1 (RoBERTa).
 
     Found by trying, since a wrong guess would shift every token without a word. Raises InputError if neither fits.
     """
+    if not network.takes_positions:
+        return 0
+    model = network.body
     words = torch.tensor([[5, 6, 7]], device=model.device)
     with torch.inference_mode():
         expected = model(input_ids=words).last_hidden_state

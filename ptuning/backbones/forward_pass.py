@@ -49,11 +49,13 @@ def projections(attention: nn.Module) -> list[nn.Linear]:
 @dataclass
 class ForwardPass:
     """One pass: each site's prompt; the token of each row that is the last layer's only query, `[B]`, None for all;
-    the layer at which the pass enters, and the hidden states `[B, T, H]` that enter there in the place of its input;
-    and what it makes on its way: the single queries by their site, and the extended masks that layers share."""
+    the first token that sees each prompt vector, `[B, P]`, None where all tokens see all of them; the layer at which
+    the pass enters, and the hidden states `[B, T, H]` that enter there in the place of its input; and what it makes on
+    its way: the single queries by their site, and the extended masks that layers share."""
 
     prompts: Mapping[SiteKey, SitePrompt] = field(default_factory=dict)
     single_query: Tensor | None = None
+    first_query: Tensor | None = None
     entry_layer: int = 1
     entry_hidden: Tensor | None = None
     queries: dict[SiteKey, SingleQuery] = field(default_factory=dict)

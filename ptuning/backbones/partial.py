@@ -77,15 +77,23 @@ class PartialLayers:
         return ((hidden, *inputs[1:]), named) if inputs else (inputs, named | {"hidden_states": hidden})
 
 
-def agrees(backbone: Backbone, entry_layer: int = 1, single_query: bool = False) -> bool:
-    """Whether a model entered at `entry_layer`, or with a single query in its last layer, gives what the whole gives:
-    tried on two short rows, of which one is padded."""
+def trial_batch(backbone: Backbone) -> Batch:
+    """Two short rows, of which one is padded."""
     ids = torch.tensor([[5, 6, 7], [8, 9, 5]], device=backbone.device)
     positions = torch.arange(3, device=backbone.device).expand(2, -1) + backbone.first_position
     mask = torch.tensor([[1, 1, 1], [1, 1, 0]], device=backbone.device)
-    batch = Batch(ids, ids * 0, positions, mask, ids * 0 - 1, ids[:, 0] * 0)
+    return Batch(ids, ids * 0, positions, mask, ids * 0 - 1, ids[:, 0] * 0)
+
+
+def agrees(backbone: Backbone, entry_layer: int = 1, single_query: bool = False) -> bool:
+    """Whether a model entered at `entry_layer`, or with a single query in its last layer, gives what the whole
+    gives."""
+    kinds = getattr(backbone.model.config, "layer_types", None) or []
+    if entry_layer > 1 and len(set(kinds)) > 1:
+        return False  # short rows do not tell a window of attention from none, and layers would take another's kind
+    batch = trial_batch(backbone)
     at = torch.tensor([1, 0], device=backbone.device)
-    types, real = batch.token_type_ids, mask.bool()
+    types, real = batch.token_type_ids, batch.attention_mask.bool()
     try:
         with torch.no_grad():
             embeds = backbone.embed_tokens(batch)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import nn
-from transformers import PreTrainedModel
 
 from ptuning.backbones.attention import Watched, watching
+from ptuning.backbones.encoder import Encoder
 from ptuning.backbones.forward_pass import CurrentPass, SitePort
 from ptuning.errors import InputError
 from ptuning.prompts.deep import SiteKey
@@ -30,40 +31,47 @@ class Site:
         return SiteKey(self.stack, self.layer)
 
 
-def find(model: PreTrainedModel, layers: int, current: CurrentPass) -> dict[SiteKey, Site]:
+def find(network: Encoder, layers: int, current: CurrentPass) -> dict[SiteKey, Site]:
     """The sites of a model with so many layers, in the order of its layers; their attention is told of `current`.
 
     Raises InputError for a family whose attention neither goes through the interface nor has a file in
     `ptuning.backbones.families` (prompts would be ignored there without a word), and for one that shares an attention
     module among layers.
     """
-    family = model.config.model_type
-    seen = _watched(model)
-    if len(seen) == layers and len({one.attention for one in seen}) < layers:
-        raise InputError(f"backbone family {family!r} shares one attention among layers: choose bert, roberta, ...")
-    if len(seen) != layers:
+    family = network.model.config.model_type
+    seen: dict[str, list[Watched]] = {network.stack: []}
+    with watching() as watched, torch.inference_mode():
+        network.run_all_stacks()
+    for one in watched:
+        seen.setdefault(network.stack_of(one), []).append(one)
+    reached = len(seen[network.stack])
+    if any(len({one.attention for one in stack}) < len(stack) for stack in seen.values()):
         raise InputError(
-            f"backbone family {family!r} cannot take deep prompts: {len(seen)} of its {layers} layers call "
-            "transformers' attention interface, and ptuning/backbones/families has no file for it; choose another "
-            "family (bert, roberta, deberta, ...)."
+            f"backbone family {family!r} shares one attention among layers, so that it takes no deep prompts: choose "
+            "method=prompt_tuning or fine_tuning, or another family (bert, roberta, ...)."
         )
-    if any(getattr(one.attention, "is_causal", False) for one in seen):
-        raise InputError(f"backbone family {family!r} is causal: choose a bidirectional encoder (bert, roberta, ...).")
+    if reached != layers:
+        raise InputError(
+            f"backbone family {family!r} cannot take deep prompts: {reached} of its {layers} layers call "
+            "transformers' attention interface, and ptuning/backbones/families has no file for it; choose "
+            "method=prompt_tuning or fine_tuning, or another family (bert, roberta, deberta, ...)."
+        )
     sites = [
-        Site("encoder", layer, one.attention, one.kv_heads, one.head_dim) for layer, one in enumerate(seen, start=1)
+        Site(stack, layer, one.attention, one.kv_heads, one.head_dim)
+        for stack, layers_of in seen.items()
+        for layer, one in enumerate(layers_of, start=1)
     ]
     for site in sites:
         site.attention.site_port = SitePort(current, site.key)  # type: ignore[assignment]
     return {site.key: site for site in sites}
 
 
-def _watched(model: PreTrainedModel) -> list[Watched]:
-    device = next(model.parameters()).device
-    try:
-        with watching() as seen, torch.inference_mode():
-            model(input_ids=torch.ones(1, 2, dtype=torch.long, device=device))
-    except Exception as error:  # whatever a family that is no plain encoder raises on token ids alone
+def alike(sites: Sequence[Site], family: str) -> list[Site]:
+    """`sites`. Raises InputError where their keys and values are not of one shape, as one prompt's are."""
+    shapes = sorted({(site.kv_heads, site.head_dim) for site in sites})
+    if len(shapes) > 1:
         raise InputError(
-            f"backbone family {model.config.model_type!r} is no plain encoder ({error}): choose bert, roberta, ..."
-        ) from error
-    return seen
+            f"backbone family {family!r} has layers of different shapes (key/value heads and their size: "
+            f"{', '.join(map(str, shapes))}): restrict prompt.layers to layers of one shape."
+        )
+    return list(sites)

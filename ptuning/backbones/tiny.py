@@ -11,16 +11,27 @@ from typing import Any
 import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import (
+    AlbertConfig,
     AutoModel,
+    BartConfig,
     BertConfig,
     DebertaConfig,
     DebertaV2Config,
+    DistilBertConfig,
+    ElectraConfig,
+    GPT2Config,
+    LlamaConfig,
+    ModernBertConfig,
     MPNetConfig,
+    OPTConfig,
     PreTrainedConfig,
     PreTrainedTokenizerFast,
+    Qwen3Config,
     RobertaConfig,
+    T5Config,
 )
 
+from ptuning.backbones import dropout
 from ptuning.errors import InputError
 
 _SHAPE = {
@@ -29,64 +40,99 @@ _SHAPE = {
     "num_hidden_layers": 4,
     "num_attention_heads": 4,
     "intermediate_size": 64,
-    "attention_probs_dropout_prob": 0.1,
-}
-_RELATIVE = {
     "max_position_embeddings": 160,
-    "pad_token_id": 0,
-    "relative_attention": True,
-    "pos_att_type": ["c2p", "p2c"],
-    "position_biased_input": False,
+}
+_BERT = {"attention_probs_dropout_prob": 0.1, "pad_token_id": 0}
+# The switches of the released checkpoints of DeBERTa v1 and v3.
+_DEBERTA = _BERT | {"relative_attention": True, "pos_att_type": ["c2p", "p2c"], "position_biased_input": False}
+_IDS = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
+_GROUPED = _IDS | {"num_key_value_heads": 2}  # two query heads share one key/value head
+_SEQ2SEQ = {"pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2, "decoder_start_token_id": 2}
+
+# How a tokenizer puts one segment, or two, between special tokens; `:1` is the token type.
+TEMPLATES = {
+    "bert": ("[CLS] $A [SEP]", "[CLS] $A [SEP] $B:1 [SEP]:1"),
+    "roberta": ("[CLS] $A [SEP]", "[CLS] $A [SEP] [SEP] $B:0 [SEP]:0"),
+    "gpt2": ("$A", "$A $B"),
+    "llama": ("[CLS] $A", "[CLS] $A $B"),
+    "t5": ("$A [SEP]", "$A [SEP] $B [SEP]"),
 }
 
 
 @dataclass(frozen=True)
 class Family:
-    """A family's config, and what of it a tiny one states."""
+    """A family's config, what of it a tiny one states, and how its tokenizer puts segments together."""
 
     config: type[PreTrainedConfig]
     settings: dict[str, Any]
-    separators: int = 1  # between two segments
+    template: str = "bert"
     chooses: bool = True  # whether transformers lets its attention be chosen
 
 
 FAMILIES = {
-    "tiny_bert": Family(BertConfig, {"max_position_embeddings": 160, "pad_token_id": 0}),
+    "tiny_bert": Family(BertConfig, _BERT),
     "tiny_roberta": Family(
-        RobertaConfig, {"max_position_embeddings": 162, "pad_token_id": 1, "type_vocab_size": 1}, separators=2
+        RobertaConfig, _BERT | {"max_position_embeddings": 162, "pad_token_id": 1, "type_vocab_size": 1}, "roberta"
     ),
-    # The switches of the released checkpoints of DeBERTa v1 and v3.
-    "tiny_deberta": Family(DebertaConfig, _RELATIVE, chooses=False),
+    "tiny_electra": Family(ElectraConfig, _BERT | {"embedding_size": 16}),
+    "tiny_albert": Family(AlbertConfig, _BERT | {"embedding_size": 16}),
+    "tiny_distilbert": Family(DistilBertConfig, {"pad_token_id": 0}),
+    "tiny_modernbert": Family(
+        ModernBertConfig, _IDS | {"cls_token_id": 1, "sep_token_id": 2, "local_attention": 8}
+    ),
+    "tiny_deberta": Family(DebertaConfig, _DEBERTA, chooses=False),
     "tiny_deberta_v2": Family(
         DebertaV2Config,
-        _RELATIVE | {"position_buckets": 16, "share_att_key": True, "norm_rel_ebd": "layer_norm"},
+        _DEBERTA | {"position_buckets": 16, "share_att_key": True, "norm_rel_ebd": "layer_norm"},
         chooses=False,
     ),
     "tiny_mpnet": Family(
-        MPNetConfig, {"max_position_embeddings": 162, "pad_token_id": 1}, separators=2, chooses=False
+        MPNetConfig, _BERT | {"max_position_embeddings": 162, "pad_token_id": 1}, "roberta", chooses=False
+    ),
+    "tiny_gpt2": Family(GPT2Config, {"n_inner": 64, "bos_token_id": 1, "eos_token_id": 2}, "gpt2"),
+    "tiny_opt": Family(OPTConfig, _IDS | {"ffn_dim": 64, "word_embed_proj_dim": 32}, "llama"),
+    "tiny_llama": Family(LlamaConfig, _GROUPED, "llama"),
+    "tiny_qwen3": Family(Qwen3Config, _GROUPED | {"head_dim": 16}, "gpt2"),
+    "tiny_t5": Family(
+        T5Config,
+        {"d_ff": 64, "d_kv": 8, "num_decoder_layers": 3, "eos_token_id": 2, "decoder_start_token_id": 0},
+        "t5",
+    ),
+    "tiny_bart": Family(
+        BartConfig,
+        _SEQ2SEQ | {"decoder_layers": 3, "decoder_attention_heads": 4, "encoder_ffn_dim": 64, "decoder_ffn_dim": 64},
+        "roberta",
     ),
 }  # fmt: skip
 
 
-def build(name: str, dropout: float = 0.0, attention: str = "prompted_sdpa", **shape: Any) -> tuple[Any, Any]:
-    """The model and tokenizer of one of FAMILIES; `shape` overrides entries of its config.
+def build(
+    name: str,
+    dropout_rate: float = 0.0,
+    attention: str = "prompted_sdpa",
+    kind: type[Any] = AutoModel,
+    **shape: Any,
+) -> tuple[Any, Any]:
+    """The model, of transformers' auto class `kind`, and the tokenizer of one of FAMILIES; `shape` overrides entries
+    of its config.
 
     Raises InputError for another name.
     """
     if name not in FAMILIES:
         raise InputError(f"backbone.id={name}: the random backbones are {', '.join(FAMILIES)}; choose one.")
     family = FAMILIES[name]
-    config = family.config(**family.settings | _SHAPE | {"hidden_dropout_prob": dropout} | shape)
+    config = family.config(**_SHAPE | family.settings | shape)
+    dropout.set_rate(config, dropout_rate)
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        model = AutoModel.from_config(config)
+        model = kind.from_config(config)
     if family.chooses:
         model.set_attn_implementation(attention)
-    return model, tokenizer(family.separators, pad_id=config.pad_token_id)
+    return model, tokenizer(family.template, pad_id=config.pad_token_id or 0)
 
 
-def tokenizer(separators: int, pad_id: int) -> PreTrainedTokenizerFast:
-    """Cuts words into pairs of letters; `separators` stand between two segments (RoBERTa has two)."""
+def tokenizer(template: str, pad_id: int) -> PreTrainedTokenizerFast:
+    """Cuts words into pairs of letters, and puts segments together as one of TEMPLATES says."""
     special = {"[PAD]": pad_id, "[CLS]": 1 - pad_id, "[SEP]": 2, "[UNK]": 3}
     characters = [chr(code) for code in range(33, 127)]
     pieces = characters + ["".join(pair) for pair in product(ascii_lowercase, repeat=2)]
@@ -95,18 +141,15 @@ def tokenizer(separators: int, pad_id: int) -> PreTrainedTokenizerFast:
     fast = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]", max_input_chars_per_word=200))
     fast.normalizer = normalizers.BertNormalizer()
     fast.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    between = " ".join(["[SEP]"] * separators)
-    second = 0 if separators == 2 else 1
+    single, pair = TEMPLATES[template]
     fast.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]",
-        pair=f"[CLS] $A {between} $B:{second} [SEP]:{second}",
-        special_tokens=[(token, special[token]) for token in ("[CLS]", "[SEP]")],
+        single=single, pair=pair, special_tokens=[(token, special[token]) for token in ("[CLS]", "[SEP]")]
     )
+    named = {"cls_token": "[CLS]", "sep_token": "[SEP]"} if "[CLS]" in single else {"eos_token": "[SEP]"}
     return PreTrainedTokenizerFast(
         tokenizer_object=fast,
         pad_token="[PAD]",
-        cls_token="[CLS]",
-        sep_token="[SEP]",
         unk_token="[UNK]",
         model_input_names=["input_ids", "token_type_ids", "attention_mask"],
+        **named,
     )

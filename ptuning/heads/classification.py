@@ -1,4 +1,4 @@
-"""Classification: one text an example, and a label, read at [CLS]."""
+"""Classification: one text an example, and a label, read at [CLS] or, in a decoder, at the last token."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def pooler(context: HeadContext, random: torch.Generator) -> nn.Module:
 
 
 class Classification(Head):
-    """Pooler (or none), dropout, one linear layer on [CLS]; cross-entropy over the labels."""
+    """Pooler (or none), dropout, one linear layer on the token that is read; cross-entropy over the labels."""
 
     def __init__(self, context: HeadContext) -> None:
         super().__init__(context)
@@ -64,7 +64,7 @@ class Classification(Head):
         return streams.keep_mask(self.dropout.rate, (sequences, self.linear.in_features))
 
     def forward(self, hidden: Tensor, real: Tensor, dropout_mask: Tensor | None = None) -> Tensor:
-        """Logits `[B, labels]` of the states at [CLS], `[B, 1, H]`."""
+        """Logits `[B, labels]` of the states at the token that is read, `[B, 1, H]`."""
         return self.linear(self.dropout(self.pooler(hidden[:, 0].float()), dropout_mask))
 
     def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
@@ -87,7 +87,7 @@ class Classification(Head):
             target_starts=np.arange(len(examples) + 1),
             owners=np.arange(len(examples)),
             choices=counts.pop(),
-            reads=np.zeros(len(sequences.lengths), dtype=int),
+            reads=context.backbone.reads(sequences.lengths),
         )
 
     @classmethod

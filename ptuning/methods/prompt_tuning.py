@@ -60,7 +60,13 @@ class PromptTuning(Method):
 
 
 def _check(backbone: Backbone) -> None:
-    """Raise InputError where the embedding module widens what it gives, which then cannot go in again."""
+    """Raise InputError where there is no embedding module, or it widens what it gives, which then cannot go in
+    again."""
+    if not hasattr(backbone.model, "embeddings"):
+        raise InputError(
+            "prompt.double_embedding=true is refused: this backbone has no embedding module whose output could be "
+            "embedded again, as BERT and its like have; set prompt.double_embedding=false."
+        )
     if backbone.embedding == backbone.hidden:
         return
     one = torch.ones(1, 1, dtype=torch.long, device=backbone.device)

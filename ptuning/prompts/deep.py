@@ -64,6 +64,19 @@ class SitePrompt:
         keys, values = self.of_rows(len(key), key.dtype)
         return torch.cat([keys, key], dim=2), torch.cat([values, value], dim=2)
 
+    def repeated(self, copies: int) -> SitePrompt:
+        """For a batch in which each row stands so many times, one copy after another, as beams do."""
+        if copies == 1:
+            return self
+        lanes = self.lane_of_row
+        if lanes is None and len(self.key) > 1:
+            lanes = torch.arange(len(self.key), device=self.key.device)
+        lanes, prompt_mask = (
+            None if one is None else one.repeat_interleave(copies, dim=0) for one in (lanes, self.prompt_mask)
+        )
+        dropout_mask = None if self.dropout_mask is None else self.dropout_mask.repeat_interleave(copies, dim=1)
+        return SitePrompt(self.key, self.value, lanes, prompt_mask, dropout_mask)
+
 
 def site_prompts(deep: Sequence[DeepPrompt | None], sizes: Sequence[int]) -> dict[SiteKey, SitePrompt]:
     """The lanes' deep prompts put together, site by site: shorter and absent ones are padded and masked.

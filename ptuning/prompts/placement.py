@@ -29,7 +29,8 @@ Positions = Literal["shift", "keep"]
 # Before which token of each sequence, `[B]`, all rows of a prompt stand.
 PLACEMENTS: dict[Placement, Callable[[Encoded, np.ndarray], np.ndarray]] = {
     "prefix": lambda examples, sequences: np.zeros(len(sequences), dtype=np.int64),
-    "infix": lambda examples, sequences: examples.infix[sequences],
+    # The last token stands behind it also where no separator ends the text: in a decoder it alone has seen all.
+    "infix": lambda examples, sequences: np.minimum(examples.infix, examples.lengths - 1)[sequences],
 }
 
 

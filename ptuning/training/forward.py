@@ -5,7 +5,7 @@ so what an adapter predicts does not depend on those beside it, float rounding a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ptuning.backbones.backbone import Backbone
-from ptuning.prompts.deep import site_prompts
+from ptuning.prompts.deep import SiteKey, SitePrompt, site_prompts
 from ptuning.prompts.placement import Batch, collate, table
 from ptuning.training.adapter import AdapterBatch
 
@@ -37,7 +37,7 @@ def forward(backbone: Backbone, parts: Sequence[AdapterBatch]) -> Iterator[list[
     else:
         enters, types = _cached(backbone, parts, rows, entry_layer), batch.token_type_ids
     single = backbone.runs_single_query and all(part.examples.reads is not None for part in parts)
-    with backbone.attending(prompts, batch.reads if single else None):
+    with backbone.attending(prompts, batch.reads if single else None, _first_query(backbone, parts, prompts)):
         hidden = backbone.forward_from(entry_layer, enters, types, batch).split(sizes)
         if single:
             read = [(states, torch.ones_like(states[..., 0])) for states in hidden]
@@ -47,6 +47,20 @@ def forward(backbone: Backbone, parts: Sequence[AdapterBatch]) -> Iterator[list[
             part.adapter.head(states, real.bool(), part.head_dropout_mask)
             for part, (states, real) in zip(parts, read, strict=True)
         ]
+
+
+def _first_query(
+    backbone: Backbone, parts: Sequence[AdapterBatch], prompts: Mapping[SiteKey, SitePrompt]
+) -> Tensor | None:
+    """In a decoder the first token of each row that sees each vector of its deep prompt, `[B, P]`: tokens before the
+    place of an infix prompt do not. None where all tokens see all of it."""
+    layouts = [part.adapter.layout for part in parts]
+    if backbone.architecture != "decoder" or not prompts or all(layout.placement == "prefix" for layout in layouts):
+        return None
+    longest = next(iter(prompts.values())).key.shape[2]
+    befores = [layout.before(part.examples, part.sequences) for layout, part in zip(layouts, parts, strict=True)]
+    padded = [np.pad(before[:, :longest], ((0, 0), (0, max(0, longest - before.shape[1])))) for before in befores]
+    return torch.from_numpy(np.concatenate(padded)).to(backbone.device, non_blocking=True)
 
 
 def _of_parts(batch: Batch, sizes: Sequence[int]) -> list[Batch]:

@@ -85,7 +85,7 @@ class Lane:
         members: list[LaneTask] = []
         for (name, one), material in zip(config.members.items(), materials, strict=True):
             adapter = Adapter(one, material.task, backbone, members[0].adapter if members else None)
-            adapter.layout.check(one.single.max_length, backbone.positions)
+            backbone.check(adapter.layout, one.single.max_length)
             members.append(LaneTask(name, material, adapter))
         if members[0].adapter.method.trains_backbone:
             backbone.unfreeze(PRECISION[config.train.precision])

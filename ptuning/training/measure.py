@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ptuning.backbones.backbone import Backbone
-from ptuning.prompts.deep import DeepPrompt, site_prompts
+from ptuning.prompts.deep import DeepPrompt, SiteKey, SitePrompt, site_prompts
 from ptuning.prompts.placement import Batch
 from ptuning.training.budget import Budget, out_of_memory
 
@@ -114,18 +114,23 @@ def _wait(device: torch.device) -> None:
 
 
 def _pass(backbone: Backbone, tokens: int) -> None:
-    """Forward and backward of `tokens` in rows of WIDTH with a deep prompt at every site."""
+    """Forward and backward of `tokens` in rows of WIDTH, with a deep prompt at every site where there are any."""
     rows, device = tokens // WIDTH, backbone.device
     ids = torch.full((rows, WIDTH), 5, device=device)
     positions = torch.arange(WIDTH, device=device).expand(rows, -1) + backbone.first_position
     seen = torch.ones_like(ids)
     seen[:, -1] = 0  # a mask, as real batches have one
     batch = Batch(ids, ids * 0, positions, seen, ids * 0 - 1, ids[:, 0] * 0)
-    sites = list(backbone.sites.values())
-    values = torch.zeros(
-        len(sites), 2, sites[0].kv_heads, LENGTH, sites[0].head_dim, device=device, requires_grad=True
-    )
-    prompts = site_prompts([DeepPrompt(tuple(site.key for site in sites), values)], [rows])
-    with backbone.attending(prompts):
-        hidden = backbone(backbone.embed_tokens(batch), batch.token_type_ids, batch)
-        hidden.float().sum().backward()
+    with backbone.attending(_prompts(backbone, rows)):
+        embeds = backbone.embed_tokens(batch).requires_grad_(not backbone.sites)
+        backbone(embeds, batch.token_type_ids, batch).float().sum().backward()
+
+
+def _prompts(backbone: Backbone, rows: int) -> dict[SiteKey, SitePrompt]:
+    """A deep prompt at every site of the stack that heads read; none where the family takes none."""
+    sites = [site for site in backbone.sites.values() if site.stack == backbone.network.stack]
+    if not sites:
+        return {}
+    shape = (len(sites), 2, sites[0].kv_heads, LENGTH, sites[0].head_dim)
+    values = torch.zeros(shape, device=backbone.device, requires_grad=True)
+    return site_prompts([DeepPrompt(tuple(site.key for site in sites), values)], [rows])

@@ -6,16 +6,14 @@ import numpy as np
 import pytest
 import torch
 from torch.utils.checkpoint import CheckpointError
-from transformers import AlbertConfig, AttentionInterface, AutoModel, GPT2Config, MegatronBertConfig, T5Config
+from transformers import AttentionInterface, AutoModel, MegatronBertConfig, ViTConfig
 
-from ptuning.backbones import sites
+from ptuning.backbones.backbone import Backbone
 from ptuning.backbones.families.base import masked
-from ptuning.backbones.forward_pass import CurrentPass
-from ptuning.backbones.tiny import FAMILIES
 from ptuning.errors import InputError
 from ptuning.prompts.deep import SiteKey, SitePrompt
 from ptuning.prompts.placement import Layout, collate, table
-from tests.conftest import make_backbone
+from tests.conftest import ENCODERS, make_backbone
 from tests.prompts.test_placement import encoded
 
 LENGTH = 3
@@ -105,7 +103,7 @@ def test_agrees_with_peft_prefix_tuning(name, attention):
 
 
 @pytest.mark.parametrize("attention", ["sdpa", "eager"])
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", ENCODERS)
 def test_a_masked_prompt_equals_the_plain_backbone(name, attention):
     backbone = make_backbone(name, attention)
     batch = rows(backbone, Layout(0, LENGTH, "prefix", "keep"))
@@ -120,7 +118,7 @@ def test_a_masked_prompt_equals_the_plain_backbone(name, attention):
 
 
 @pytest.mark.parametrize("attention", ["sdpa", "eager"])
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", ENCODERS)
 def test_a_hidden_prompt_is_hidden_also_where_nothing_is_padded(name, attention):
     backbone = make_backbone(name, attention)
     batch = rows(backbone, Layout(0, LENGTH, "prefix", "keep"))
@@ -132,7 +130,7 @@ def test_a_hidden_prompt_is_hidden_also_where_nothing_is_padded(name, attention)
     torch.testing.assert_close(masked, hidden(backbone, whole, {}), atol=1e-6, rtol=1e-5)
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", ENCODERS)
 def test_a_zero_prompt_is_not_a_masked_one(name):
     """Zero keys still take a share of the softmax (P-tuning-v2 issue 65)."""
     backbone = make_backbone(name)
@@ -142,7 +140,7 @@ def test_a_zero_prompt_is_not_a_masked_one(name):
     assert (with_zeros - hidden(backbone, batch, {})).abs().max() > 1e-3
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", ENCODERS)
 def test_padding_does_not_change_an_example(name):
     backbone = make_backbone(name)
     _, prompts = keys_and_values(backbone)
@@ -156,7 +154,7 @@ def test_padding_does_not_change_an_example(name):
 
 
 @pytest.mark.parametrize("checkpointing", [False, True])
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", ENCODERS)
 def test_every_prompted_layer_and_no_other_gets_gradient(name, checkpointing):
     """Depth 17-24 of a 24-layer model touches exactly those layers, also under gradient checkpointing."""
     backbone = make_backbone(name, num_hidden_layers=24)
@@ -172,7 +170,7 @@ def test_every_prompted_layer_and_no_other_gets_gradient(name, checkpointing):
     assert all(parameter.grad is None for parameter in backbone.parameters())
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", ENCODERS)
 def test_checkpointing_changes_no_gradient(name, monkeypatch):
     """And does run: each of the four layers once more, in the backward pass."""
     passes = []
@@ -230,7 +228,7 @@ def attended(name, attention, dtype, drawn, open_columns, autocast=False):
 @pytest.mark.parametrize("autocast", [False, True])
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("attention", ["sdpa", "eager"])
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", ENCODERS)
 def test_on_a_cpu_attention_in_half_precision_works_in_float32(name, attention, dtype, autocast):
     """To the bit: of the same numbers, output and gradients are float32's, rounded once."""
     random = torch.Generator().manual_seed(0)
@@ -244,7 +242,7 @@ def test_on_a_cpu_attention_in_half_precision_works_in_float32(name, attention, 
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", ENCODERS)
 def test_half_precision_stays_close_in_hidden_states_and_gradients(name, dtype):
     def passed(*dtypes):
         backbone = make_backbone(name)
@@ -261,7 +259,7 @@ def test_half_precision_stays_close_in_hidden_states_and_gradients(name, dtype):
     assert (half_slope - slope).norm() < 0.05 * slope.norm()
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", ENCODERS)
 def test_layers_below_the_first_prompt_are_not_touched(name):
     backbone = make_backbone(name)
     _, prompts = keys_and_values(backbone, layers=[3, 4])
@@ -292,7 +290,7 @@ def test_deep_prefix_and_infix_are_one_function_with_kept_positions_only():
     assert (out["prefix", "shift"] - out["infix", "shift"]).abs().max() > 1e-3
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", ENCODERS)
 def test_rows_with_prompts_of_other_lengths_and_depths_do_not_disturb_each_other(name):
     """What lanes rely on: the row with two vectors in layers 3 and 4 beside one with three in all layers."""
     backbone = make_backbone(name)
@@ -316,29 +314,18 @@ def test_rows_with_prompts_of_other_lengths_and_depths_do_not_disturb_each_other
         torch.testing.assert_close(packed[row][real], alone[0][real], atol=1e-6, rtol=1e-5)
 
 
-def test_a_family_that_prompts_do_not_reach_is_refused():
+def test_a_family_that_prompts_do_not_reach_is_refused_for_deep_prompts_alone():
     config = MegatronBertConfig(
         vocab_size=50, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=16
     )
     model = AutoModel.from_config(config, attn_implementation="prompted_eager")
+    backbone = Backbone(model, make_backbone().tokenizer, None)
+    assert backbone.layers == 2 and not backbone.sites
     with pytest.raises(InputError, match="'megatron-bert' cannot take deep prompts: 0 of its 2 layers"):
-        sites.find(model, 2, CurrentPass())
+        backbone.sites_of([1])
 
 
-def test_a_family_that_shares_its_attention_or_is_no_encoder_is_refused():
-    shape = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 16}
-    albert = AutoModel.from_config(
-        AlbertConfig(vocab_size=50, embedding_size=8, **shape), attn_implementation="prompted_sdpa"
-    )
-    with pytest.raises(InputError, match="shares one attention"):
-        sites.find(albert, 2, CurrentPass())
-    t5 = AutoModel.from_config(T5Config(vocab_size=50, d_model=16, d_kv=8, num_layers=2, num_heads=2, d_ff=16))
-    with pytest.raises(InputError, match="is no plain encoder"):
-        sites.find(t5, 2, CurrentPass())
-
-
-def test_a_causal_backbone_is_refused():
-    config = GPT2Config(vocab_size=50, n_embd=16, n_layer=2, n_head=2, n_positions=32)
-    model = AutoModel.from_config(config, attn_implementation="prompted_sdpa")
-    with pytest.raises(InputError, match="causal"):
-        sites.find(model, 2, CurrentPass())
+def test_a_model_that_reads_no_text_is_refused():
+    config = ViTConfig(hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16)
+    with pytest.raises(InputError, match="'vit' is no text encoder, decoder or encoder-decoder"):
+        Backbone(AutoModel.from_config(config), make_backbone().tokenizer, None)

@@ -9,6 +9,7 @@ from transformers import AutoModel, MegatronBertConfig
 
 from ptuning import registry
 from ptuning.backbones import load, sites, tiny
+from ptuning.backbones.encoder import Encoder
 from ptuning.backbones.forward_pass import CurrentPass
 from ptuning.config import BackboneConfig
 from ptuning.errors import InputError
@@ -230,7 +231,7 @@ def test_an_attention_that_reaches_its_prompt_by_neither_way_is_refused(name):
     """The stock class of a family whose file was not asked."""
     model, _ = tiny.build(name)
     with pytest.raises(InputError, match="0 of its 4 layers call"):
-        sites.find(model, 4, CurrentPass())
+        sites.find(Encoder(model), 4, CurrentPass())
 
 
 @pytest.fixture
@@ -247,7 +248,7 @@ def folder(tmp_path):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_checkpoint_loads_with_either_attention_and_without_its_dropout(make_run, folder, name, attention):
     """Train mode draws nothing at random; a rate that is asked for is the hidden states', and is drawn."""
-    config, train = folder(*tiny.build(name, dropout=0.3)), make_run().train
+    config, train = folder(*tiny.build(name, 0.3)), make_run().train
     backbone = load.load(config, train, attention).train()
     batch = batch_of(backbone)
     out = [passed(backbone, batch, drawn_prompts()) for _ in range(2)]
@@ -263,7 +264,7 @@ def test_a_checkpoint_of_an_unreached_family_is_refused_as_such(make_run, folder
     model = AutoModel.from_config(MegatronBertConfig(vocab_size=1544, **shape))
     config = folder(model, tiny.build("tiny_bert")[1])
     with pytest.raises(InputError, match="'megatron-bert' cannot take deep prompts"):
-        load.load(config, make_run().train, attention)
+        load.load(config, make_run().train, attention).sites_of([1, 2])
 
 
 @pytest.mark.parametrize("name", NAMES)

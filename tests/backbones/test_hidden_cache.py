@@ -6,18 +6,17 @@ import torch
 
 from ptuning.backbones.backbone import Backbone
 from ptuning.backbones.hidden_cache import HiddenCache
-from ptuning.backbones.tiny import FAMILIES
 from ptuning.prompts.deep import SiteKey, SitePrompt
 from ptuning.prompts.placement import Layout, collate, table
 from tests.backbones.test_attention import every_site, shape_of
-from tests.conftest import make_backbone
+from tests.conftest import ENCODERS, make_backbone
 from tests.prompts.test_placement import encoded
 from tests.training.test_lanes import lanes_of, train_all, trained
 
 TOP = {"prompt__layers": "3-4", "prompt__dropout": 0.2}
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", ENCODERS)
 def test_the_two_halves_of_a_model_are_the_model(name):
     backbone = make_backbone(name)
     assert backbone.runs_from_layer
@@ -148,7 +147,7 @@ def test_a_backbone_that_cannot_be_entered_later_caches_nothing():
 
 @pytest.mark.parametrize("short", [3, 4], ids=["padded", "unpadded"])
 @pytest.mark.parametrize("attention", ["sdpa", "eager"])
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", ENCODERS)
 def test_a_single_query_in_the_last_layer_is_exact(name, attention, short):
     """Hidden states and gradients of the prompts, also where some rows do not see all of a prompt."""
     backbone = make_backbone(name, attention)
@@ -172,7 +171,7 @@ def test_a_single_query_in_the_last_layer_is_exact(name, attention, short):
     torch.testing.assert_close(gradients[0], gradients[1], atol=1e-5, rtol=1e-4)
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", ENCODERS)
 def test_a_model_entered_late_with_a_single_query_is_exact_under_checkpointing(name):
     """The layers that run again in the backward pass find prompt, entry and query where they were."""
     backbone = make_backbone(name)

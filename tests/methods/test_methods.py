@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from ptuning import methods, registry
-from ptuning.backbones.tiny import FAMILIES
 from ptuning.errors import InputError
 from ptuning.records import weights
 from ptuning.training.adapter import Adapter, AdapterBatch
@@ -16,7 +15,7 @@ from ptuning.training.budget import Budget
 from ptuning.training.forward import forward
 from ptuning.training.loop import step
 from ptuning.training.predictions import predict
-from tests.conftest import OPTIONS, PROMPTS, SUPERGLUE, make_backbone
+from tests.conftest import ENCODERS, OPTIONS, PROMPTS, SUPERGLUE, make_backbone
 from tests.training.test_lanes import lanes_of, train_all
 
 
@@ -48,7 +47,7 @@ def test_methods_are_found_by_their_file_name():
 @pytest.mark.parametrize("checkpointing", [False, True])
 @pytest.mark.parametrize("reparameterization", ["none", "mlp"])
 @pytest.mark.parametrize("method", ["prompt_tuning", "p_tuning_v2"])
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", ENCODERS)
 def test_only_prompt_and_head_change(make_run, name, method, reparameterization, checkpointing):
     """One step moves every weight of prompt and head, and no weight of the backbone."""
     config = make_run(method, prompt__reparameterization=reparameterization)
@@ -65,7 +64,7 @@ def test_only_prompt_and_head_change(make_run, name, method, reparameterization,
     assert moved and all(moved.values()), moved
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", ENCODERS)
 def test_every_prompted_layer_moves_and_depth_holds_no_other(make_run, name):
     config = make_run(prompt__layers="3-4")
     backbone = make_backbone(name)
@@ -76,7 +75,7 @@ def test_every_prompted_layer_moves_and_depth_holds_no_other(make_run, name):
     assert (lane.adapter.method.deep_prompt().values != before).any(dim=-1).all(), "a vector did not move"
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", ENCODERS)
 def test_fine_tuning_moves_the_backbone(make_run, name):
     backbone = make_backbone(name)
     backbone.train()
@@ -118,7 +117,7 @@ def test_weights_of_another_backbone_are_refused(make_run, tmp_path):
         weights.load(tmp_path / "none.safetensors", config, make_backbone())
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", ENCODERS)
 def test_input_prompt_equals_a_prompt_built_by_hand(make_run, name):
     """Word embeddings with the prompt before them, embedded once; [CLS] read behind the prompt."""
     config = make_run("prompt_tuning", backbone__id=name, backbone__name=name)
@@ -150,7 +149,7 @@ def test_double_embedding_is_the_released_codes_input(make_run):
     assert (logits - logits_of(backbone, plain)[0]).abs().max() > 1e-4
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", ENCODERS)
 def test_double_embedding_suits_every_family(make_run, name):
     backbone = make_backbone(name)
     torch.nn.init.normal_(backbone.model.embeddings.LayerNorm.bias)  # in a new model, a second LayerNorm is nothing
