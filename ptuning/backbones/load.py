@@ -40,6 +40,13 @@ def load(config: BackboneConfig, train: TrainConfig, attention: str = "sdpa", de
 def with_lm_head(config: BackboneConfig, train: TrainConfig, attention: str = "sdpa", device: str = "cpu") -> Backbone:
     """As `load`, with the checkpoint's language-model head. Raises InputError where it has none."""
     backbone = load(config, train, attention, device)
+    add_lm_head(backbone, config, train, attention)
+    return backbone
+
+
+def add_lm_head(backbone: Backbone, config: BackboneConfig, train: TrainConfig, attention: str = "sdpa") -> None:
+    """Give the backbone, which was loaded without it, its checkpoint's language-model head, frozen, in its precision.
+    Raises InputError where the checkpoint has none."""
     kind = backbone.network.language_model
     model, _, missing = _pretrained(config, train.backbone_dropout, f"prompted_{attention}", kind)
     if missing:
@@ -49,8 +56,8 @@ def with_lm_head(config: BackboneConfig, train: TrainConfig, attention: str = "s
         )
     if train.backbone_dropout == 0:
         dropout.switch_off(model)
-    backbone.lm_head = LMHead(model.eval(), backbone.network).requires_grad_(False).to(device)
-    return backbone
+    head = LMHead(model.eval(), backbone.network).requires_grad_(False)
+    backbone.lm_head = head.to(backbone.device, backbone.dtype)
 
 
 def _pretrained(

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ptuning import heads, methods
+from ptuning.backbones import load
 from ptuning.backbones.backbone import Backbone
 from ptuning.config import RunConfig, parse
 from ptuning.data.encoded import Encoded
@@ -37,7 +38,10 @@ class Adapter(nn.Module):
         else:
             self.streams, self.method = beside.streams, beside.method
         self.context = head_context(config, task, backbone, self.streams)
-        self.head = heads.of_run(config, task)(self.context)
+        head = heads.of_run(config, task)
+        if head.needs_language_model and backbone.lm_head is None:  # whichever of the runs that share it comes first
+            load.add_lm_head(backbone, config.backbone, config.train, config.runtime.attention)
+        self.head = head(self.context)
         self.to(backbone.device)
 
     @property

@@ -4,8 +4,10 @@ identity where it is not the task's own."""
 import json
 
 import pytest
+import torch
 
 from ptuning import heads, registry, tasks
+from ptuning.backbones import tiny
 from ptuning.config import RunConfig
 from ptuning.errors import InputError
 from ptuning.launch import compose, rerun
@@ -14,7 +16,9 @@ from ptuning.records import store
 from ptuning.records.identity import identity, run_id
 from ptuning.run import run
 from ptuning.sweep.packing import packs
+from tests.conftest import make_backbone
 from tests.guards.support import on_mixture
+from tests.training.test_lanes import lanes_of
 
 OWN = {"rte": "classification", "copa": "choice", "wnut17": "token", "squad": "span"}
 TWICE = """
@@ -131,3 +135,22 @@ def test_heads_and_poolers_share_passes_and_change_no_number(make_run, twice):
 
 def _losses(record):
     return [line["loss"] for line in record["history"]]
+
+
+def test_a_backbone_has_a_language_model_head_where_a_head_asks_for_it(make_run, twice, tmp_path, monkeypatch):
+    monkeypatch.setattr(heads.load("twice"), "needs_language_model", True)
+    configs = [make_run(), make_run(head=twice)]
+    assert len(packs([Run.parse(config) for config in configs])) == 1
+    backbone = make_backbone()
+    lanes_of(configs[:1], backbone)
+    assert backbone.lm_head is None
+    lanes_of(configs, backbone)
+    assert backbone.logits(torch.zeros(1, 2, backbone.hidden)).shape[:2] == (1, 2)
+    assert not any(parameter.requires_grad for parameter in backbone.parameters())
+
+    model, tokenizer = tiny.build("tiny_bert")
+    model.save_pretrained(tmp_path / "mine")
+    tokenizer.save_pretrained(tmp_path / "mine")
+    source = {"backbone__source": "hub", "backbone__name": "mine", "backbone__id": str(tmp_path / "mine")}
+    with pytest.raises(InputError, match="has no language-model head"):
+        run([make_run(head=twice, **source)])
