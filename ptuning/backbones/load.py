@@ -10,10 +10,9 @@ import torch
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel
 from transformers.utils import logging
 
-from ptuning.backbones import dropout, families, tiny
+from ptuning.backbones import convert, dropout, families, tiny
 from ptuning.backbones.backbone import Backbone
 from ptuning.backbones.lm_head import LMHead
-from ptuning.backbones.pypi_models import convert
 from ptuning.config import BackboneConfig, TrainConfig
 from ptuning.errors import InputError
 

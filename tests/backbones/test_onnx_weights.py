@@ -10,7 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor
 from transformers import BertConfig, BertModel
 
-from ptuning.backbones.pypi_models.onnx_weights import state_dict_from_onnx
+from ptuning.backbones.onnx_weights import state_dict_from_onnx
 
 
 @pytest.fixture

