@@ -115,7 +115,7 @@ class Selection(Artefact):
 
 def _optimism(runs: Sequence[RunConfig]) -> Optimism | None:
     found = [store.find(run) for run in runs]
-    whole = [record for record in found if record is not None and selection_optimism.kept(record)]
+    whole = [record for record in found if record is not None and selection_optimism.has_answers(record)]
     if len(whole) < len(runs):
         return None
     return selection_optimism.optimism([selection_optimism.answers(record) for record in whole])

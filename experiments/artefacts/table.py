@@ -15,7 +15,7 @@ from experiments.artefacts import methods, published
 from experiments.artefacts.artefact import Artefact, Output
 from experiments.artefacts.sidecar import Place
 from ptuning.analysis import cells, rendering
-from ptuning.analysis.cells import Cell, parts
+from ptuning.analysis.cells import Cell, capped_note
 from ptuning.config import RunConfig
 from ptuning.errors import InputError
 from ptuning.records.identity import run_name
@@ -64,7 +64,7 @@ class Table(Artefact):
             (backbone, method, column.title): cells.cell(group, self.rule, column.split, column.metric)
             for (backbone, method, task), group in groups.items()
             for column in self.columns
-            if column.task == task and cells.scored(group, column.split)
+            if column.task == task and cells.has_split(group, column.split)
         }
 
     def rows(self, cells: Mapping[Key, Cell], titles: Sequence[str]) -> list[list[str]]:
@@ -109,7 +109,7 @@ class Table(Artefact):
                 + self.miniature
             )
         tasks = {column.title: column.task for column in self.columns}
-        lines += parts([(tasks[title], cell) for (*_, title), cell in cells.items()])
+        lines += capped_note([(tasks[title], cell) for (*_, title), cell in cells.items()])
         lines.append("Epochs: " + "; ".join(self._epochs(cells, method) for method in self.methods) + ".")
         lines.append(f"Paper: {self.title} of {self.paper}, other backbones, all data; {published.MARKS}")
         return lines

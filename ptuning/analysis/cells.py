@@ -1,4 +1,4 @@
-"""From records to cells, and from cells to Markdown, LaTeX and CSV. Knows no particular table."""
+"""From records to table cells: the mean and spread over seeds, or a gap. Knows no particular table."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def cell(configs: Sequence[RunConfig], rule: str, split: str = "dev", metric: st
     )
 
 
-def printed(value: float) -> Cell:
+def published_cell(value: float) -> Cell:
     """A cell for a number that a paper prints: no run stands behind it."""
     return Cell((value,), 1, 0, (), (), None, None, None, 0, False, None)
 
@@ -117,7 +117,7 @@ def average(cells: Sequence[Cell]) -> Cell:
     )
 
 
-def parts(cells: Sequence[tuple[str, Cell]]) -> list[str]:
+def capped_note(cells: Sequence[tuple[str, Cell]]) -> list[str]:
     """The line that explains the mark of a part of the real data, of cells and what task each is of, where one has
     it."""
     found = dict.fromkeys(
@@ -128,7 +128,7 @@ def parts(cells: Sequence[tuple[str, Cell]]) -> list[str]:
     return [f"‡ a part of the real data. {'; '.join(found)}."] if found else []
 
 
-def scored(configs: Sequence[RunConfig], split: str) -> bool:
+def has_split(configs: Sequence[RunConfig], split: str) -> bool:
     """Whether the runs' data have `split`, as far as records tell (a miniature lacks some)."""
     found = [record for config in configs if (record := store.find(config)) is not None]
     return split == "dev" or all(split in record["data"].get("test_examples", {}) for record in found)

@@ -92,9 +92,9 @@ def pairs(runs: Sequence[RunConfig], key: str, first: Any, second: Any) -> list[
     groups: dict[str, tuple[list[RunConfig], list[RunConfig]]] = {}
     for run in runs:
         rest = identity(run)
-        value, rest["seed"] = _taken(rest, key), None
+        value, rest["seed"] = _pop(rest, key), None
         if "parent" in rest:  # the stage before had the same
-            _taken(rest["parent"], key)
+            _pop(rest["parent"], key)
             rest["parent"]["seed"] = None
         if value in (first, second):
             group = groups.setdefault(json.dumps(rest, sort_keys=True), ([], []))
@@ -102,7 +102,7 @@ def pairs(runs: Sequence[RunConfig], key: str, first: Any, second: Any) -> list[
     return [Pair(tuple(ones), tuple(others)) for ones, others in groups.values() if ones and others]
 
 
-def _taken(identity: dict[str, Any], key: str) -> Any:
+def _pop(identity: dict[str, Any], key: str) -> Any:
     """The value of a dotted key, which is taken out; None where there is no such key."""
     *path, last = key.split(".")
     node: Any = identity

@@ -1,9 +1,10 @@
-"""How much choosing an epoch on the set that reports it flatters (the papers' rule, `select.best_dev`).
+"""Selection optimism: how much choosing an epoch on the set that reports it raises the score (the papers' rule,
+`epoch_selection.best_dev`).
 
 The honest alternative needs nothing but the answers of each epoch: split the dev set in two halves, choose the epoch
 on one, report it on the other. Averaged over many random halvings, and over which half chooses, that estimates what
 the chosen epoch scores on examples that did not choose it. (It chooses by half as many examples, so it may choose
-worse: the difference is the flattery and that cost together.)
+worse: the difference is the optimism and that cost together.)
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class Optimism:
         return self.best_dev - self.held_out
 
 
-def kept(record: Record) -> bool:
+def has_answers(record: Record) -> bool:
     """Whether the record says which dev examples are right: not if its metric is no share of them, if it is older than
     that, or if the run diverged."""
     return (
@@ -44,7 +45,7 @@ def kept(record: Record) -> bool:
 
 
 def answers(record: Record) -> np.ndarray:
-    """Which dev examples each epoch answers rightly, `[epochs, N]` of 0 and 1, of a record that has `kept` them."""
+    """Which dev examples each epoch answers rightly, `[epochs, N]` of 0 and 1, of a record that `has_answers`."""
     return np.array([[int(digit) for digit in epoch["right"]] for epoch in record["history"]])
 
 

@@ -28,26 +28,26 @@ class Budget:
         """After `used` tokens were too many."""
         self.tokens = max(1, min(self.tokens, used) // 2)
 
-    def passes(self, parts: Sequence[AdapterBatch]) -> list[list[int]]:
-        """The indices of `parts` in groups, one a pass, so that overheads and padded tokens add up to the least.
+    def passes(self, batches: Sequence[AdapterBatch]) -> list[list[int]]:
+        """The indices of `batches` in groups, one a pass, so that overheads and padded tokens add up to the least.
 
-        Only parts that enter the backbone at the same layer share a pass.
+        Only batches that enter the backbone at the same layer share a pass.
         """
-        starts: dict[int, list[int]] = {}
-        for index, part in enumerate(parts):
-            starts.setdefault(part.adapter.method.first_layer, []).append(index)
-        return [group for members in starts.values() for group in self._cheapest(parts, members)]
+        by_layer: dict[int, list[int]] = {}
+        for index, batch in enumerate(batches):
+            by_layer.setdefault(batch.adapter.method.first_layer, []).append(index)
+        return [group for indices in by_layer.values() for group in self._cheapest(batches, indices)]
 
-    def _cheapest(self, parts: Sequence[AdapterBatch], members: list[int]) -> list[list[int]]:
-        """The best cut of `members`, ordered by width, into runs of neighbours (dynamic programming)."""
-        order = sorted(members, key=lambda index: parts[index].width)
+    def _cheapest(self, batches: Sequence[AdapterBatch], indices: list[int]) -> list[list[int]]:
+        """The best cut of `indices`, ordered by width, into groups of neighbours (dynamic programming)."""
+        order = sorted(indices, key=lambda index: batches[index].width)
         costs, cuts = [0.0], [0]
         for end in range(1, len(order) + 1):
-            width, rows = parts[order[end - 1]].width, 0
+            width, rows = batches[order[end - 1]].width, 0
             best, cut = float("inf"), end - 1
             for start in range(end - 1, -1, -1):
-                part = parts[order[start]]
-                rows += len(part.rows) * part.examples.choices
+                batch = batches[order[start]]
+                rows += len(batch.rows) * batch.examples.choices
                 if start < end - 1 and rows * width > self.tokens:
                     break
                 cost = costs[start] + self.overhead + rows * width

@@ -59,8 +59,8 @@ def test_it_is_the_same_twice():
     ("history", "kept"), [([], False), ([{"right": ""}], False), ([{}], False), ([{"right": "10"}], True)]
 )
 def test_which_records_have_kept_their_answers(history, kept):
-    assert selection_optimism.kept({"status": "finished", "history": history}) is kept
-    assert not selection_optimism.kept({"status": "diverged", "history": history})
+    assert selection_optimism.has_answers({"status": "finished", "history": history}) is kept
+    assert not selection_optimism.has_answers({"status": "diverged", "history": history})
 
 
 def test_the_interval_covers_the_truth():

@@ -115,7 +115,7 @@ def _point(model: str, method: str, values: Sequence[dict[str, str]]) -> Point:
     sure = list(published.CONFIDENCE)
     least = max((value["confidence"] for value in values), key=sure.index)
     mean = statistics.fmean(float(value["value"]) for value in values)
-    return Point(spot, cells.printed(mean), published.CONFIDENCE[least])
+    return Point(spot, cells.published_cell(mean), published.CONFIDENCE[least])
 
 
 FIGURE = Size()
