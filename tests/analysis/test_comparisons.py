@@ -8,7 +8,7 @@ from scipy import stats
 from ptuning.analysis import comparisons
 from ptuning.analysis.comparisons import Difference
 from ptuning.records import store
-from tests.test_table2 import fake_record
+from tests.experiments.records import fake_record
 
 
 def test_the_interval_is_that_of_the_paired_t_test():
