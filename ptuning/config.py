@@ -133,8 +133,8 @@ class RuntimeConfig(Schema):
         description="tokens in one pass through the backbone, padding included; auto: measured on the device where "
         "runs share it"
     )
-    stem_memory_gb: float = Field(ge=0, description="of the layers below the first prompt, kept on the device")
-    stem_disk_gb: float = Field(ge=0, description="of the same, kept in temporary files once that is full")
+    hidden_cache_memory_gb: float = Field(ge=0, description="of the layers below the first prompt, kept on the device")
+    hidden_cache_disk_gb: float = Field(ge=0, description="of the same, kept in temporary files once that is full")
 
 
 class ParentConfig(Schema):

@@ -90,7 +90,7 @@ def prepare_backbone(run: Run) -> Backbone:
     if not run.trains_backbone:
         backbone.cast_frozen(PRECISION[training.precision])
         if training.backbone_dropout == 0:
-            backbone.cache_hidden(runtime.stem_memory_gb * 1e9, runtime.stem_disk_gb * 1e9)
+            backbone.cache_hidden(runtime.hidden_cache_memory_gb * 1e9, runtime.hidden_cache_disk_gb * 1e9)
     return backbone
 
 

@@ -65,7 +65,8 @@ def make_run(tmp_path: Path) -> Callable[..., RunConfig]:
             "runtime": {
                 "device": "cpu", "results": tmp_path / "results", "wandb": "disabled", "wandb_project": "ptuning",
                 "progress": False, "save": False, "weights": tmp_path / "weights", "attention": "sdpa",
-                "gradient_checkpointing": False, "tokens_per_pass": 4096, "stem_memory_gb": 0.1, "stem_disk_gb": 0,
+                "gradient_checkpointing": False, "tokens_per_pass": 4096,
+                "hidden_cache_memory_gb": 0.1, "hidden_cache_disk_gb": 0,
             },
         }  # fmt: skip
         for key, value in overrides.items():

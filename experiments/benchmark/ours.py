@@ -20,7 +20,7 @@ from ptuning.training.lanes import Lane
 from ptuning.training.loop import train
 from ptuning.training.measure import measure
 
-STEM = 8e9  # bytes on the device
+HIDDEN_CACHE = 8e9  # bytes on the device
 
 
 @dataclass
@@ -36,7 +36,7 @@ class Ours:
         """With a backbone in `precision`, the work's where it is None."""
         made = backbone(work, dropout, precision)
         if dropout == 0:
-            made.cache_hidden(STEM, 0)
+            made.cache_hidden(HIDDEN_CACHE, 0)
         return cls(work, made, measure(made))
 
     def lanes(self, count: int, method: str = "p_tuning_v2", **prompt: str | int) -> list[Lane]:

@@ -84,7 +84,7 @@ DEPTHS: dict[str, dict[str, Any]] = {
     "layers_3_to_4": {"prompt__layers": "3-4"},
     "layers_1_and_3": {"prompt__layers": [1, 3]},
     "last_layer": {"prompt__layers": 4},
-    "last_layer-uncached": {"prompt__layers": 4, "runtime__stem_memory_gb": 0.0},
+    "last_layer-uncached": {"prompt__layers": 4, "runtime__hidden_cache_memory_gb": 0.0},
     "layers_3_to_4-infix-mlp": {"prompt__layers": "3-4"} | INFIX | MLP,
 }
 POOLERS = {pooler: {"backbone__pooler": pooler} for pooler in ("trained", "random")}
