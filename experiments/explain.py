@@ -28,7 +28,7 @@ from experiments.artefacts.sidecar import Place, Sidecar
 from ptuning.errors import InputError
 from ptuning.launch import rerun
 from ptuning.records import store
-from ptuning.records.record import Record
+from ptuning.records.record import Record, kind
 
 WIDTH = 100
 VALUES = 18  # the column where they begin
@@ -66,6 +66,8 @@ class Cell:
 
 def _words_of(record: Record) -> list[str]:
     config = record["config"]
+    if kind(record) == "evaluation":
+        return [config["task"]["name"], config["backbone"]["name"], config["rule"]]
     names = (config["task"]["name"], config["backbone"]["name"], config["method"])
     return _run_words(*names, config.get("parent"), config["seed"])
 

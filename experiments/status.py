@@ -8,7 +8,7 @@ from collections import Counter
 from ptuning.config import RunConfig
 from ptuning.errors import InputError
 from ptuning.launch import compose
-from ptuning.records import store
+from ptuning.records import matching, store
 from ptuning.records.identity import run_name
 from ptuning.sweep.resume import with_sources
 
@@ -24,11 +24,14 @@ def state(config: RunConfig) -> str:
 def main() -> None:
     overrides = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
     try:
-        states = {run_name(run): state(run) for run in with_sources(compose.expand(overrides))}
+        runs = with_sources(compose.expand(overrides))
+        states, unchecked = {run_name(run): state(run) for run in runs}, matching.not_here(runs)
     except InputError as error:
         sys.exit(f"error: {error}")
     for name, one in states.items():
         print(f"{one:14} {name}")
+    for sentence in unchecked:
+        print(sentence)
     print(", ".join(f"{count} {one}" for one, count in Counter(states.values()).most_common()))
 
 

@@ -49,7 +49,7 @@ class BackboneConfig(Schema):
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9_.-]+$", description="what records and tables call it")
-    source: Literal["packaged", "hub", "random"]
+    source: Annotated[Literal["pypi", "hub", "random"], Hashed(values={"pypi": "packaged"})]
     id: str
     revision: str = Field(default="main", description="branch, tag or commit on the hub")
     pooler: Literal["none", "frozen", "trained", "random"]
@@ -186,6 +186,28 @@ class RunConfig(Schema):
         runtime = self.runtime.model_copy(update={"save": True})
         changed = {"task": self.parent.task, "train": train, "runtime": runtime, "parent": None, "selection": "last"}
         return self.model_copy(update=changed)
+
+
+class TrainedPrompt(Schema):
+    """What a run has trained, as it was after one of its steps."""
+
+    id: str = Field(pattern=r"^[0-9a-f]{10}$", description="of the run that trained it")
+    step: Literal["last", "best"] | int
+
+
+class EvaluationConfig(Schema):
+    """A score made from trained prompts without training, such as an ensemble's: it ends in a record too."""
+
+    backbone: BackboneConfig
+    task: TaskConfig
+    data: DataConfig
+    head: str
+    rule: str = Field(pattern=r"^[A-Za-z0-9_]+$", description="how answers are made from what the prompts predict")
+    prompts: list[TrainedPrompt] = Field(min_length=1)
+    runtime: Annotated[RuntimeConfig, NOT_HASHED]
+
+
+Recorded = RunConfig | EvaluationConfig  # what a record can be of
 
 
 def _task_or_mixture(value: Any, prefix: str) -> Any:

@@ -30,7 +30,7 @@ class Answerer:
 
     def __init__(self, files: Sequence[Path], runtime: RuntimeConfig) -> None:
         """Raises InputError for a file that is no saved run, that trained the backbone, or that is of another one."""
-        runs = {file.stem: Run.parse(weights.config(file, runtime)) for file in files}
+        runs = {file.stem: Run.parse(weights.read_config(file, runtime)) for file in files}
         _check_shared_backbone(runs)
         if len(runs) < len(files):
             raise InputError(

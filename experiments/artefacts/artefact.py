@@ -25,8 +25,8 @@ from ptuning.config import RunConfig
 from ptuning.errors import InputError
 from ptuning.files import write_atomic
 from ptuning.launch import compose
-from ptuning.launch.rerun import FOLDER
-from ptuning.records import store
+from ptuning.launch.rerun import DATA_ROOT
+from ptuning.records import matching, store
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Artefact(ABC):
         profile = _profile(overrides)
         suffix = "" if profile == "laptop" else f"_{profile}"
         stem = self.name + suffix
-        self._require_records(runs, overrides, folder / f"{stem}{sidecar.ENDING}")
+        self._check_records(runs, overrides, folder / f"{stem}{sidecar.ENDING}")
         output = self.build(runs, names.called(self.experiment) + suffix)
         folder.mkdir(parents=True, exist_ok=True)
         files: dict[str, str | bytes] = {**output.files, "records.json": self._sidecar(output, overrides)}
@@ -84,9 +84,13 @@ class Artefact(ABC):
             write_atomic(folder / f"{stem}.{ending}", content)
         return output.text, [folder / f"{stem}.{ending}" for ending in files]
 
-    def _require_records(self, runs: Sequence[RunConfig], overrides: Sequence[str], before: Path) -> None:
-        """Raises InputError where none of the runs has one; `before` is the sidecar that is there, if any."""
-        if any(store.find(run) is not None for run in runs):
+    def _check_records(self, runs: Sequence[RunConfig], overrides: Sequence[str], before: Path) -> None:
+        """Raises InputError where a record was made from another backbone than is here by that name, and where none of
+        the runs has one; `before` is the sidecar that is there, if any."""
+        found = [(run, record) for run in runs if (record := store.find(run)) is not None]
+        for run, record in found:
+            matching.check_backbone(run, record)
+        if found:
             return
         asked = shlex.join([f"experiment={self.experiment}", *overrides])
         raise InputError(
@@ -106,11 +110,15 @@ class Artefact(ABC):
         description = f"{self.title}, made from records: results/{self.folder}/{self.name}.*"
         parser = argparse.ArgumentParser(description=description)
         parser.add_argument("overrides", nargs="*", help="which runs, as for experiments.run: profile=small seed=11")
+        overrides = parser.parse_args().overrides
         try:
-            text, files = self.write(parser.parse_args().overrides)
+            text, files = self.write(overrides)
+            unchecked = matching.not_here(self.runs(overrides))
         except InputError as error:
             sys.exit(f"error: {error}")
         print(text)
+        for sentence in unchecked:
+            print(sentence)
         print("written: " + ", ".join(map(str, files)))
 
 
@@ -127,7 +135,7 @@ def _portable(overrides: Sequence[str]) -> list[str]:
     """The overrides as they hold for others: without where data, results and machines are."""
     keys = [OverridesParser.create().parse_override(override).key_or_group for override in overrides]
     return [
-        FOLDER if key == "data.root" else override
+        DATA_ROOT if key == "data.root" else override
         for key, override in zip(keys, overrides, strict=True)
         if key.partition(".")[0] not in ("runtime", "hydra") and not key.startswith("hydra/")
     ]

@@ -1,6 +1,6 @@
 """What a record tells, ready to be shown: sections of names and values in a fixed order, and its learning curve.
 
-What a record lacks (an older one, or one whose run diverged) is left out.
+What a record lacks (an older one, one whose run diverged, or an evaluation's) is left out.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ptuning.launch import rerun
-from ptuning.records.record import Record, choose_epoch
+from ptuning.records.record import Record, choose_epoch, kind
 
 Fact = tuple[str, str]  # name, value
 Section = tuple[str, list[Fact]]  # heading, facts
@@ -29,6 +29,8 @@ class Point:
 
 def curve(record: Record, rule: str | None = None) -> list[Point]:
     """The record's metric epoch by epoch, with the one that the selection rule (None: the run's own) chooses."""
+    if kind(record) == "evaluation":
+        return []
     metric = record["metric"]
     found = choose_epoch(record, rule or record["config"]["selection"])
     return [
@@ -45,6 +47,8 @@ def curve(record: Record, rule: str | None = None) -> list[Point]:
 
 def sections(record: Record, rule: str | None = None) -> list[Section]:
     """All that the record tells but its curve, scored in the epoch that the rule (None: the run's own) chooses."""
+    if kind(record) == "evaluation":
+        return _evaluation(record)
     found = [
         ("Score", _score(record, rule or record["config"]["selection"])),
         ("Data", _data(record)),
@@ -53,6 +57,20 @@ def sections(record: Record, rule: str | None = None) -> list[Section]:
         ("Training", [("train", _pairs(record["config"]["train"])), ("seed", str(record["config"]["seed"]))]),
         ("Stage before", _stage(record)),
         ("Cost", _cost(record.get("speed", {}))),
+        ("Made with", _provenance(record)),
+    ]
+    return [(heading, facts) for heading, facts in found if facts]
+
+
+def _evaluation(record: Record) -> list[Section]:
+    """Of a score made from trained prompts: by what rule, and from which runs, each with the step taken."""
+    scores = {"dev": record["scores"]["dev"], **record["scores"].get("tests", {})}
+    sources = [("run", f"{one['record']}, step {one['step']}") for one in record["prompts"]]
+    found = [
+        ("Score", [(name, _scores(values, record["metric"])) for name, values in scores.items()]),
+        ("Data", _data(record)),
+        ("Backbone", _backbone(record)),
+        ("Evaluation", [("rule", record["config"]["rule"]), ("head", record["config"]["head"]), *sources]),
         ("Made with", _provenance(record)),
     ]
     return [(heading, facts) for heading, facts in found if facts]
@@ -93,13 +111,14 @@ def _task(task: Mapping[str, Any]) -> str:
 
 
 def _examples(data: Mapping[str, Any]) -> str:
-    counts = {"training": data["train_examples"], "dev": data["dev_examples"], **data.get("test_examples", {})}
+    trained = {"training": data["train_examples"]} if "train_examples" in data else {}
+    counts = trained | {"dev": data["dev_examples"], **data.get("test_examples", {})}
     return ", ".join(f"{count:,} {name}" for name, count in counts.items())
 
 
 def _backbone(record: Record) -> list[Fact]:
-    config = record["config"]["backbone"]
-    used = {name: str(value) for name, value in record.get("backbone", {}).items()}
+    config, content = record["config"]["backbone"], record.get("backbone", {})
+    used = {name: _pairs(value) if isinstance(value, dict) else str(value) for name, value in content.items()}
     source = _pairs(_only(config, "source", "id", "revision", "pooler"))
     return [("name", config["name"]), ("from", source), *used.items()]
 
@@ -150,4 +169,4 @@ def _only(node: Mapping[str, Any], *keys: str) -> dict[str, Any]:
 
 def _pairs(node: Mapping[str, Any]) -> str:
     """`length=20 layers=all`, as overrides are written."""
-    return " ".join(f"{key}={rerun.written(value)}" for key, value in node.items())
+    return " ".join(f"{key}={rerun.format_value(value)}" for key, value in node.items())

@@ -19,7 +19,7 @@ from ptuning.errors import InputError
 from ptuning.files import write_atomic
 from ptuning.launch import rerun
 from ptuning.records import store
-from ptuning.records.record import Record, choose_epoch
+from ptuning.records.record import Record, choose_epoch, kind
 
 HEAD = """# Runs
 
@@ -33,15 +33,22 @@ def text(found: Mapping[Path, Record]) -> str:
     tasks: dict[str, dict[tuple[str, str], dict[Path, Record]]] = {}
     for file, record in sorted(found.items(), key=lambda one: one[0].name):
         config = record["config"]
-        method = methods.shown(config["method"], config.get("parent") is not None).label
         groups = tasks.setdefault(config["task"]["name"], {})
-        groups.setdefault((config["backbone"]["name"], method), {})[file] = record
+        groups.setdefault((config["backbone"]["name"], _how(record)), {})[file] = record
     lines = [HEAD.format(count=len(found))]
     for task, groups in sorted(tasks.items()):
         lines.append(f"## {task}\n")
         for (backbone, method), group in groups.items():
             lines += [*_group(f"{backbone}, {method}", group), ""]
     return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def _how(record: Record) -> str:
+    """The method of a run as tables call it, or how an evaluation makes answers of trained prompts."""
+    config = record["config"]
+    if kind(record) == "evaluation":
+        return str(config["rule"])
+    return methods.shown(config["method"], config.get("parent") is not None).label
 
 
 def _group(title: str, group: Mapping[Path, Record]) -> Iterator[str]:
@@ -56,7 +63,8 @@ def _group(title: str, group: Mapping[Path, Record]) -> Iterator[str]:
         yield f"{len(group)} runs, with {common} where nothing else is said.\n"
     for file, one in settings.items():
         others = [_words(key, one.get(key)) for key in differing if one.get(key) != usual[key]]
-        words = ", ".join([f"seed {one['seed']}", *others])
+        seed = [f"seed {one['seed']}"] if "seed" in one else []
+        words = ", ".join([*seed, *others]) or file.stem
         yield f"* [{words}]({file}): {_score(group[file])}"
 
 
@@ -77,10 +85,12 @@ def _most_common(values: list[Any]) -> Any:
 def _words(key: str, value: Any) -> str:
     """`train.batch_size` of 16 is `batch size 16`; of the stage before, `stage batch size 16`."""
     name = key.rpartition(".")[2].replace("_", " ")
-    return f"{'stage ' if key.startswith('parent.') else ''}{name} {rerun.written(value)}"
+    return f"{'stage ' if key.startswith('parent.') else ''}{name} {rerun.format_value(value)}"
 
 
 def _score(record: Record) -> str:
+    if kind(record) == "evaluation":
+        return f"{record['metric']} {record['score']:.1f}, of {len(record['prompts'])} prompts"
     found = choose_epoch(record, record["config"]["selection"])
     if found is None:
         return str(record["status"])

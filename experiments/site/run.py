@@ -13,7 +13,7 @@ from experiments.site.curve import Curve
 from ptuning.errors import InputError
 from ptuning.launch import rerun
 from ptuning.records import store
-from ptuning.records.record import Record
+from ptuning.records.record import Record, kind
 
 _SAID = {"task", "backbone", "method", "seed", "data", "data.root"}  # by the label, and by the facts about the data
 
@@ -43,6 +43,8 @@ class Run:
     @property
     def label(self) -> str:
         config = self.record["config"]
+        if kind(self.record) == "evaluation":
+            return f"{self.task} · {config['backbone']['name']} · {config['rule']} of {len(config['prompts'])} prompts"
         stage = config.get("parent")
         method = config["method"] + (f" from {stage['task']['name']}" if stage else "")
         return f"{self.task} · {config['backbone']['name']} · {method} · seed {config['seed']}"
@@ -64,6 +66,8 @@ class Run:
     def outcome(self, rule: str | None = None) -> str:
         """The scores in the epoch that the rule named `rule` (None: the run's own) chooses."""
         points, metric = facts.curve(self.record, rule), self.record["metric"]
+        if kind(self.record) == "evaluation":
+            return f"dev {metric} {self.record['scores']['dev'][metric]:.1f}"
         chosen = next((point for point in points if point.chosen), None)
         if chosen is None:
             return str(self.record["status"])

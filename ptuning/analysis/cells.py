@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ptuning.config import RunConfig
+from ptuning.config import Recorded, RunConfig
 from ptuning.errors import InputError
 from ptuning.records import store
 from ptuning.records.identity import run_name
@@ -60,22 +60,18 @@ class Cell:
         return f"{self.text} ‡" if self.capped else self.text
 
 
-def cell(configs: Sequence[RunConfig], rule: str, split: str = "dev", metric: str | None = None) -> Cell:
-    """The cell of the runs `configs`, each scored by `metric` (None: its task's) on `split` at the epoch that the
-    selection rule named `rule` chooses.
+def cell(configs: Sequence[Recorded], rule: str, split: str = "dev", metric: str | None = None) -> Cell:
+    """The cell of `configs` (runs or evaluations), each scored by `metric` (None: its task's) on `split`, a run at the
+    epoch that the selection rule named `rule` chooses.
 
     Raises InputError where a record cannot be read, and where the runs differ in more than their seed.
     """
-    seeds = [config.seed for config in configs]
-    if len(set(seeds)) < len(seeds):
-        name = run_name(configs[0])
-        raise InputError(
-            f"a cell holds one run a seed, and {name} has seed {configs[0].seed} more than once: sweep no other key."
-        )
+    _require_one_a_seed([config for config in configs if isinstance(config, RunConfig)])
     found = [(config, store.find(config)) for config in configs]
     done = [(config, record) for config, record in found if record is not None]
     scores = [value for _, record in done if (value := score_of(record, rule, split, metric)) is not None]
     facts: Mapping[str, Any] = done[0][1] if done else {}
+    shares = [record["parameters"]["share"] for _, record in done if "parameters" in record]  # evaluations train none
     return Cell(
         scores=tuple(scores),
         expected=len(configs),
@@ -83,12 +79,21 @@ def cell(configs: Sequence[RunConfig], rule: str, split: str = "dev", metric: st
         records=tuple(store.path(config).name for config, _ in done),
         missing=tuple(run_name(config) for config, record in found if record is None),
         source=facts["data"]["source"] if facts else None,
-        train_examples=facts["data"]["train_examples"] if facts else None,
+        train_examples=facts["data"].get("train_examples") if facts else None,
         evaluated=_evaluated(facts["data"], split) if facts else None,
-        epochs=max(config.train.epochs for config in configs),
+        epochs=max((config.train.epochs for config in configs if isinstance(config, RunConfig)), default=0),
         capped=any(config.data.train_rows or config.data.dev_rows or config.data.test_rows for config in configs),
-        share=statistics.fmean(record["parameters"]["share"] for _, record in done) if done else None,
+        share=statistics.fmean(shares) if shares else None,
     )
+
+
+def _require_one_a_seed(runs: Sequence[RunConfig]) -> None:
+    seeds = [run.seed for run in runs]
+    if len(set(seeds)) < len(seeds):
+        raise InputError(
+            f"a cell holds one run a seed, and {run_name(runs[0])} has seed {runs[0].seed} more than once: sweep no "
+            "other key."
+        )
 
 
 def published_cell(value: float) -> Cell:

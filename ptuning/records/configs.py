@@ -9,13 +9,15 @@ from ptuning.config import RunConfig, RuntimeConfig, parse
 
 
 def upgrade(stored: Mapping[str, Any]) -> dict[str, Any]:
-    """A stored config with the keys and values of today's; a field that was added since then and that it lacks is
-    filled in by its schema, which knows what means "as before".
+    """A stored config with the keys and values of today's. Changes nothing in one of today.
 
-    Every config that is read from disk goes through here, so this is the one place that knows what keys were called:
-    the first records have no `parent`, `task.mixture` and `data.test_rows`.
+    Every config that is read from disk goes through here, so this is the one place that knows what keys and values
+    were called. A field that was added since and that the config lacks is filled in by its schema, which knows what
+    means "as before": the first records have no `parent`, `task.mixture` and `data.test_rows`.
     """
-    return {"parent": None, **stored}
+    backbone = dict(stored["backbone"])
+    backbone["source"] = {"packaged": "pypi"}.get(backbone["source"], backbone["source"])
+    return {**stored, "backbone": backbone}
 
 
 def parse_run(stored: Mapping[str, Any], runtime: RuntimeConfig, prefix: str = "") -> RunConfig:

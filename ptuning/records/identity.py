@@ -2,7 +2,7 @@
 devices, lanes or W&B). The hash of it is the run's id.
 
 It is made from the config alone: no file is read and no weights are needed, so that tables, status and `--dry` work
-where backbones are not. That a record was made from the same weights is another question (`records.stands`).
+where backbones are not. That a record was made from the same weights is another question (`records.matching`).
 
 The names and values in it never change, whatever configs call them later, or every record of old is lost. A field
 says itself how it stands there, by `ptuning.config.Hashed` in its annotation, in the file that defines it:
@@ -18,12 +18,13 @@ says itself how it stands there, by `ptuning.config.Hashed` in its annotation, i
     init: Annotated[Normal | Uniform, Hashed(key="")]     a node whose keys stand among those of the node around it;
                                                           key="prompt" puts a node's keys under that of the root
 
-This holds in every schema: of the run, of a method's `Prompt`, of whatever stands inside those. A schema whose keys of
+This holds in every schema: of the run, of a method's `Prompt`, of the nodes inside those (one whose schema is found by
+name is parsed to it by a validator of its field: plain mappings are hashed whole). A schema whose keys of
 old have no field any more says them in `also_hashed` (`{"mlp_hidden": 512}`). A task's options are arguments of its
 constructor, and are annotated there. A change of this code that can move what numbers are expected to be raises
 `PROTOCOL` (of one task, its `version`). tests/records/test_identity.py recomputes the id of every known record.
 
-What a config of old calls otherwise is told to `records.configs.upgrade`.
+Keys and values that old configs call otherwise are renamed in `records.configs.upgrade`.
 """
 
 from __future__ import annotations
@@ -34,8 +35,20 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic.fields import FieldInfo
+
 from ptuning import heads, methods, tasks
-from ptuning.config import BackboneConfig, Hashed, MixtureConfig, RunConfig, Schema, TaskConfig, parse
+from ptuning.config import (
+    BackboneConfig,
+    EvaluationConfig,
+    Hashed,
+    MixtureConfig,
+    Recorded,
+    RunConfig,
+    Schema,
+    TaskConfig,
+    parse,
+)
 
 # Raised when a change of this code can move what a run's number is expected to be. One that only draws anew, such as
 # another order of batches under the same seed, shows in the commit that each record names.
@@ -44,11 +57,15 @@ PROTOCOL = 1
 Document = dict[str, Any]
 
 
-def identity(config: RunConfig) -> Document:
-    """Everything about a run that can change its number, by keys that never change."""
+def identity(config: Recorded) -> Document:
+    """Everything about a run, or an evaluation, that can change its number, by keys that never change."""
+    nodes = {"backbone": _backbone(config.backbone), "task": _task(config.task)}
+    if isinstance(config, EvaluationConfig):
+        return hashed(config, nodes) | {"protocol": PROTOCOL, "kind": "evaluation"}
     head, source = _head(config), config.parent_run
-    nodes = {"backbone": _backbone(config.backbone), "task": _task(config.task), "prompt": _prompt(config)}
-    found = hashed(config, nodes) | {"protocol": PROTOCOL} | ({} if head is None else {"head": head})
+    found = hashed(config, nodes | {"prompt": _prompt(config)}) | {"protocol": PROTOCOL}
+    if head is not None:
+        found["head"] = head
     return found if source is None else found | {"parent": identity(source)}
 
 
@@ -57,12 +74,21 @@ def hashed(node: Schema, nodes: Mapping[str, Any] | None = None) -> Document:
     given for them."""
     found: Document = dict(node.also_hashed)
     for name, field in type(node).model_fields.items():
-        how = next((one for one in field.metadata if isinstance(one, Hashed)), Hashed())
+        how = _how(field)
         value = getattr(node, name)
         if how.counts and not (how.added and value == field.get_default(call_default_factory=True)):
             plain = nodes[name] if nodes and name in nodes else _plain(value, how.values)
             _put(found, name if how.key is None else how.key, plain)
     return found
+
+
+def not_hashed(schema: type[Schema]) -> set[str]:
+    """The fields of a schema that cannot change a number."""
+    return {name for name, field in schema.model_fields.items() if not _how(field).counts}
+
+
+def _how(field: FieldInfo) -> Hashed:
+    return next((one for one in field.metadata if isinstance(one, Hashed)), Hashed())
 
 
 def _plain(value: Any, renamed: Mapping[Any, Any]) -> Any:
@@ -95,8 +121,8 @@ def _backbone(backbone: BackboneConfig) -> Document:
 
 
 def _is_local(backbone: BackboneConfig) -> bool:
-    """Whether the id is a path by its form: the hub's are `name` or `owner/name`. The disk is not asked, since an id
-    must not depend on where it is made: write a folder here as `./folder`."""
+    """Whether the id is a path by its form: the hub's are `name` or `owner/name`. The disk is not looked at,
+    since an id must not depend on where it is made: write a folder in the current one as `./folder`."""
     return backbone.source == "hub" and re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)?", backbone.id) is None
 
 
@@ -127,8 +153,8 @@ def _head(config: RunConfig) -> Document | None:
     return None if own and not own_keys else {"name": "auto" if own else config.head.name, **own_keys}
 
 
-def run_id(config: RunConfig) -> str:
-    """Ten hexadecimal digits that name the run."""
+def run_id(config: Recorded) -> str:
+    """Ten hexadecimal digits that name the run, or the evaluation."""
     return hashed_id(identity(config))
 
 
@@ -138,7 +164,13 @@ def hashed_id(document: Document) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()[:10]
 
 
-def run_name(config: RunConfig) -> str:
-    """What the run's files are called: readable, and unique by the id at its end."""
+def run_name(config: Recorded) -> str:
+    """What its files are called: readable, and unique by the id at its end."""
+    return f"{config.task.name}-{config.backbone.name}-{_method(config)}-{run_id(config)}"
+
+
+def _method(config: Recorded) -> str:
+    if isinstance(config, EvaluationConfig):
+        return config.rule
     method = config.method if config.parent is None else f"{config.method}-from-{config.parent.task.name}"
-    return f"{config.task.name}-{config.backbone.name}-{method}-seed{config.seed}-{run_id(config)}"
+    return f"{method}-seed{config.seed}"

@@ -10,6 +10,7 @@ from typing import Any
 from ptuning.backbones.backbone import Backbone
 from ptuning.data.splits import combined_fingerprint
 from ptuning.devices import device_name, peak_memory
+from ptuning.parsed import Run
 from ptuning.records import store
 from ptuning.records.identity import identity
 from ptuning.records.provenance import provenance
@@ -21,6 +22,7 @@ def run_record(lane: Lane, backbone: Backbone) -> Record:
     """What the run on `lane` leaves: `score` and the chosen epoch are None where it diverged."""
     run = lane.run
     record: Record = {
+        "kind": "run",
         "id": run.id,
         "status": lane.status,
         "config": store.dump(run.config),
@@ -30,7 +32,7 @@ def run_record(lane: Lane, backbone: Backbone) -> Record:
         "history": [asdict(epoch) for epoch in lane.history],
         "parameters": _parameters(lane, backbone),
         "data": _data(lane.members),
-        "backbone": {"fingerprint": backbone.fingerprint, "layers": backbone.layers},
+        "backbone": _backbone(run, backbone),
         "speed": _speed(lane, backbone),
     } | provenance()
     epoch, score = choose_epoch(record, run.config.selection) or (None, None)
@@ -61,6 +63,13 @@ def _data(members: Sequence[LaneTask]) -> dict[str, Any]:
     if len(data) > 1:
         found["sets"] = {member.name: _data([member]) for member in members}
     return found
+
+
+def _backbone(run: Run, backbone: Backbone) -> dict[str, Any]:
+    """What the backbone is made of; of its pooler, where the run uses the checkpoint's."""
+    uses_pooler = run.config.backbone.pooler in ("frozen", "trained")
+    content = {key: value for key, value in backbone.content.items() if key != "pooler" or uses_pooler}
+    return content | {"layers": backbone.layers}
 
 
 def _speed(lane: Lane, backbone: Backbone) -> dict[str, Any]:

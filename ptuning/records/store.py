@@ -1,47 +1,70 @@
-"""Records: the JSON file that a finished run leaves, and a run's identity.
+"""Records on disk: the JSON file that a finished run, or an evaluation, leaves in results/runs.
 
-A run's id hashes what can change its number and nothing else: not paths, devices, lanes or W&B. A record is written
-last and atomically, so that it exists only if the run finished. A failed run leaves `<name>.failed.json` instead,
-which does not keep it from being launched again.
+A record is written last and atomically, so that it exists only if the run finished. A failed run leaves
+`<name>.failed.json` instead, which does not keep it from being launched again. Records may be sorted into subfolders:
+they are found there too. Committed records are never edited.
 """
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ptuning.config import RunConfig
+from ptuning.config import Recorded
 from ptuning.errors import InputError
 from ptuning.files import write_atomic
 from ptuning.records import configs
 from ptuning.records.identity import run_id, run_name
 from ptuning.records.provenance import provenance
-from ptuning.records.record import Record
+from ptuning.records.record import Record, kind
 
 _FAILED = ".failed.json"
+_KEYS = {  # what a record of each kind has at least
+    "run": {"id", "status", "config", "history"},
+    "evaluation": {"id", "status", "config", "scores", "prompts"},
+}
 
 
-def path(config: RunConfig) -> Path:
-    """Where the run's record is or will be."""
+def path(config: Recorded) -> Path:
+    """Where the record is or will be."""
     return locate(config.runtime.results, f"{run_name(config)}.json")
 
 
 def locate(results: Path, name: str) -> Path:
     """The file called `name` in results/runs, or in a folder there, where somebody put it."""
-    file = results / "runs" / name
-    return file if file.exists() else next((results / "runs").rglob(name), file)
+    top = results / "runs"
+    there = (folder / name for folder in (top, *_folders(top)) if (folder / name).is_file())
+    return next(there, top / name)
 
 
-def failure_path(config: RunConfig) -> Path:
-    return path(config).with_suffix(_FAILED)
+def failure_path(config: Recorded) -> Path:
+    """Where word of a failure is left."""
+    return config.runtime.results / "runs" / f"{run_name(config)}{_FAILED}"
 
 
-def find(config: RunConfig) -> Record | None:
+def _folders(top: Path) -> Iterator[Path]:
+    """All folders below `top`, in the order of their names."""
+    if top.is_dir():
+        for entry in sorted(os.scandir(top), key=lambda entry: entry.name):
+            if entry.is_dir():
+                yield Path(entry.path)
+                yield from _folders(Path(entry.path))
+
+
+def find(config: Recorded) -> Record | None:
     """The record of a finished run, None where there is none. Raises InputError where the file is not a record."""
     file = path(config)
-    return read(file) if file.exists() else None
+    return read(file) if file.is_file() else None
+
+
+def find_id(results: Path, identifier: str) -> tuple[Path, Record] | None:
+    """The record with that id, whatever it is of. Raises InputError where its file is not a record."""
+    found = (file for file in _files(results) if file.stem.endswith(f"-{identifier}"))
+    file = next(found, None)
+    return None if file is None else (file, read(file))
 
 
 def read(file: Path) -> Record:
@@ -51,27 +74,31 @@ def read(file: Path) -> Record:
         record = json.loads(file.read_text())
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{file} is not valid JSON ({error}): delete it to run it again, or restore it.") from None
-    if not isinstance(record, dict) or not {"id", "status", "config", "history"} <= record.keys():
-        raise InputError(f"{file} is not a run's record: delete it to run it again, or restore it.")
+    if not isinstance(record, dict) or not _KEYS.get(kind(record), {""}) <= record.keys():
+        raise InputError(f"{file} is not a record of a run or evaluation: delete it to run it again, or restore it.")
     return record | {"config": configs.upgrade(record["config"])}
 
 
 def read_all(results: Path) -> Iterator[tuple[Path, Record]]:
-    """Every record of finished runs in results/runs and its folders, in the order of their names."""
-    for file in sorted((results / "runs").rglob("*.json"), key=lambda file: file.name):
-        if not file.name.endswith(_FAILED):
-            yield file, read(file)
+    """Every record below `results`, of either kind, in the order of their files' names."""
+    for file in _files(results):
+        yield file, read(file)
 
 
-def write(config: RunConfig, record: Record) -> Path:
-    """Write a finished run's record, and drop the mark of an earlier failure."""
+def _files(results: Path) -> list[Path]:
+    found = (file for file in (results / "runs").rglob("*.json") if not file.name.endswith(_FAILED))
+    return sorted(found, key=lambda file: file.name)
+
+
+def write(config: Recorded, record: Record) -> Path:
+    """Write a record, in the place of the one that is there, and drop the mark of an earlier failure."""
     file = path(config)
     _write(file, record)
     failure_path(config).unlink(missing_ok=True)
     return file
 
 
-def write_failure(config: RunConfig, trace: str) -> Path:
+def write_failure(config: Recorded, trace: str) -> Path:
     """Leave word of what went wrong with a run: the traceback."""
     file = failure_path(config)
     _write(file, {"id": run_id(config), "status": "failed", "config": dump(config), "error": trace} | provenance())
@@ -83,6 +110,6 @@ def _write(file: Path, content: Record) -> None:
     write_atomic(file, json.dumps(content, indent=1, allow_nan=False) + "\n")
 
 
-def dump(config: RunConfig) -> dict[str, Any]:
+def dump(config: Recorded) -> dict[str, Any]:
     """The resolved config as JSON, without where and how it was carried out."""
     return config.model_dump(mode="json", exclude={"runtime": True, "data": {"root"}})

@@ -1,4 +1,5 @@
-"""What a run trained, on disk: safetensors, folded, with the config that reads it in the header."""
+"""The weights that a run trained, as safetensors: the prompt without its reparameterization, the head, and the
+backbone where the method trains it. The header holds the run's config."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from torch import Tensor
 
 from ptuning import methods, tasks
 from ptuning.backbones.backbone import Backbone
-from ptuning.config import MixtureConfig, RunConfig, RuntimeConfig
+from ptuning.config import MixtureConfig, RunConfig, RuntimeConfig, parse
 from ptuning.errors import InputError
 from ptuning.files import write_atomic
 from ptuning.prompts import prompt
@@ -39,7 +40,7 @@ def trained_state(members: Sequence[LaneTask], backbone: Backbone) -> State:
 
 
 def path(run: RunConfig) -> Path:
-    """Where a run's weights are kept."""
+    """Where a run's weights are saved."""
     return run.runtime.weights / f"{run_name(run)}.safetensors"
 
 
@@ -50,24 +51,29 @@ def write(file: Path, run: RunConfig, state: State) -> Path:
     return file
 
 
-def config(file: Path, runtime: RuntimeConfig) -> RunConfig:
-    """The run that `write` kept, in the form in which its weights load. Raises InputError for any other file."""
+def read_config(file: Path, runtime: RuntimeConfig) -> RunConfig:
+    """The run whose weights `write` saved, in the form in which they load: without reparameterization.
+
+    Raises InputError for any other file.
+    """
     if not file.is_file():
         raise InputError(f"{file} does not exist: train with runtime.save=true to keep a run's weights.")
     try:
         with safe_open(file, "pt") as stored:
-            kept = json.loads((stored.metadata() or {})["config"])
+            values = configs.upgrade(json.loads((stored.metadata() or {})["config"]))
     except (SafetensorError, KeyError):
         raise InputError(f"{file} holds no run's weights: give a file that runtime.save=true has written.") from None
-    return configs.parse_run(kept | {"prompt": prompt.folded_config(kept["prompt"])}, runtime, str(file))
+    values |= {"prompt": prompt.folded_config(values["prompt"]), "runtime": runtime}
+    return parse(RunConfig, values, str(file))
 
 
 def load(file: Path, run: RunConfig, backbone: Backbone) -> Adapter:
-    """The adapter that `write` kept, ready to predict; `run` says where and how to run, the file what.
+    """The adapter whose weights `write` saved, ready to predict; what it is stands in the file, where and how it runs
+    in `run`.
 
     Raises InputError where the file is missing or was trained on another backbone.
     """
-    folded = config(file, run.runtime)
+    folded = read_config(file, run.runtime)
     if isinstance(folded.task, MixtureConfig):
         raise InputError(f"{file} is of the mixture {folded.task.name}: give a run on one task that started from it.")
     if folded.backbone != run.backbone:
@@ -81,14 +87,15 @@ def load(file: Path, run: RunConfig, backbone: Backbone) -> Adapter:
     return adapter.eval()
 
 
-def init_from(parent: RunConfig, adapter: Adapter) -> None:
-    """Let `adapter` start from the prompt that the run `parent` trained. Raises InputError where that is not there."""
-    file = path(parent)
-    kept = config(file, parent.runtime)
-    if kept.selection != parent.selection:
+def init_from(source: RunConfig, adapter: Adapter) -> None:
+    """Initialize the prompt of `adapter` with the one that the run `source` trained. Raises InputError where that is
+    not there."""
+    file = path(source)
+    saved = read_config(file, source.runtime)
+    if saved.selection != source.selection:
         raise InputError(
-            f"{file} holds the epoch chosen by {kept.selection}, and a stage hands on its {parent.selection} one: "
-            "delete it and its record to train it again."
+            f"{file} holds the epoch chosen by {saved.selection}, and prompts are initialized with the "
+            f"{source.selection} one of a source run: delete it and its record to train it again."
         )
     adapter.method.load_folded(_part(load_state(file), "prompt.", next(adapter.method.parameters()).device))
 

@@ -71,7 +71,7 @@ def made(tmp_path_factory):
 
     sidecar = {
         "name": "p_tuning_v2/table2", "title": "Table 2", "caption": "Some scores.", "rule": "best_dev", "notes": [],
-        "overrides": ["profile=small", "data=local", rerun.FOLDER],
+        "overrides": ["profile=small", "data=local", rerun.DATA_ROOT],
         "frames": [{"columns": COLUMNS, "rows": [["tiny_bert", name, "", ""] for name in ("PT-2", "FT", "MPT-2")]}],
         "cells": [
             cell("PT-2", "rte", 0, "RTE acc", "-- (1/2) 1 diverged", deep),
@@ -181,7 +181,7 @@ def test_the_commands_can_be_copied(results):
     again, remade = text.partition("\n  Again\n")[2].split("\n\ntable2_small is made from records by\n")
     (record,) = found(results, "mpt_2", "btc")[0].runs.values()
     assert shlex.split(again.replace("\\\n", "")) == shlex.split(rerun.command(record))
-    made_by = ["python", "-m", "experiments.papers.p_tuning_v2.table2", "profile=small", "data=local", rerun.FOLDER]
+    made_by = ["python", "-m", "experiments.papers.p_tuning_v2.table2", "profile=small", "data=local", rerun.DATA_ROOT]
     assert shlex.split(remade.replace("\\\n", "")) == made_by
     long = ["one", *["a b" * 9] * 9]
     assert shlex.split("\n".join(explain.shell(long)).replace("\\\n", "")) == long

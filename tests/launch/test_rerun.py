@@ -15,7 +15,7 @@ from ptuning.records import store
 from ptuning.records.identity import PROTOCOL, run_id
 
 RESULTS = Path(__file__).parents[2] / "results"
-LOCAL = ["data=local", rerun.FOLDER]
+LOCAL = ["data=local", rerun.DATA_ROOT]
 RTE = ["task=rte", "backbone=minilm_l6", "method=p_tuning_v2", "data=miniature"]
 
 
@@ -34,7 +34,7 @@ def record_of(run):
         [*RTE, 'prompt.layers="5"'],
         [*RTE[:3], *LOCAL, 'data.files={train:a/b.jsonl,dev:"{folder}/c d.jsonl"}', "data.dev_rows=8"],
         [*RTE[:3], "data=hub", "data.revision=v1.0"],
-        [*RTE[:3], "data=fewglue", rerun.FOLDER],
+        [*RTE[:3], "data=fewglue", rerun.DATA_ROOT],
         ["task=ewt", *RTE[1:], "~task.options.held_out"],
         ["task=cb", "backbone=hub", "backbone.id=org/some-model", "backbone.name=some_model", *RTE[2:]],
         ["task=cb", "backbone=hub", 'backbone.id="a=b, c"', "backbone.name=b", *RTE[2:], "backbone.pooler=trained"],
@@ -44,7 +44,7 @@ def record_of(run):
             "backbone.id=minilm_l6",
             "backbone.name=my_own",
             *RTE[2:],
-            "backbone.source=packaged",
+            "backbone.source=pypi",
         ],
         ["task=ner_open", *RTE[1:], "task.tasks.btc.max_length=128", "task.temperature=2.0"],
         ["task=btc", "backbone=minilm_l6", "method=mpt_2", *LOCAL],
@@ -95,7 +95,7 @@ def test_a_run_that_is_no_more_is_refused_in_one_sentence(monkeypatch):
 
 def id_as_hydra_applies(record, found):
     """The id that overrides give, with the config of their files composed once for all records that share them."""
-    lead = rerun._lead(rerun._config(record))
+    lead = rerun._group_choices(rerun._run_of(record))
     config = OmegaConf.create(rerun._composed(*lead)[1])
     OmegaConf.set_struct(config, True)
     ConfigLoaderImpl._apply_overrides_to_config(parsed(found[len(lead) :]), config)

@@ -5,8 +5,7 @@ import json
 import pytest
 
 from ptuning.errors import InputError
-from ptuning.records import store
-from ptuning.records.identity import run_id
+from ptuning.records import configs, store
 from ptuning.records.provenance import provenance
 from ptuning.run import run
 
@@ -52,10 +51,7 @@ def test_without_git_a_run_still_leaves_its_record(make_run, monkeypatch):
 
 def test_a_failure_leaves_word_and_success_takes_it_back(make_run):
     config = make_run()
-    try:
-        raise RuntimeError("out of patience")
-    except RuntimeError as error:
-        file = store.write_failure(config, error)
+    file = store.write_failure(config, "RuntimeError: out of patience")
     assert "out of patience" in json.loads(file.read_text())["error"]
     assert store.find(config) is None
     assert list(store.read_all(config.runtime.results)) == []
@@ -64,15 +60,28 @@ def test_a_failure_leaves_word_and_success_takes_it_back(make_run):
     assert store.find(config) is not None
 
 
-def test_a_record_is_found_in_any_folder_of_the_runs(make_run):
-    config, other = make_run(), make_run(seed=2)
-    content = {"id": run_id(config), "status": "finished", "config": store.dump(config), "history": []}
-    flat = store.write(config, content)
-    there = flat.parent / "kept/2026" / flat.name
-    there.parent.mkdir(parents=True)
-    flat.rename(there)
-    store.write(other, content)
-    assert store.path(config) == there and store.find(config)["id"] == run_id(config)
-    assert {file.name for file, _ in store.read_all(config.runtime.results)} == {flat.name, store.path(other).name}
-    there.unlink()
-    assert store.find(config) is None and store.path(config) == flat
+def test_a_record_is_found_and_replaced_in_any_subfolder(make_run):
+    config, results = make_run(), make_run().runtime.results
+    (record,) = run([config])
+    flat = store.path(config)
+    sorted_away = flat.parent / "paper/ablation" / flat.name
+    sorted_away.parent.mkdir(parents=True)
+    flat.rename(sorted_away)
+    assert store.path(config) == sorted_away
+    assert store.find(config) == record
+    assert store.find_id(results, record["id"]) == (sorted_away, record)
+    assert store.find_id(results, "0123456789") is None
+    assert [file for file, _ in store.read_all(results)] == [sorted_away]
+    store.write(config, record | {"status": "diverged"})
+    assert not flat.exists()
+    assert store.find(config)["status"] == "diverged"
+
+
+def test_a_config_of_old_is_read_in_todays_form(make_run):
+    config = make_run()
+    run([config])
+    stored = json.loads(store.path(config).read_text())
+    stored["config"]["backbone"]["source"] = "packaged"
+    store.path(config).write_text(json.dumps(stored))
+    assert store.find(config)["config"]["backbone"]["source"] == "pypi"
+    assert configs.upgrade(store.dump(config)) == store.dump(config)
