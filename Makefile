@@ -21,7 +21,7 @@ SWEEP       ?= $(sweeps)
 reproductions := $(addprefix reproduce-,$(sweeps))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test check benchmark reference tables figures index report notebooks status clean $(reproductions)
+.PHONY: help setup test check matrix benchmark reference tables figures index report notebooks status clean $(reproductions)
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9_-]+:.*## / {printf "  make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ $(installed): requirements.txt
 
 test: $(installed) ## the tests: no network, a few minutes
 	$(python) -m pytest -n auto --maxprocesses 4 --dist worksteal $(ARGS)
+
+matrix: $(installed) ## what goes with what, every case (an hour; ARGS="--minutes 10" for some), and docs/matrix.md
+	$(python) -m tests.matrix $(ARGS)
 
 check: $(installed) ## ruff and mypy
 	$(python) -m ruff check .
