@@ -69,7 +69,7 @@ def _words_of(record: Record) -> list[str]:
     if kind(record) == "evaluation":
         return [config["task"]["name"], config["backbone"]["name"], config["rule"]]
     names = (config["task"]["name"], config["backbone"]["name"], config["method"])
-    return _run_words(*names, config.get("parent"), config["seed"])
+    return _run_words(*names, config.get("sources"), config["seed"])
 
 
 def _run_words(task: str, backbone: str, method: str, stage: object, seed: int | str) -> list[str]:

@@ -17,9 +17,10 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from ptuning import methods, registry, tasks
-from ptuning.config import RunConfig
+from ptuning.config import RunConfig, SourceConfig
 from ptuning.files import write_atomic
 from ptuning.launch import compose
+from ptuning.prompts import inits, reparameterizations
 
 PAGE = Path(__file__).parents[1] / "docs/reference.md"
 INTRODUCTION = """# Every key of a run
@@ -38,6 +39,14 @@ def page() -> str:
     parts = [INTRODUCTION, _groups(), "## Keys of every run\n", _table(_rows(RunConfig, plain))]
     for name in registry.names("ptuning.methods"):
         parts += _method(name)
+    for group, package in (("init", inits), ("reparameterization", reparameterizations)):
+        for name in registry.names(package.__name__):
+            defaults = OmegaConf.load(compose.CONF / group / f"{name}.yaml")
+            parts += [
+                f"## Keys of `{group}={name}`\n",
+                _table(_rows(package.load(name).Config, defaults, f"prompt.{group}.")),
+            ]
+    parts += ["## Keys of a source\n", _table(_rows(SourceConfig, None, "sources.<name>."))]
     parts += ["## Options of tasks\n", _table(list(_options()), "`task.options.` of")]
     return "\n".join(parts)
 
@@ -68,7 +77,7 @@ def _rows(schema: type[BaseModel], defaults: Any, prefix: str = "") -> list[Row]
         nested = _schema(field.annotation)
         if name == "prompt" and not prefix:
             continue  # the method's own
-        if nested is not None and default is not None:
+        if nested is not None and default:
             rows += _rows(nested, default, f"{prefix}{name}.")
         else:
             rows.append((f"`{prefix}{name}`", _allowed(field), _shown(default), _meaning(field)))

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, NoReturn, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from ptuning.errors import InputError
 
@@ -36,6 +36,7 @@ class Schema(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     also_hashed: ClassVar[Mapping[str, Any]] = {}  # keys of a run's identity that stand for no field any more
+    hashed_under: ClassVar[str] = ""  # before the keys there of fields that state none, as in "init."
 
 
 class BackboneConfig(Schema):
@@ -100,10 +101,23 @@ class DataConfig(Schema):
 
 
 class TrainConfig(Schema):
-    epochs: int = Field(ge=1)
+    """How long a run trains, at which rates, and what besides the prompt and the head."""
+
+    epochs: int | None = Field(ge=1, description="null where steps is set")
+    steps: Annotated[int | None, ADDED] = Field(default=None, ge=1, description="null where epochs is set")
+    eval_every: Annotated[int | None, ADDED] = Field(
+        default=None, ge=1, description="steps from one evaluation on dev to the next; null: an epoch"
+    )
     batch_size: int = Field(ge=1)
+    optimizer: Annotated[Literal["adamw", "adafactor"], ADDED] = "adamw"
     lr: float = Field(gt=0)
-    schedule: Literal["linear", "constant", "exponential"]
+    lrs: Annotated[dict[str, Annotated[float, Field(gt=0)]], ADDED] = Field(
+        default={}, description="rates of parameter groups (prompt, head, backbone) that differ from lr"
+    )
+    backbone: Annotated[bool | None, ADDED] = Field(
+        default=None, description="whether the backbone trains; null: as the method has it"
+    )
+    schedule: Literal["linear", "constant", "exponential", "noam"]
     gamma: float = Field(gt=0, le=1, description="factor per epoch of the exponential schedule")
     warmup: float = Field(ge=0, lt=1, description="share of the steps over which the rate rises linearly from 0")
     weight_decay: float = Field(ge=0)
@@ -113,8 +127,17 @@ class TrainConfig(Schema):
         ge=0, lt=1, description="hidden dropout of the backbone while training (its attention dropout stays as the "
         "checkpoint says); 0 turns every dropout of the backbone off"
     )  # fmt: skip
-    patience: int | None = Field(ge=1, description="epochs without a better dev score before stopping; null: never")
+    patience: int | None = Field(
+        ge=1, description="evaluations without a better dev score before stopping; null: never"
+    )
     precision: Literal["fp32", "bf16", "fp16"]
+
+    @model_validator(mode="after")
+    def _one_length(self) -> TrainConfig:
+        if (self.epochs is None) == (self.steps is None):
+            which = "neither is" if self.epochs is None else "both are"
+            raise ValueError(f"{which} set of train.epochs and train.steps: set one, and the other to null")
+        return self
 
 
 class RuntimeConfig(Schema):
@@ -127,6 +150,10 @@ class RuntimeConfig(Schema):
     progress: bool
     save: bool = Field(description="keep the trained weights of the selected epoch as safetensors")
     weights: Path
+    keep_steps: list[Literal["last", "best"] | Annotated[int, Field(ge=1)]] = Field(
+        default=[],
+        description="keep the prompt after these steps, apart from what `save` keeps: last, best (on dev), 500",
+    )
     attention: Literal["sdpa", "eager"]
     gradient_checkpointing: bool
     tokens_per_pass: int | Literal["auto"] = Field(
@@ -137,13 +164,38 @@ class RuntimeConfig(Schema):
     hidden_cache_disk_gb: float = Field(ge=0, description="of the same, kept in temporary files once that is full")
 
 
-class ParentConfig(Schema):
-    """The stage before a run: another run, on other sets, whose prompt after its last epoch this one starts from."""
+class SourceConfig(Schema):
+    """A run whose trained prompt another starts from: by its `id`, or as the other run with what differs."""
 
-    task: TaskConfig | MixtureConfig
-    train: dict[str, Any] = Field(default={}, description="`train` keys in which that stage differs from the run")
+    id: str | None = Field(default=None, pattern=r"^[0-9a-f]{10}$", description="of a run whose prompt was kept")
+    task: TaskConfig | MixtureConfig | None = None
+    data: dict[str, Any] = {}
+    prompt: dict[str, Any] = Field(default={}, description="its `init` is else what `prompt.init.start` says")
+    train: dict[str, Any] = {}
+    seed: int | None = Field(default=None, ge=0)
+    sources: dict[str, SourceConfig] = Field(default={}, description="that it starts from itself")
+    step: Literal["last", "best"] | Annotated[int, Field(ge=1)] = Field(
+        default="last", description="when its prompt is taken: last, best (on dev), or after so many steps"
+    )
+    weight: float = Field(default=1, gt=0, description="in the mean of several sources")
 
-    _task = field_validator("task", mode="before")(lambda value: _task_or_mixture(value, "parent.task"))
+    _task = field_validator("task", mode="before")(lambda value: _task_or_mixture(value, "sources.<name>.task"))
+
+    @model_validator(mode="after")
+    def _either_an_id_or_a_run(self) -> SourceConfig:
+        if self.id is not None and self.model_fields_set - {"id", "step", "weight"}:
+            raise ValueError("a source with an id is that run: remove id, or all but id, step and weight")
+        return self
+
+
+@dataclass(frozen=True)
+class Source:
+    """A run that another starts from, or only its id, the step that its prompt is taken after, and its weight."""
+
+    name: str
+    run: RunConfig | str
+    step: Literal["last", "best"] | int
+    weight: float
 
 
 class RunConfig(Schema):
@@ -159,7 +211,7 @@ class RunConfig(Schema):
     seed: int = Field(ge=0)
     selection: Annotated[str, NOT_HASHED]
     runtime: Annotated[RuntimeConfig, NOT_HASHED]
-    parent: Annotated[ParentConfig | None, NOT_HASHED] = None  # the run that it makes counts: `parent_run`
+    sources: Annotated[dict[str, SourceConfig], NOT_HASHED] = {}  # the runs that they make count: `source_runs`
 
     _task = field_validator("task", mode="before")(lambda value: _task_or_mixture(value, "task"))
     _head = field_validator("head", mode="before")(lambda value: {"name": value} if isinstance(value, str) else value)
@@ -178,14 +230,32 @@ class RunConfig(Schema):
         return {name: self.model_copy(update={"task": task}) for name, task in self.task.tasks.items()}
 
     @property
-    def parent_run(self) -> RunConfig | None:
-        """The run of the stage before, which keeps what it trains. Raises InputError for a wrong `parent.train`."""
-        if self.parent is None:
-            return None
-        train = parse(TrainConfig, self.train.model_dump() | self.parent.train, "parent.train")
-        runtime = self.runtime.model_copy(update={"save": True})
-        changed = {"task": self.parent.task, "train": train, "runtime": runtime, "parent": None, "selection": "last"}
+    def source_runs(self) -> list[Source]:
+        """The runs that this one starts from, which keep the prompts that it needs. Raises InputError for a wrong key
+        of one."""
+        return [
+            Source(name, one.id or self._source_run(f"sources.{name}", one), one.step, one.weight)
+            for name, one in self.sources.items()
+        ]
+
+    def _source_run(self, key: str, source: SourceConfig) -> RunConfig:
+        changed = {
+            "task": source.task or self.task,
+            "data": parse(DataConfig, self.data.model_dump() | source.data, f"{key}.data"),
+            "prompt": self._source_prompt(source),
+            "train": parse(TrainConfig, self.train.model_dump() | source.train, f"{key}.train"),
+            "seed": self.seed if source.seed is None else source.seed,
+            "selection": "best_dev" if source.step == "best" else "last",
+            "runtime": self.runtime.model_copy(update={"keep_steps": [source.step], "save": False}),
+            "sources": source.sources,
+        }
         return self.model_copy(update=changed)
+
+    def _source_prompt(self, source: SourceConfig) -> dict[str, Any] | None:
+        if self.prompt is None:
+            return None
+        init = self.prompt.get("init", {})
+        return self.prompt | {"init": init if source.sources else init.get("start", init)} | source.prompt
 
 
 class TrainedPrompt(Schema):

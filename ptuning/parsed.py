@@ -9,10 +9,8 @@ from pathlib import Path
 from ptuning import heads, methods, tasks
 from ptuning.config import RunConfig, Schema, parse
 from ptuning.devices import find_device
-from ptuning.errors import InputError
 from ptuning.heads.base import Head
 from ptuning.methods.base import Method
-from ptuning.prompts import prompt
 from ptuning.records.identity import run_id, run_name
 from ptuning.tasks.base import AnyTask
 from ptuning.training import epoch_selection
@@ -24,7 +22,7 @@ class Run:
 
     `tasks` and `heads` go by the names of the sets that the run learns from: one, or those of its mixture; `prompt`
     is the method's own part of the config, None where it has no prompt; `sources` are the runs whose trained prompts
-    this one starts from.
+    this one starts from (those that it does not know by their ids alone).
     """
 
     config: RunConfig
@@ -44,9 +42,10 @@ class Run:
         if config.runtime.device != "auto":
             find_device(config.runtime.device)
         method = methods.load(config.method)
+        methods.check(config)
         return cls(
             config, run_id(config), run_name(config), method,
-            prompt=_parse_prompt(config, method),
+            prompt=None if method.Prompt is None else parse(method.Prompt, config.prompt or {}, "prompt"),
             tasks=sets,
             heads={name: heads.of_run(config, task) for name, task in sets.items()},
             sources=_parse_sources(config),
@@ -55,7 +54,7 @@ class Run:
     @property
     def trains_backbone(self) -> bool:
         """Whether the run changes the backbone, and so cannot share it."""
-        return self.method.trains_backbone
+        return methods.trains_backbone(self.config)
 
     @property
     def pack_key(self) -> str:
@@ -81,23 +80,5 @@ class Run:
         return replace(self, config=self.config.model_copy(update={"runtime": changed}))
 
 
-def _parse_prompt(config: RunConfig, method: type[Method]) -> Schema | None:
-    if method.Prompt is not None:
-        return parse(method.Prompt, config.prompt or {}, "prompt")
-    if config.prompt is not None:
-        raise InputError(f"method={config.method} has no prompt: remove the prompt.* keys.")
-    return None
-
-
 def _parse_sources(config: RunConfig) -> list[Run]:
-    source = config.parent_run
-    if source is None:
-        return []
-    if config.prompt is None:
-        raise InputError(f"parent: method={config.method} has no prompt to start from: remove parent.")
-    if not prompt.folds_to_itself(config.prompt):
-        raise InputError(
-            "parent: a prompt is handed on without what produced it, and this run starts from one: set "
-            "prompt.reparameterization=none."
-        )
-    return [Run.parse(source)]
+    return [Run.parse(source.run) for source in config.source_runs if isinstance(source.run, RunConfig)]

@@ -99,10 +99,8 @@ def build_lane(run: Run, datasets: DatasetCache, backbone: Backbone) -> Lane:
 
     Raises InputError for bad data, and for a prompt that does not fit the backbone.
     """
-    lane = Lane.build(run, [datasets.of(one) for one in run.config.members.values()], backbone)
-    for source in run.sources:
-        weights.init_from(source.config, lane.adapter)
-    return lane
+    materials = [datasets.of(one) for one in run.config.members.values()]
+    return Lane.build(run, materials, backbone, weights.sources(run.config))
 
 
 def report(lane: Lane, backbone: Backbone, writer: RecordWriter, tell: Listener) -> None:
@@ -117,5 +115,6 @@ def report(lane: Lane, backbone: Backbone, writer: RecordWriter, tell: Listener)
         tell(Evaluated(run.id, lane.history[-1]))
     if lane.status != "running":
         record = run_record(lane, backbone)
-        writer.write(run, record, None if lane.status == "diverged" else lane.best)
+        selected = {} if lane.best is None else {None: lane.best}
+        writer.write(run, record, {} if lane.status == "diverged" else selected | lane.kept)
         tell(RunEnded(run.id, record))

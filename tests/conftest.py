@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -23,15 +24,16 @@ SUPERGLUE = ["boolq", "cb", "copa", "multirc", "record", "rte", "wic", "wsc"]
 OPTIONS = {"squad": {"stride": 16}, "squad_v2": {"stride": 16}}  # of tasks whose own do not fit the tiny texts
 # Families built alike: embeddings, then encoder.layer; the others have their tests in test_architectures.
 ENCODERS = ["tiny_bert", "tiny_roberta", "tiny_deberta", "tiny_deberta_v2", "tiny_mpnet"]
+NONE, MLP = {"name": "none"}, {"name": "mlp", "hidden": 16}
 PROMPTS: dict[str, dict[str, Any] | None] = {
     "fine_tuning": None,
     "prompt_tuning": {
-        "length": 3, "placement": "prefix", "positions": "shift", "reparameterization": "none", "mlp_hidden": 16,
-        "init_std": 0.5, "dropout": 0.0, "double_embedding": False,
+        "length": 3, "placement": "prefix", "positions": "shift", "reparameterization": {"name": "none"},
+        "init": {"name": "normal", "std": 0.5}, "dropout": 0.0, "double_embedding": False,
     },
     "p_tuning_v2": {
-        "length": 3, "placement": "prefix", "positions": "shift", "reparameterization": "none", "mlp_hidden": 16,
-        "init_std": 0.5, "dropout": 0.0, "layers": "all",
+        "length": 3, "placement": "prefix", "positions": "shift", "reparameterization": {"name": "none"},
+        "init": {"name": "normal", "std": 0.5}, "dropout": 0.0, "layers": "all",
     },
 }  # fmt: skip
 
@@ -54,7 +56,7 @@ def make_run(tmp_path: Path) -> Callable[..., RunConfig]:
             "task": {"name": task, "max_length": 96, "bundled": "miniature", "options": {}},
             "data": {"source": "miniature", "train_rows": 12, "dev_rows": 8},
             "method": method,
-            "prompt": None if prompt is None else dict(prompt),
+            "prompt": copy.deepcopy(prompt),
             "train": {
                 "epochs": 2, "batch_size": 4, "lr": 1e-2, "schedule": "linear", "gamma": 0.95, "warmup": 0.0,
                 "weight_decay": 0.0, "clip": 1.0, "head_dropout": 0.1, "backbone_dropout": 0.0, "patience": None,

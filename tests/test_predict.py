@@ -18,6 +18,7 @@ from ptuning.run import prepare_backbone, run
 from ptuning.training.adapter import AdapterBatch
 from ptuning.training.budget import Budget
 from ptuning.training.predictions import predict
+from tests.conftest import MLP
 
 ROOT = Path(__file__).parent.parent
 
@@ -26,7 +27,7 @@ ROOT = Path(__file__).parent.parent
 def served(make_run):
     """Three saved runs of different tasks, methods, heads, lengths and depths; and their files."""
     configs = [
-        make_run("p_tuning_v2", "rte", runtime__save=True, prompt__layers="3-4", prompt__reparameterization="mlp"),
+        make_run("p_tuning_v2", "rte", runtime__save=True, prompt__layers="3-4", prompt__reparameterization=MLP),
         make_run("prompt_tuning", "copa", runtime__save=True, prompt__placement="infix"),
         make_run("p_tuning_v2", "multirc", runtime__save=True, prompt__length=5, data__train_rows=2, data__dev_rows=3),
     ]

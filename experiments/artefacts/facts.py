@@ -133,12 +133,19 @@ def _method(record: Record) -> list[Fact]:
 
 
 def _stage(record: Record) -> list[Fact]:
-    stage = record["config"].get("parent")
-    if stage is None:
-        return []
+    sources = record["config"].get("sources", {})
     facts = [("record", record["parent"])] if record.get("parent") else []
-    facts.append(("task", _task(stage["task"])))
-    return [*facts, ("train", f"as this run, but {_pairs(stage['train'])}" if stage["train"] else "as this run")]
+    for name, one in sources.items():
+        facts.append(("task", source(name, one)))
+        changed = one.get("train")
+        facts.append(("train", f"as this run, but {_pairs(changed)}" if changed else "as this run"))
+    return facts
+
+
+def source(name: str, config: Mapping[str, Any]) -> str:
+    """What a source run is called: its task, or its id, or else the name that the run has for it."""
+    task = config.get("task")
+    return _task(task) if task else config.get("id") or name
 
 
 def _cost(speed: Mapping[str, Any]) -> list[Fact]:

@@ -48,7 +48,7 @@ def _how(record: Record) -> str:
     config = record["config"]
     if kind(record) == "evaluation":
         return str(config["rule"])
-    return methods.shown(config["method"], config.get("parent") is not None).label
+    return methods.shown(config["method"], bool(config.get("sources"))).label
 
 
 def _group(title: str, group: Mapping[Path, Record]) -> Iterator[str]:
@@ -84,8 +84,11 @@ def _most_common(values: list[Any]) -> Any:
 
 def _words(key: str, value: Any) -> str:
     """`train.batch_size` of 16 is `batch size 16`; of the stage before, `stage batch size 16`."""
-    name = key.rpartition(".")[2].replace("_", " ")
-    return f"{'stage ' if key.startswith('parent.') else ''}{name} {rerun.format_value(value)}"
+    *above, name = key.split(".")
+    if above[-1:] in (["init"], ["reparameterization"]):  # `init std 0.02`, `reparameterization mlp`
+        name = above[-1] if name == "name" else f"{above[-1]} {name}"
+    stage = "stage " if above[:1] == ["sources"] else ""
+    return f"{stage}{name.replace('_', ' ')} {rerun.format_value(value)}"
 
 
 def _score(record: Record) -> str:

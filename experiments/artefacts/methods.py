@@ -33,7 +33,7 @@ class Shown(BaseModel):
 
 def label(run: RunConfig) -> str:
     """What the papers' tables call the run's method. Raises InputError where no file says."""
-    return shown(run.method, run.parent is not None).label
+    return shown(run.method, bool(run.sources)).label
 
 
 def looks(labels: Iterable[str]) -> dict[str, Look]:
@@ -63,7 +63,7 @@ def _all() -> dict[tuple[str, bool], Shown]:
     """By a run's method, and whether the run goes on from a stage before it."""
     files: dict[str, Any] = {f.stem: OmegaConf.load(f) for f in sorted((compose.CONF / "method").glob("*.yaml"))}
     return {
-        (_method(file, files), "parent" in file): _read(name, file["shown"])
+        (_method(file, files), "sources" in file): _read(name, file["shown"])
         for name, file in files.items()
         if "shown" in file
     }

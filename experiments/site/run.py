@@ -45,8 +45,8 @@ class Run:
         config = self.record["config"]
         if kind(self.record) == "evaluation":
             return f"{self.task} · {config['backbone']['name']} · {config['rule']} of {len(config['prompts'])} prompts"
-        stage = config.get("parent")
-        method = config["method"] + (f" from {stage['task']['name']}" if stage else "")
+        sources = ", ".join(facts.source(name, one) for name, one in config.get("sources", {}).items())
+        method = config["method"] + (f" from {sources}" if sources else "")
         return f"{self.task} · {config['backbone']['name']} · {method} · seed {config['seed']}"
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,7 +12,7 @@ from ptuning.config import Recorded, RunConfig
 from ptuning.errors import InputError
 from ptuning.records import store
 from ptuning.records.identity import run_name
-from ptuning.records.record import score_of
+from ptuning.records.record import Record, score_of
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ def cell(configs: Sequence[Recorded], rule: str, split: str = "dev", metric: str
         source=facts["data"]["source"] if facts else None,
         train_examples=facts["data"].get("train_examples") if facts else None,
         evaluated=_evaluated(facts["data"], split) if facts else None,
-        epochs=max((config.train.epochs for config in configs if isinstance(config, RunConfig)), default=0),
+        epochs=max((_epochs(config, one) for config, one in found if isinstance(config, RunConfig)), default=0),
         capped=any(config.data.train_rows or config.data.dev_rows or config.data.test_rows for config in configs),
         share=statistics.fmean(shares) if shares else None,
     )
@@ -94,6 +95,13 @@ def _require_one_a_seed(runs: Sequence[RunConfig]) -> None:
             f"a cell holds one run a seed, and {run_name(runs[0])} has seed {runs[0].seed} more than once: sweep no "
             "other key."
         )
+
+
+def _epochs(config: RunConfig, record: Record | None) -> int:
+    """Those that a run is to go through; of one of so many steps those that it has begun."""
+    if config.train.epochs is not None:
+        return config.train.epochs
+    return math.ceil(record["history"][-1]["epoch"]) if record and record["history"] else 0
 
 
 def published_cell(value: float) -> Cell:

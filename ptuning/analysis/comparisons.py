@@ -93,7 +93,7 @@ def pairs(runs: Sequence[RunConfig], key: str, first: Any, second: Any) -> list[
     for run in runs:
         rest = identity(run)
         value, rest["seed"] = _pop(rest, key), None
-        if "parent" in rest:  # the stage before had the same
+        if "parent" in rest:  # the run that it started from had the same
             _pop(rest["parent"], key)
             rest["parent"]["seed"] = None
         if value in (first, second):

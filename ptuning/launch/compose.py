@@ -23,6 +23,7 @@ from ptuning.precision import native_precision
 from ptuning.records.identity import run_id
 
 CONF = Path(__file__).parents[2] / "conf"
+PROMPT_GROUPS = ("init", "reparameterization")  # whose files set what stands at `prompt.<group>`
 sys.path.append(str(Path(__file__).parents[1] / "sweep/plugins"))  # where Hydra finds our launcher and sweeper
 OmegaConf.register_new_resolver("native_precision", native_precision, replace=True)
 
@@ -33,9 +34,23 @@ def read(config: DictConfig) -> RunConfig:
         values = cast("dict[str, Any]", OmegaConf.to_container(config, resolve=True, throw_on_missing=True))
     except OmegaConfBaseException as error:
         raise InputError(resolution_error(error)) from None
+    _read_named_files(values.get("prompt"))
     parsed = parse(RunConfig, {key: values[key] for key in RunConfig.model_fields if key in values})
     Run.parse(parsed)
     return parsed
+
+
+def _read_named_files(prompt: dict[str, Any] | None) -> None:
+    """Put the content of a file of conf/ where a prompt's config has its name alone (`prompt.reparameterization=mlp`):
+    so a paper's files can choose one, which a run's own `prompt.reparameterization=none` overrides again. Raises
+    InputError for a name without a file."""
+    for group in PROMPT_GROUPS:
+        name = (prompt or {}).get(group)
+        if prompt is not None and isinstance(name, str):
+            known = sorted(file.stem for file in (CONF / group).glob("*.yaml"))
+            if name not in known:
+                raise InputError(f"prompt.{group}={name} is unknown: choose one of {', '.join(known)}.")
+            prompt[group] = OmegaConf.to_container(OmegaConf.load(CONF / group / f"{name}.yaml"))
 
 
 def expand(overrides: Sequence[str]) -> list[RunConfig]:
@@ -69,6 +84,18 @@ def _jobs(overrides: Sequence[str]) -> list[list[str]]:
 
 def _compose(overrides: Sequence[str], hydra: bool = False) -> DictConfig:
     try:
-        return compose("config", list(overrides), return_hydra_config=hydra)
+        config = compose("config", list(overrides), return_hydra_config=hydra)
     except (ConfigCompositionException, HydraException, ValueError) as error:  # ValueError: task=null
         raise InputError(composition_error(error, CONF)) from None
+    _check_chosen_files(config, overrides)
+    return config
+
+
+def _check_chosen_files(config: DictConfig, overrides: Sequence[str]) -> None:
+    """Raise InputError where the file of conf/init, say, that is asked for has been overruled by a paper's choice."""
+    for override in overrides:
+        group, _, name = override.partition("=")
+        if group in PROMPT_GROUPS:
+            found = OmegaConf.select(config, f"prompt.{group}")
+            if (found if isinstance(found, str) else found["name"]) != name:
+                raise InputError(f"{override} is overruled by the file of a paper: write prompt.{override} instead.")

@@ -96,17 +96,28 @@ def _backbone_choice(run: RunConfig) -> list[str]:
 
 
 def _method_choice(run: RunConfig) -> list[str]:
-    """Of a run that starts from another: the method's file that adds the source run, where the task's file names that
-    one; else the source run itself."""
-    if run.parent is None:
-        return [f"method={run.method}"]
-    stage = run.parent.task.name
-    if _group_files("task").get(run.task.name, {}).get("mixture") == stage:
+    """With a source: the method's file that adds the one which the task's file names, else the sources themselves."""
+    if not run.sources:
+        return [f"method={run.method}", *_prompt_files(run)]
+    first, *others = run.sources.values()
+    mixture = None if first.task is None else first.task.name
+    if not others and _group_files("task").get(run.task.name, {}).get("mixture") == mixture is not None:
         for name, file in _group_files("method").items():
             defaults = file.get("defaults", [])
-            if run.method in defaults and {f"/task@mixtures.{stage}": stage} in defaults:
+            if run.method in defaults and {f"/task@mixtures.{mixture}": mixture} in defaults:
                 return [f"method={name}"]
-    return [f"method={run.method}", f"+task@parent.task={stage}"]
+    tasks = [f"+task@sources.{key}.task={one.task.name}" for key, one in run.sources.items() if one.task is not None]
+    return [f"method={run.method}", *_prompt_files(run), *tasks]
+
+
+def _prompt_files(run: RunConfig) -> list[str]:
+    """The init and reparameterization, where the method's own are others."""
+    own = _composed(f"method={run.method}")[0].prompt or {}
+    return [
+        f"{group}={node['name']}"
+        for group in ("init", "reparameterization")
+        if run.prompt is not None and (node := run.prompt[group])["name"] != own[group]["name"]
+    ]
 
 
 def _head_choice(run: RunConfig) -> list[str]:
@@ -166,9 +177,9 @@ def _override(key: _Key, value: Any, plain: Mapping[str, Any]) -> str:
 
 
 def _config_path(key: _Key, plain: Mapping[str, Any]) -> _Key:
-    """Where the key is set: a source run's task may be one of `mixtures`, which `parent.task` only refers to."""
-    if key[:2] == ("parent", "task") and "mixtures" in plain:
-        return ("mixtures", plain["parent"]["task"]["name"], *key[2:])
+    """Where the key is set: a source's task may be one of `mixtures`, which it only points at."""
+    if key[:1] == ("sources",) and key[2:3] == ("task",) and "mixtures" in plain:
+        return ("mixtures", plain["sources"][key[1]]["task"]["name"], *key[3:])
     return key
 
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import torch
+from pydantic import Field, SerializeAsAny, field_validator
 from torch import Tensor, nn
 
-from ptuning.config import Schema
+from ptuning.config import Hashed, RunConfig, Schema, parse
+from ptuning.errors import InputError
+from ptuning.prompts import inits, reparameterizations
 from ptuning.prompts.deep import DeepPrompt
-from ptuning.prompts.placement import Batch, Layout
-from ptuning.seeds import Streams
+from ptuning.prompts.inits.base import Init, Kind
+from ptuning.prompts.placement import Batch, Layout, Placement, Positions
+from ptuning.prompts.reparameterizations.base import Reparameterization
+from ptuning.seeds import Dropout, Streams
 
 if TYPE_CHECKING:
     from ptuning.backbones.backbone import Backbone
@@ -19,15 +25,24 @@ if TYPE_CHECKING:
 class Method(nn.Module):
     """A method without a prompt: the backbone as it is. Subclasses override what they add."""
 
-    Prompt: ClassVar[type[Schema] | None] = None  # the schema of the `prompt` config keys; None: there are none
-    trains_backbone: ClassVar[bool] = False
+    Prompt: ClassVar[type[PromptConfig] | None] = None  # the schema of the `prompt` config keys; None: there are none
+    trains_backbone: ClassVar[bool] = False  # unless `train.backbone` says otherwise
+    groups: ClassVar[tuple[str, ...]] = ()  # of what it trains itself: names in `train.lrs`
 
     layout = Layout()
     first_layer = 1  # the lowest layer whose input or attention the method changes
 
-    def __init__(self, prompt: Any, backbone: Backbone, random: torch.Generator) -> None:
-        """`prompt` is a checked `Prompt`; `random` draws the initial weights."""
+    def __init__(self, prompt: Any, backbone: Backbone, init: Init | None) -> None:
+        """`prompt` is a checked `Prompt`; `init` gives the weights that its prompt starts from."""
         super().__init__()
+
+    @classmethod
+    def check(cls, config: RunConfig) -> None:
+        """Raise InputError where the run's `prompt` keys are not this method's, or do not go together."""
+        if config.prompt is not None:
+            raise InputError(f"method={config.method} has no prompt: remove the prompt.* keys.")
+        if config.sources:
+            raise InputError(f"sources: method={config.method} has no prompt to start from: remove sources.")
 
     def dropout_mask(self, streams: Streams, sequences: int) -> Tensor | None:
         """What dropout leaves of the prompt in each of the `sequences` of a step's whole batch, `[B, …]`: those of the
@@ -44,6 +59,10 @@ class Method(nn.Module):
         """What the prompted layers' attention sees beside its own."""
         return None
 
+    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
+        """What the method trains itself, by the names in `groups`."""
+        return {}
+
     def folded(self) -> dict[str, Tensor]:
         """What is left of the trained prompt after training: it loads into the same method without
         reparameterization, and predicts the same."""
@@ -52,3 +71,82 @@ class Method(nn.Module):
     def load_folded(self, state: dict[str, Tensor]) -> None:
         """Take back what `folded` gave."""
         self.load_state_dict(state)
+
+
+class PromptConfig(Schema):
+    """The keys that every method with a prompt understands."""
+
+    # What identities hold that say nothing of an MLP or a normal distribution.
+    also_hashed: ClassVar[Mapping[str, Any]] = {"mlp_hidden": 512, "init_std": 0.02}
+
+    length: int = Field(ge=1)
+    placement: Placement
+    positions: Positions
+    reparameterization: Annotated[SerializeAsAny[Reparameterization.Config], Hashed(key="")]
+    init: Annotated[SerializeAsAny[Init.Config], Hashed(key="")]
+    dropout: float = Field(ge=0, lt=1, description="on the prompt itself, elementwise, drawn anew for each example")
+
+    @field_validator("reparameterization", mode="before")
+    @classmethod
+    def _reparameterization(cls, value: Any) -> Any:
+        return _of_its_file(value, "prompt.reparameterization", reparameterizations.load)
+
+    @field_validator("init", mode="before")
+    @classmethod
+    def _init(cls, value: Any) -> Any:
+        return _of_its_file(value, "prompt.init", inits.load)
+
+
+def _of_its_file(value: Any, key: str, load: Callable[[str], type[Init | Reparameterization]]) -> Any:
+    """A node with a `name` as the config of the file of that name. Raises InputError."""
+    if not isinstance(value, Mapping):
+        return value
+    if "name" not in value:
+        raise InputError(f"{key}.name is not set: give it a value.")
+    return parse(load(str(value["name"])).Config, value, key)
+
+
+class PromptMethod(Method):
+    """A method that learns a prompt `[P, W]`: what produces it, what it starts from, and dropout on it."""
+
+    Prompt: ClassVar[type[PromptConfig]] = PromptConfig
+    groups = ("prompt",)
+    kind: ClassVar[Kind]
+
+    reparameterization: Reparameterization
+
+    def __init__(self, prompt: PromptConfig, backbone: Backbone, init: Init) -> None:
+        super().__init__(prompt, backbone, init)
+        self.dropout = Dropout(prompt.dropout)
+
+    @classmethod
+    def check(cls, config: RunConfig) -> None:
+        if config.prompt is None:
+            raise InputError(f"prompt is null, and method={config.method} learns one: give it the method's keys.")
+        prompt = parse(cls.Prompt, config.prompt, "prompt")
+        gives_prompt = reparameterizations.load(prompt.reparameterization.name).starts_from_prompt
+        inits.load(prompt.init.name).check(prompt.init.name, cls.kind, gives_prompt, len(config.sources))
+
+    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
+        return {"prompt": list(self.reparameterization.parameters())}
+
+    def folded(self) -> dict[str, Tensor]:
+        with torch.no_grad():
+            return {"prompt": self.reparameterization().detach().clone()}
+
+    def load_folded(self, state: dict[str, Tensor]) -> None:
+        self.reparameterization.load_state_dict(state)
+
+
+def reparameterized(
+    prompt: PromptConfig, width: int, embedding: int, start: Callable[[], Tensor], init: Init
+) -> Reparameterization:
+    """What produces the prompt `[P, width]` of the config, from `start`, or with weights drawn from `init` where it
+    does not begin with a prompt; `embedding` is the width of a token's embedding."""
+    kind = reparameterizations.load(prompt.reparameterization.name)
+    return kind(prompt.reparameterization, prompt.length, width, embedding, start, init)
+
+
+def folded_config(prompt: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """The prompt config under which folded weights load: they are the prompt itself, whatever it started from."""
+    return None if prompt is None else {**prompt, "reparameterization": {"name": "none"}, "init": {"name": "zero"}}

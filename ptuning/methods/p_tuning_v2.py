@@ -9,34 +9,39 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import torch
 from torch import Tensor
 
-from ptuning.methods.base import Method
+from ptuning.methods.base import PromptConfig, PromptMethod, reparameterized
 from ptuning.prompts import depth
 from ptuning.prompts.deep import DeepPrompt
+from ptuning.prompts.inits.base import Init
 from ptuning.prompts.placement import Layout
-from ptuning.prompts.prompt import PromptConfig, fold, produce
-from ptuning.seeds import Dropout, Streams
+from ptuning.seeds import Streams
 
 if TYPE_CHECKING:
     from ptuning.backbones.backbone import Backbone
 
 
-class PTuningV2(Method):
+class PTuningV2(PromptMethod):
     class Prompt(PromptConfig):
         layers: str | int | list[int]
 
-    def __init__(self, prompt: Prompt, backbone: Backbone, random: torch.Generator) -> None:
-        super().__init__(prompt, backbone, random)
+    kind = "deep"
+
+    def __init__(self, prompt: Prompt, backbone: Backbone, init: Init) -> None:
+        super().__init__(prompt, backbone, init)
         self.layout = Layout(0, prompt.length, prompt.placement, prompt.positions)
         self.sites = backbone.sites_of(depth.layers(prompt.layers, backbone.layers))
         self.first_layer = self.sites[0].layer
         kv_heads, head_dim = self.sites[0].kv_heads, self.sites[0].head_dim
         self.shape = (prompt.length, len(self.sites), 2, kv_heads, head_dim)
-        width = len(self.sites) * 2 * kv_heads * head_dim
-        self.producer = produce(prompt, width, backbone.hidden, random)
-        self.dropout = Dropout(prompt.dropout)
+        self.reparameterization = reparameterized(
+            prompt,
+            len(self.sites) * 2 * kv_heads * head_dim,
+            backbone.hidden,
+            lambda: init.deep_prompt(prompt.length, self.sites),
+            init,
+        )
 
     def dropout_mask(self, streams: Streams, sequences: int) -> Tensor | None:
         """`[B, sites, 2, A, P, D]`."""
@@ -46,14 +51,8 @@ class PTuningV2(Method):
 
     def deep_prompt(self, dropout_mask: Tensor | None = None) -> DeepPrompt:
         """Produced once a pass and shared by all of its rows; only dropout tells the rows apart."""
-        produced = self.producer().view(self.shape).permute(1, 2, 3, 0, 4)  # [sites, 2, A, P, D]
+        produced = self.reparameterization().view(self.shape).permute(1, 2, 3, 0, 4)  # [sites, 2, A, P, D]
         keys = tuple(site.key for site in self.sites)
         if dropout_mask is None:
             return DeepPrompt(keys, produced)
         return DeepPrompt(keys, self.dropout.scale(produced), dropout_mask.movedim(0, 2))
-
-    def folded(self) -> dict[str, Tensor]:
-        return fold(self.producer)
-
-    def load_folded(self, state: dict[str, Tensor]) -> None:
-        self.producer.load_state_dict(state)

@@ -14,26 +14,30 @@ import torch
 from torch import Tensor
 
 from ptuning.errors import InputError
-from ptuning.methods.base import Method
+from ptuning.methods.base import PromptConfig, PromptMethod, reparameterized
+from ptuning.prompts.inits.base import Init
 from ptuning.prompts.placement import Batch, Layout
-from ptuning.prompts.prompt import PromptConfig, fold, produce
-from ptuning.seeds import Dropout, Streams
+from ptuning.seeds import Streams
 
 if TYPE_CHECKING:
     from ptuning.backbones.backbone import Backbone
 
 
-class PromptTuning(Method):
+class PromptTuning(PromptMethod):
     class Prompt(PromptConfig):
         double_embedding: bool
 
-    def __init__(self, prompt: Prompt, backbone: Backbone, random: torch.Generator) -> None:
-        super().__init__(prompt, backbone, random)
+    kind = "input"
+
+    def __init__(self, prompt: Prompt, backbone: Backbone, init: Init) -> None:
+        super().__init__(prompt, backbone, init)
         if prompt.double_embedding:
             _check(backbone)
         self.layout = Layout(prompt.length, prompt.length, prompt.placement, prompt.positions)
-        self.producer = produce(prompt, backbone.embedding, backbone.embedding, random)
-        self.dropout, self.shape = Dropout(prompt.dropout), (prompt.length, backbone.embedding)
+        self.reparameterization = reparameterized(
+            prompt, backbone.embedding, backbone.embedding, lambda: init.input_prompt(prompt.length), init
+        )
+        self.shape = (prompt.length, backbone.embedding)
         self.double_embedding = prompt.double_embedding
 
     def dropout_mask(self, streams: Streams, sequences: int) -> Tensor | None:
@@ -47,16 +51,10 @@ class PromptTuning(Method):
         tokens, types = words, batch.token_type_ids
         if self.double_embedding:
             tokens, types = _embedded_once(backbone, batch), torch.zeros_like(types)
-        prompt = self.producer().to(tokens.dtype).expand(len(tokens), -1, -1)  # [B, P, E]
+        prompt = self.reparameterization().to(tokens.dtype).expand(len(tokens), -1, -1)  # [B, P, E]
         slots = batch.slots.clamp(min=0)[..., None].expand(-1, -1, prompt.shape[-1])
         placed = self.dropout(prompt, dropout_mask).gather(1, slots)  # [B, T, E]
         return torch.where((batch.slots >= 0)[..., None], placed, tokens), types
-
-    def folded(self) -> dict[str, Tensor]:
-        return fold(self.producer)
-
-    def load_folded(self, state: dict[str, Tensor]) -> None:
-        self.producer.load_state_dict(state)
 
 
 def _check(backbone: Backbone) -> None:

@@ -46,6 +46,7 @@ from ptuning.config import (
     Recorded,
     RunConfig,
     Schema,
+    Source,
     TaskConfig,
     parse,
 )
@@ -62,11 +63,27 @@ def identity(config: Recorded) -> Document:
     nodes = {"backbone": _backbone(config.backbone), "task": _task(config.task)}
     if isinstance(config, EvaluationConfig):
         return hashed(config, nodes) | {"protocol": PROTOCOL, "kind": "evaluation"}
-    head, source = _head(config), config.parent_run
-    found = hashed(config, nodes | {"prompt": _prompt(config)}) | {"protocol": PROTOCOL}
-    if head is not None:
-        found["head"] = head
-    return found if source is None else found | {"parent": identity(source)}
+    head = _head(config)
+    found = hashed(config, nodes | {"prompt": _prompt(config)}) | {"protocol": PROTOCOL} | _sources(config)
+    return found if head is None else found | {"head": head}
+
+
+def _sources(config: RunConfig) -> Document:
+    """The runs that it starts from: one alone, after its last step, as a whole; others by their ids, with the step and
+    the share of each."""
+    sources = config.source_runs
+    match sources:
+        case []:
+            return {}
+        case [Source(run=RunConfig() as run, step="last")]:
+            return {"parent": identity(run)}
+    total = sum(one.weight for one in sources)
+    return {"sources": [{"run": source_id(one), "step": one.step, "share": one.weight / total} for one in sources]}
+
+
+def source_id(source: Source) -> str:
+    """The id of a source run."""
+    return source.run if isinstance(source.run, str) else run_id(source.run)
 
 
 def hashed(node: Schema, nodes: Mapping[str, Any] | None = None) -> Document:
@@ -78,7 +95,7 @@ def hashed(node: Schema, nodes: Mapping[str, Any] | None = None) -> Document:
         value = getattr(node, name)
         if how.counts and not (how.added and value == field.get_default(call_default_factory=True)):
             plain = nodes[name] if nodes and name in nodes else _plain(value, how.values)
-            _put(found, name if how.key is None else how.key, plain)
+            _put(found, node.hashed_under + name if how.key is None else how.key, plain)
     return found
 
 
@@ -172,5 +189,16 @@ def run_name(config: Recorded) -> str:
 def _method(config: Recorded) -> str:
     if isinstance(config, EvaluationConfig):
         return config.rule
-    method = config.method if config.parent is None else f"{config.method}-from-{config.parent.task.name}"
-    return f"{method}-seed{config.seed}"
+    return f"{config.method}{_origin(config)}-seed{config.seed}"
+
+
+def _origin(config: RunConfig) -> str:
+    match config.source_runs:
+        case []:
+            return ""
+        case [Source(run=RunConfig() as run)]:
+            return f"-from-{run.task.name}"
+        case [Source(run=identifier)]:
+            return f"-from-{identifier}"
+        case several:
+            return f"-from-{len(several)}-sources"

@@ -8,11 +8,12 @@ from dataclasses import asdict
 from typing import Any
 
 from ptuning.backbones.backbone import Backbone
+from ptuning.config import RunConfig
 from ptuning.data.splits import combined_fingerprint
 from ptuning.devices import device_name, peak_memory
 from ptuning.parsed import Run
 from ptuning.records import store
-from ptuning.records.identity import identity
+from ptuning.records.identity import identity, run_name, source_id
 from ptuning.records.provenance import provenance
 from ptuning.records.record import Record, choose_epoch
 from ptuning.training.lanes import Lane, LaneTask
@@ -27,7 +28,7 @@ def run_record(lane: Lane, backbone: Backbone) -> Record:
         "status": lane.status,
         "config": store.dump(run.config),
         "identity": identity(run.config),
-        "parent": f"{run.sources[0].name}.json" if run.sources else None,
+        **_sources(run.config),
         "metric": lane.metric,
         "history": [asdict(epoch) for epoch in lane.history],
         "parameters": _parameters(lane, backbone),
@@ -37,6 +38,20 @@ def run_record(lane: Lane, backbone: Backbone) -> Record:
     } | provenance()
     epoch, score = choose_epoch(record, run.config.selection) or (None, None)
     return record | {"score": score, "selection": {"rule": run.config.selection, "epoch": epoch}}
+
+
+def _sources(config: RunConfig) -> dict[str, Any]:
+    """The runs that it started from, with the step and weight of each prompt; `parent`: the record of one alone."""
+    found = [
+        {
+            "record": f"{run_name(one.run)}.json" if isinstance(one.run, RunConfig) else None,
+            "id": source_id(one),
+            "step": one.step,
+            "weight": one.weight,
+        }
+        for one in config.source_runs
+    ]
+    return {"parent": found[0]["record"] if len(found) == 1 else None, "sources": found}
 
 
 def _parameters(lane: Lane, backbone: Backbone) -> dict[str, Any]:
@@ -76,7 +91,7 @@ def _speed(lane: Lane, backbone: Backbone) -> dict[str, Any]:
     """`seconds` since the lane began; `lanes`: how many shared the backbone at most, itself included."""
     seconds = sum(epoch.seconds for epoch in lane.history)
     return {
-        "examples_per_second": lane.items_per_epoch * len(lane.history) / seconds if seconds else None,
+        "examples_per_second": lane.items_done / seconds if seconds else None,
         "seconds": time.perf_counter() - lane.since,
         "peak_memory_mb": peak_memory(backbone.device) / 2**20,
         "lanes": lane.most_lanes,

@@ -14,16 +14,18 @@ from torch import Tensor
 
 from ptuning import methods, tasks
 from ptuning.backbones.backbone import Backbone
-from ptuning.config import MixtureConfig, RunConfig, RuntimeConfig, parse
+from ptuning.config import MixtureConfig, RunConfig, RuntimeConfig, Source, parse
 from ptuning.errors import InputError
 from ptuning.files import write_atomic
-from ptuning.prompts import prompt
+from ptuning.methods.base import folded_config
+from ptuning.prompts.inits.base import SourcePrompt
 from ptuning.records import configs, store
 from ptuning.records.identity import run_name
 from ptuning.training.adapter import Adapter
 from ptuning.training.lanes import LaneTask
 
 State = dict[str, Tensor]
+Step = int | str  # how many, `last` or `best`
 
 
 def trained_state(members: Sequence[LaneTask], backbone: Backbone) -> State:
@@ -34,14 +36,16 @@ def trained_state(members: Sequence[LaneTask], backbone: Backbone) -> State:
     for member in members:
         prefix = "head." if len(members) == 1 else f"head.{member.name}."
         state |= {f"{prefix}{key}": value for key, value in member.adapter.head.state_dict().items()}
-    if adapter.method.trains_backbone:
+    if methods.trains_backbone(adapter.config):
         state |= {f"backbone.{key}": value for key, value in backbone.model.state_dict().items()}
     return {key: value.detach().to("cpu", copy=True).contiguous() for key, value in state.items()}
 
 
-def path(run: RunConfig) -> Path:
-    """Where a run's weights are saved."""
-    return run.runtime.weights / f"{run_name(run)}.safetensors"
+def path(run: RunConfig, step: Step | None = None) -> Path:
+    """Where a run's weights are kept: all that it trained, as of the epoch that it is reported by, or with `step` its
+    prompt as of then (`runtime.keep_steps`)."""
+    name = run_name(run) if step is None else f"{run_name(run)}-step-{step}"
+    return run.runtime.weights / f"{name}.safetensors"
 
 
 def write(file: Path, run: RunConfig, state: State) -> Path:
@@ -63,7 +67,7 @@ def read_config(file: Path, runtime: RuntimeConfig) -> RunConfig:
             values = configs.upgrade(json.loads((stored.metadata() or {})["config"]))
     except (SafetensorError, KeyError):
         raise InputError(f"{file} holds no run's weights: give a file that runtime.save=true has written.") from None
-    values |= {"prompt": prompt.folded_config(values["prompt"]), "runtime": runtime}
+    values |= {"prompt": folded_config(values["prompt"]), "sources": {}, "runtime": runtime}
     return parse(RunConfig, values, str(file))
 
 
@@ -82,22 +86,37 @@ def load(file: Path, run: RunConfig, backbone: Backbone) -> Adapter:
     adapter = Adapter(folded, tasks.load(folded.task.name, **folded.task.options), backbone)
     adapter.method.load_folded(_part(state, "prompt.", backbone.device))
     adapter.head.load_state_dict(_part(state, "head.", backbone.device))
-    if methods.load(folded.method).trains_backbone:
+    if methods.trains_backbone(folded):
         backbone.model.load_state_dict(_part(state, "backbone.", backbone.device))
     return adapter.eval()
 
 
-def init_from(source: RunConfig, adapter: Adapter) -> None:
-    """Initialize the prompt of `adapter` with the one that the run `source` trained. Raises InputError where that is
-    not there."""
-    file = path(source)
-    saved = read_config(file, source.runtime)
-    if saved.selection != source.selection:
+def source_file(source: Source, runtime: RuntimeConfig) -> Path:
+    """Where a source's prompt is. Raises InputError where there is none."""
+    if isinstance(source.run, RunConfig):
+        file = path(source.run, source.step)
+        if file.exists():
+            return file
         raise InputError(
-            f"{file} holds the epoch chosen by {saved.selection}, and prompts are initialized with the "
-            f"{source.selection} one of a source run: delete it and its record to train it again."
+            f"the source {source.name} left no prompt of step={source.step}: see what became of "
+            f"{run_name(source.run)}."
         )
-    adapter.method.load_folded(_part(load_state(file), "prompt.", next(adapter.method.parameters()).device))
+    pattern = f"*-{source.run}-step-{source.step}.safetensors"
+    found = sorted(runtime.weights.glob(pattern))
+    if not found:
+        raise InputError(
+            f"sources.{source.name}.id={source.run} has no {pattern} in {runtime.weights}: train that run with "
+            f"runtime.keep_steps=[{source.step}]."
+        )
+    return found[0]
+
+
+def sources(run: RunConfig) -> list[SourcePrompt]:
+    """The prompts that a run starts from. Raises InputError where one is not there."""
+    return [
+        SourcePrompt(one.name, load_state(source_file(one, run.runtime))["prompt.prompt"], one.weight)
+        for one in run.source_runs
+    ]
 
 
 def load_state(file: Path) -> State:

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,9 @@ from ptuning.config import RunConfig
 from ptuning.parsed import Run
 from ptuning.records import store, weights
 from ptuning.records.record import Record
-from ptuning.records.weights import State
+from ptuning.records.weights import State, Step
+
+States = Mapping[Step | None, State]
 
 
 def to_stderr(line: str) -> None:
@@ -23,16 +25,16 @@ def to_stderr(line: str) -> None:
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """A run to be written: its record, and what it trained, where that is to be saved."""
+    """A run to be written: its record, and what of its weights is to be saved, by `weights.path`'s step."""
 
     run: Run
     record: Record
-    state: State | None
+    states: States
 
     def write(self, config: RunConfig) -> Path:
         """Write the weights, then the record, where `config` says; the record's path. Raises OSError."""
-        if self.state is not None:
-            weights.write(weights.path(config), config, self.state)
+        for step, state in self.states.items():
+            weights.write(weights.path(config, step), config, state)
         return store.write(config, self.record)
 
 
@@ -43,9 +45,9 @@ class RecordWriter:
         self.log = log
         self.waiting: list[FinishedRun] = []
 
-    def write(self, run: Run, record: Record, state: State | None = None) -> None:
+    def write(self, run: Run, record: Record, states: States) -> None:
         """Write a run's weights, then its record."""
-        self._write_all([*self.waiting, FinishedRun(run, record, state)])
+        self._write_all([*self.waiting, FinishedRun(run, record, states)])
 
     def _write_all(self, finished: list[FinishedRun]) -> None:
         self.waiting = []

@@ -22,8 +22,9 @@ def finished(config: RunConfig) -> Record | None:
 
 
 def _has_weights(config: RunConfig, record: Record) -> bool:
-    """Whether the run's weights are there, where they are asked for and there can be any."""
-    return not config.runtime.save or record["status"] == "diverged" or weights.path(config).exists()
+    """Whether the run's weights are there that are asked for, where there can be any."""
+    wanted = [*config.runtime.keep_steps, *([None] if config.runtime.save else [])]
+    return record["status"] == "diverged" or all(weights.path(config, step).exists() for step in wanted)
 
 
 def done(config: RunConfig) -> bool:
@@ -32,9 +33,26 @@ def done(config: RunConfig) -> bool:
 
 
 def with_sources(configs: Sequence[RunConfig]) -> list[RunConfig]:
-    """`configs` and before them, once each, the runs that those of them start from which have no record yet."""
-    needed = [config.parent_run for config in configs if not done(config)]
-    sources = [source for source in needed if source is not None]
-    # A source keeps its weights, whoever else asks for that run.
-    saving = {run_id(source): source for source in sources}
-    return list(({run_id(config): config for config in [*sources, *configs]} | saving).values())
+    """`configs` and before them, once each, the runs that those without a record start from, and what these start from
+    themselves. A run that several ask for keeps the prompts that any of them needs."""
+    asked = {run_id(config): config for config in configs}
+    found: dict[str, list[RunConfig]] = {}
+
+    def add(config: RunConfig) -> None:
+        for source in [] if done(config) else config.source_runs:
+            if isinstance(source.run, RunConfig):
+                add(source.run)
+        found.setdefault(run_id(config), []).append(config)
+
+    for config in configs:
+        add(config)
+    return [_keeping_all(asked.get(identifier, same[0]), same) for identifier, same in found.items()]
+
+
+def _keeping_all(config: RunConfig, same: Sequence[RunConfig]) -> RunConfig:
+    """`config` with the prompts and weights kept that any of the `same` runs is to keep."""
+    keep = {
+        "keep_steps": list(dict.fromkeys(step for one in same for step in one.runtime.keep_steps)),
+        "save": any(one.runtime.save for one in same),
+    }
+    return config.model_copy(update={"runtime": config.runtime.model_copy(update=keep)})

@@ -140,10 +140,9 @@ class RunQueue:
             return False
 
     def _can_start(self, run: Run) -> bool:
-        """Whether the runs that it starts from are through. Raises InputError where one has failed."""
-        for source in run.sources:
-            if source.id in self.worker.open:
-                return False
-            if not weights.path(source.config).exists():
-                raise InputError(f"the stage before it left no prompt: see what became of {source.name}.")
+        """Whether the runs that it starts from are through. Raises InputError where one has left no prompt."""
+        if any(source.id in self.worker.open for source in run.sources):
+            return False
+        for source in run.config.source_runs:
+            weights.source_file(source, run.config.runtime)
         return True

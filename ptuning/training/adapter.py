@@ -18,6 +18,8 @@ from ptuning.config import RunConfig, parse
 from ptuning.data.encoded import Encoded
 from ptuning.heads.base import HeadContext
 from ptuning.methods.base import Method
+from ptuning.prompts import inits
+from ptuning.prompts.inits.base import InitContext, SourcePrompt
 from ptuning.prompts.placement import Layout
 from ptuning.seeds import Streams
 from ptuning.tasks.base import AnyTask
@@ -27,14 +29,22 @@ class Adapter(nn.Module):
     """What a run trains, or has trained: a method and a head. The adapters of a mixture's sets share the method of
     the first, `beside`, and its random streams."""
 
-    def __init__(self, config: RunConfig, task: AnyTask, backbone: Backbone, beside: Adapter | None = None) -> None:
+    def __init__(
+        self,
+        config: RunConfig,
+        task: AnyTask,
+        backbone: Backbone,
+        beside: Adapter | None = None,
+        sources: Sequence[SourcePrompt] = (),
+    ) -> None:
+        """`sources` are the prompts that the run starts from."""
         super().__init__()
         self.config, self.task = config, task
         self.streams: Streams
         self.method: Method
         if beside is None:
             self.streams = Streams(config.seed, backbone.device)
-            self.method = _method(config, backbone, self.streams)
+            self.method = _method(config, task, backbone, sources, self.streams)
         else:
             self.streams, self.method = beside.streams, beside.method
         self.context = head_context(config, task, backbone, self.streams)
@@ -57,15 +67,20 @@ class Adapter(nn.Module):
         return self.head.collect(self.context, examples, encoded, predictions)
 
 
-def _method(config: RunConfig, backbone: Backbone, streams: Streams) -> Method:
+def _method(
+    config: RunConfig, task: AnyTask, backbone: Backbone, sources: Sequence[SourcePrompt], streams: Streams
+) -> Method:
     kind = methods.load(config.method)
-    prompt = None if kind.Prompt is None else parse(kind.Prompt, config.prompt or {}, "prompt")
-    return kind(prompt, backbone, streams.initial("prompt"))
+    if kind.Prompt is None:
+        return kind(None, backbone, None)
+    prompt = parse(kind.Prompt, config.prompt or {}, "prompt")
+    context = InitContext(backbone, task.labels, sources, streams.initial("prompt"))
+    return kind(prompt, backbone, inits.load(prompt.init.name)(prompt.init, context))
 
 
 def head_context(config: RunConfig, task: AnyTask, backbone: Backbone, streams: Streams) -> HeadContext:
     """What the head of a run on `task` is given."""
-    trains_backbone = methods.load(config.method).trains_backbone
+    trains_backbone = methods.trains_backbone(config)
     return HeadContext(config, task, backbone.tokenizer, backbone, streams, trains_backbone)
 
 

@@ -1,4 +1,5 @@
-"""Named rules that choose the epoch a run is reported by. A rule sees the dev scores, one an epoch."""
+"""Named rules that choose the evaluation a run is reported by, an epoch as a rule. A rule sees the dev scores, one an
+evaluation."""
 
 from __future__ import annotations
 
@@ -8,13 +9,13 @@ from ptuning.errors import InputError
 
 
 def best_dev(scores: Sequence[float]) -> int:
-    """The P-Tuning v2 paper's rule: the epoch with the best dev score, the first of equals. It selects on the set
-    that it reports, so it flatters."""
+    """The P-Tuning v2 paper's rule: the best dev score, the first of equals. It selects on the set that it reports, so
+    it flatters."""
     return max(range(len(scores)), key=lambda index: (scores[index], -index))
 
 
 def last(scores: Sequence[float]) -> int:
-    """The last epoch: no selection."""
+    """The last: no selection."""
     return len(scores) - 1
 
 
@@ -29,5 +30,5 @@ def rule(name: str) -> Callable[[Sequence[float]], int]:
 
 
 def improved_within(scores: Sequence[float], patience: int) -> bool:
-    """Whether the best score was reached in the last `patience` epochs."""
+    """Whether the best score was reached in the last `patience` evaluations."""
     return len(scores) - 1 - best_dev(scores) < patience

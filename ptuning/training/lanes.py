@@ -8,7 +8,6 @@ backbone's own dropout on, which rows share, up to its random draws).
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -21,11 +20,14 @@ from ptuning.backbones.backbone import PRECISION, Backbone
 from ptuning.backbones.hidden_cache import HiddenCache, Key
 from ptuning.config import MixtureConfig, RunConfig
 from ptuning.data import mixtures
+from ptuning.errors import InputError
 from ptuning.parsed import Run
+from ptuning.prompts.inits.base import SourcePrompt
 from ptuning.training import epoch_selection
 from ptuning.training.adapter import Adapter, AdapterBatch
 from ptuning.training.batching import bucketed
 from ptuning.training.datasets import TaskDataset
+from ptuning.training.optimizers import optimizer
 from ptuning.training.schedules import schedule
 
 MEAN = "mean"  # the key of a mixture's score: the mean of its sets' metrics
@@ -33,12 +35,14 @@ MEAN = "mean"  # the key of a mixture's score: the mean of its sets' metrics
 
 @dataclass
 class Epoch:
-    """One line of a run's history. Scores in percent; seconds of wall time, its own evaluation apart, and all that the
-    lanes beside it did in that time included. `tests`: the scores on each test set, in the epochs that the run's
-    selection rule would have chosen when they ended. `right`: a digit a dev example, 1 where it is answered rightly;
-    empty where the metric is no share of examples."""
+    """One line of a run's history: an evaluation, after so many steps and (perhaps fractional) epochs, and the mean
+    loss of the steps since the one before. Scores in percent; seconds of wall time, the evaluation's apart, and all
+    that the lanes beside it did in that time included. `tests`: the scores on each test set, where the run's selection
+    rule would have chosen this evaluation if it were the last. `right`: a digit a dev example, 1 where it is answered
+    rightly; empty where the metric is no share of examples."""
 
-    epoch: int
+    epoch: float
+    step: int
     loss: float
     dev: dict[str, float]
     seconds: float
@@ -63,7 +67,8 @@ class LaneTask:
 
 @dataclass
 class Lane:
-    """A run in training: its adapters, its examples, its optimizer, and how far it has come."""
+    """A run in training: its adapters, its examples, its optimizer, and how far it has come. `items_done` counts an
+    item each time that it is learned from; `kept` are the prompts of `runtime.keep_steps`, by step."""
 
     run: Run
     members: list[LaneTask]
@@ -76,29 +81,35 @@ class Lane:
     error: Exception | None = None  # what ended it, where it has failed
     best: dict[str, Tensor] | None = None  # what it had trained at the chosen epoch, where that is to be saved
     since: float = field(default_factory=time.perf_counter)
+    steps_done: int = 0
+    items_done: int = 0
+    kept: dict[int | str | None, dict[str, Tensor]] = field(default_factory=dict)
     most_lanes: int = 1  # that shared the backbone at once, itself included
 
     @classmethod
-    def build(cls, run: Run, materials: Sequence[TaskDataset], backbone: Backbone) -> Lane:
-        """`materials` are those of the run's tasks. Raises InputError where its prompt does not fit the backbone."""
+    def build(
+        cls, run: Run, materials: Sequence[TaskDataset], backbone: Backbone, sources: Sequence[SourcePrompt] = ()
+    ) -> Lane:
+        """`materials` are those of the run's tasks, `sources` the prompts that it starts from. Raises InputError where
+        its prompt does not fit the backbone, or is to be kept at a step that the run does not take."""
         config = run.config
         members: list[LaneTask] = []
         for (name, one), material in zip(config.members.items(), materials, strict=True):
-            adapter = Adapter(one, material.task, backbone, members[0].adapter if members else None)
+            adapter = Adapter(one, material.task, backbone, members[0].adapter if members else None, sources)
             backbone.check(adapter.layout, one.single.max_length)
             members.append(LaneTask(name, material, adapter))
-        if members[0].adapter.method.trains_backbone:
+        if run.trains_backbone:
             backbone.unfreeze(PRECISION[config.train.precision])
-        modules = _trained(members, backbone)
-        parameters = list(dict.fromkeys(p for module in modules for p in module.parameters() if p.requires_grad))
-        optimizer = torch.optim.AdamW(
-            parameters, lr=config.train.lr, weight_decay=config.train.weight_decay, fused=True
-        )
+        groups = _parameter_groups(members, backbone if run.trains_backbone else None)
+        updates = optimizer(groups, config.train)
+        steps_per_epoch = sum(_steps(config, members))
+        steps = _total_steps(config, steps_per_epoch)
+        _check_kept(config, steps)
         return cls(
-            run, members, optimizer,
-            schedule=schedule(optimizer, config.train, sum(_steps(config, members))),
+            run, members, updates,
+            schedule=schedule(updates, config.train, steps, steps_per_epoch),
             scaler=torch.amp.GradScaler(backbone.device.type, enabled=config.train.precision == "fp16"),
-            parameters=parameters,
+            parameters=[parameter for group in groups.values() for parameter in group],
         )  # fmt: skip
 
     @property
@@ -117,22 +128,42 @@ class Lane:
 
     @property
     def scores(self) -> list[float]:
-        """The dev scores so far, one an epoch."""
+        """The dev scores so far, one an evaluation."""
         return [epoch.dev[self.metric] for epoch in self.history]
 
     @property
     def at_chosen_epoch(self) -> bool:
-        """Whether the run's selection rule chooses the newest epoch, as things are."""
+        """Whether the run's selection rule chooses the newest evaluation, as things are."""
         return epoch_selection.rule(self.config.selection)(self.scores) == len(self.history) - 1
 
     @property
     def epoch(self) -> int:
         """The epoch in progress, counted from 1."""
-        return len(self.history) + 1
+        return self.steps_done // self.steps_per_epoch + 1
 
     @property
     def steps_per_epoch(self) -> int:
         return sum(_steps(self.config, self.members))
+
+    @property
+    def steps(self) -> int:
+        """Steps that it takes, where it does not stop early."""
+        return _total_steps(self.config, self.steps_per_epoch)
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it is to be evaluated now: every so many steps, and after its last."""
+        return self.steps_done % (self.config.train.eval_every or self.steps_per_epoch) == 0 or self.has_ended
+
+    @property
+    def has_ended(self) -> bool:
+        return self.steps_done == self.steps
+
+    @property
+    def epochs_done(self) -> float:
+        """A whole number is an int, as in records of whole epochs alone."""
+        whole, rest = divmod(self.steps_done, self.steps_per_epoch)
+        return whole if not rest else self.steps_done / self.steps_per_epoch
 
     @property
     def tokens_per_step(self) -> float:
@@ -174,16 +205,6 @@ class Lane:
                 yield AdapterBatch(member.adapter, examples, drawn[rows])
 
     @property
-    def items_per_epoch(self) -> int:
-        """Items that an epoch goes through, those of sets that it goes through more than once counted each time."""
-        total = 0
-        for member, steps in zip(self.members, _steps(self.config, self.members), strict=True):
-            size, batch_size = len(member.material.train), self.config.train.batch_size
-            rounds, rest = divmod(steps, math.ceil(size / batch_size))
-            total += rounds * size + min(size, rest * batch_size)
-        return total
-
-    @property
     def test_sets(self) -> list[str]:
         """Those of the run's task; a mixture, which nothing is reported of, has none."""
         return list(self.members[0].material.data.tests) if len(self.members) == 1 else []
@@ -197,11 +218,44 @@ class Lane:
         self.scaler.update()
         self.schedule.step()
         self.optimizer.zero_grad(set_to_none=True)
+        self.steps_done += 1
+        if self.steps_done in self.config.runtime.keep_steps:
+            self.keep(self.steps_done)
+
+    def evaluated(self, line: Epoch) -> None:
+        """Take an evaluation into the history."""
+        self.history.append(line)
+        is_best = epoch_selection.best_dev(self.scores) == len(self.history) - 1
+        for step in ("best", "last") if is_best else ("last",):
+            if step in self.config.runtime.keep_steps:
+                self.keep(step)
+
+    def keep(self, step: int | str) -> None:
+        """Keep the prompt as it is now."""
+        folded = self.adapter.method.folded()
+        self.kept[step] = {f"prompt.{key}": value.to("cpu", copy=True) for key, value in folded.items()}
 
 
-def _trained(members: Sequence[LaneTask], backbone: Backbone) -> list[nn.Module]:
-    adapters = [member.adapter for member in members]
-    return [*adapters, backbone] if adapters[0].method.trains_backbone else list(adapters)
+def _parameter_groups(members: Sequence[LaneTask], backbone: Backbone | None) -> dict[str, list[nn.Parameter]]:
+    """What trains, by the names that `train.lrs` has for it; `backbone`: where that trains too."""
+    heads = dict.fromkeys(parameter for member in members for parameter in member.adapter.head.parameters())
+    groups = members[0].adapter.method.parameter_groups() | {"head": list(heads)}
+    if backbone is not None:
+        groups["backbone"] = list(backbone.parameters())
+    return {name: [one for one in group if one.requires_grad] for name, group in groups.items()}
+
+
+def _total_steps(config: RunConfig, steps_per_epoch: int) -> int:
+    return config.train.steps or (config.train.epochs or 0) * steps_per_epoch
+
+
+def _check_kept(config: RunConfig, steps: int) -> None:
+    for step in config.runtime.keep_steps:
+        if isinstance(step, int) and step > steps:
+            raise InputError(
+                f"runtime.keep_steps={step} is after the last of the run's {steps} steps: name an earlier one (of a "
+                "source, sources.<name>.step)."
+            )
 
 
 def _steps(config: RunConfig, members: Sequence[LaneTask]) -> list[int]:

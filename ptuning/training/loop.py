@@ -39,7 +39,7 @@ def train(backbone: Backbone, next_lane: NextLane, budget: Budget, progress: boo
             yield from failed
             going = [one for one in running if one.lane.status == "running"]
             bar.update(len(going))
-            yield from _end_epochs(backbone, [one for one in going if one.batch is None], budget)
+            yield from _evaluate(backbone, [one for one in going if one.batch is None], budget)
             left = [one for one in going if one.lane.status == "running"]
             bar.set_description_str(_description([one.lane for one in left or running]), refresh=False)
             if len(left) < len(running):  # there is room again
@@ -49,22 +49,31 @@ def train(backbone: Backbone, next_lane: NextLane, budget: Budget, progress: boo
 
 
 class LaneProgress:
-    """A lane's way through an epoch. `batch` is the next one, None when the epoch's batches are through."""
+    """A lane's way from one evaluation to the next. `batch` is the next one, None when the lane is to be evaluated."""
 
     def __init__(self, lane: Lane) -> None:
         self.lane = lane
-        self.begin_epoch()
+        self.batches: Iterator[AdapterBatch] = iter(())
+        self.go_on()
 
-    def begin_epoch(self) -> None:
-        self.batches: Iterator[AdapterBatch] = self.lane.batches()
-        self.batch: AdapterBatch | None = next(self.batches)
+    def go_on(self) -> None:
+        """Begin what leads to the next evaluation."""
+        self.batch: AdapterBatch | None = self._next_batch()
         self.losses: list[Tensor] = []
         self.since = time.perf_counter()
 
     def end_step(self, loss: Tensor) -> None:
         """Take a step's loss and move to the next batch."""
         self.losses.append(loss)
-        self.batch = next(self.batches, None)
+        self.lane.items_done += len(self.current_batch.rows)
+        self.batch = None if self.lane.is_due else self._next_batch()
+
+    def _next_batch(self) -> AdapterBatch:
+        batch = next(self.batches, None)
+        if batch is None:  # the epoch's batches are through
+            self.batches = self.lane.batches()
+            batch = next(self.batches)
+        return batch
 
     @property
     def current_batch(self) -> AdapterBatch:
@@ -93,7 +102,7 @@ def _admit(backbone: Backbone, running: list[LaneProgress], next_lane: NextLane,
 
 def _total_steps(running: Sequence[LaneProgress]) -> int:
     """Steps that the lanes take from their beginning to their end, where they do not stop early."""
-    return sum(one.lane.steps_per_epoch * one.lane.config.train.epochs for one in running)
+    return sum(one.lane.steps for one in running)
 
 
 def _tokens(running: Sequence[LaneProgress]) -> float:
@@ -163,8 +172,8 @@ def _gradients(backbone: Backbone, parts: Sequence[tuple[Lane, AdapterBatch]], p
     return [own[0] if len(own) == 1 else torch.stack(own).sum() for own in losses]
 
 
-def _end_epochs(backbone: Backbone, ended: Sequence[LaneProgress], budget: Budget) -> Iterator[Lane]:
-    """Evaluate the lanes whose epoch is over, together; yield each when it is clear whether it goes on."""
+def _evaluate(backbone: Backbone, ended: Sequence[LaneProgress], budget: Budget) -> Iterator[Lane]:
+    """Evaluate the lanes that are due, together; yield each when it is clear whether it goes on."""
     if not ended:
         return
     means = torch.stack([torch.stack(one.losses).mean() for one in ended]).tolist()
@@ -178,22 +187,24 @@ def _end_epochs(backbone: Backbone, ended: Sequence[LaneProgress], budget: Budge
             yield _fail(one.lane, evaluation)
             continue
         if evaluation is not None:
-            one.lane.history.append(_history_line(one.lane, mean, evaluation, now - one.since, dev_seconds))
+            one.lane.evaluated(_history_line(one.lane, mean, evaluation, now - one.since, dev_seconds))
         one.lane.status = _status(one.lane) if evaluation is not None else "diverged"
         yield one.lane
         if one.lane.status == "running":
-            one.begin_epoch()
+            one.go_on()
 
 
 def _history_line(lane: Lane, loss: float, found: Evaluation, seconds: float, dev_seconds: float) -> Epoch:
-    return Epoch(lane.epoch, loss, found.dev.scores, seconds, dev_seconds, found.tests, found.dev.correct)
+    return Epoch(
+        lane.epochs_done, lane.steps_done, loss, found.dev.scores, seconds, dev_seconds, found.tests, found.dev.correct
+    )
 
 
 def _status(lane: Lane) -> str:
     patience = lane.config.train.patience
     if patience is not None and not improved_within(lane.scores, patience):
         return "stopped_early"
-    return "finished" if len(lane.history) == lane.config.train.epochs else "running"
+    return "finished" if lane.has_ended else "running"
 
 
 def _fail(lane: Lane, error: Exception) -> Lane:
@@ -212,4 +223,4 @@ def _description(lanes: Sequence[Lane]) -> str:
     if len(lanes) > 1:
         return f"{len(lanes)} lanes"
     done = f" dev {lane.scores[-1]:.1f}" if lane.history else ""
-    return f"{lane.config.task.name} {lane.config.method} epoch {min(lane.epoch, lane.config.train.epochs)}{done}"
+    return f"{lane.config.task.name} {lane.config.method} epoch {lane.epochs_done:.1f}{done}"

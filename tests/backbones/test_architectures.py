@@ -125,9 +125,9 @@ def test_classification_reads_the_last_token_which_sees_the_whole_prompt(make_ru
     dev = lane.members[0].material.dev
     assert dev.reads.tolist() == (dev.lengths - 1).tolist()
     step(backbone, [(lane, next(lane.batches()))])
-    before = lane.adapter.method.producer.prompt.detach().clone()
+    before = lane.adapter.method.reparameterization.prompt.detach().clone()
     step(backbone, [(lane, next(lane.batches()))])
-    assert (lane.adapter.method.producer.prompt != before).all()
+    assert (lane.adapter.method.reparameterization.prompt != before).all()
     part = AdapterBatch(lane.adapter, dev, np.arange(3))
     read = []
     lane.adapter.head.register_forward_pre_hook(lambda _head, inputs: read.append(inputs[0]))

@@ -20,7 +20,7 @@ from ptuning.sweep.resume import with_sources
 from ptuning.sweep.sweep import launch as launch_one
 from ptuning.training.lanes import Lane
 from ptuning.training.loop import step
-from tests.conftest import OPTIONS, make_backbone
+from tests.conftest import MLP, OPTIONS, make_backbone
 from tests.sweep.test_sweep import swept
 from tests.training.test_lanes import lanes_of, trained
 
@@ -38,9 +38,15 @@ def of(config, cap=None, temperature=1.0, sets=SETS):
 
 
 def child_of(config, **train):
-    """`config` as a run that starts from a stage on a mixture."""
-    parent = {"task": of(config).task.model_dump(), "train": train}
-    return RunConfig.model_validate(config.model_dump() | {"parent": parent})
+    """`config` as a run that starts from another, on a mixture."""
+    prompt = config.prompt and config.prompt | {"init": {"name": "prompt", "start": config.prompt["init"]}}
+    sources = {"shared": {"task": of(config).task.model_dump(), "train": train}}
+    return RunConfig.model_validate(config.model_dump() | {"prompt": prompt, "sources": sources})
+
+
+def source_of(config):
+    (source,) = config.source_runs
+    return source.run
 
 
 # --- shares
@@ -86,12 +92,13 @@ def test_a_cap_keeps_no_example_out_for_good(make_run):
     (lane,) = lanes_of([config], make_backbone())
     seen = {member.name: set() for member in lane.members}
     for _ in range(60):
-        for part in lane.batches():
+        parts = list(lane.batches())
+        for part in parts:
             (member,) = (one for one in lane.members if one.adapter is part.adapter)
             seen[member.name].update(part.rows.tolist())
-        lane.history.append(None)
+        assert sum(len(part.rows) for part in parts) == 24
+        lane.steps_done += lane.steps_per_epoch
     assert {name: len(rows) for name, rows in seen.items()} == {"a": 60, "b": 60, "c": 60}
-    assert lane.items_per_epoch == 24
 
 
 def test_the_sets_share_one_prompt_and_have_a_head_each(make_run):
@@ -104,7 +111,7 @@ def test_the_sets_share_one_prompt_and_have_a_head_each(make_run):
     step(backbone, [(lane, part)])
     for member, state in zip(lane.members, before, strict=True):
         moved = {key for key, value in member.adapter.state_dict().items() if not torch.equal(value, state[key])}
-        expected = {"method.producer.prompt"}
+        expected = {"method.reparameterization.prompt"}
         if member.adapter is part.adapter:
             expected |= {"head.linear.weight", "head.linear.bias"}
         assert moved == expected
@@ -144,21 +151,20 @@ def test_what_can_change_a_mixture_s_number_is_in_its_id(make_run):
 
 def test_a_run_starts_from_the_prompt_of_the_stage_before_it(make_run):
     config = child_of(make_run(task="btc"), epochs=1, lr=3e-2)
-    parent = config.parent_run
+    parent = source_of(config)
     assert (parent.train.epochs, parent.train.lr, config.train.epochs) == (1, 3e-2, 2)
     run([parent])
     lanes = lanes_of([config, make_run(task="btc")], make_backbone())
-    weights.init_from(parent, lanes[0].adapter)
     prompts = [lane.adapter.method.deep_prompt().values for lane in lanes]
     assert not torch.equal(*prompts)
-    folded = weights.load_state(weights.path(parent))["prompt.prompt"]
+    folded = weights.load_state(weights.path(parent, "last"))["prompt.prompt"]
     assert torch.equal(lanes[0].adapter.method.folded()["prompt"], folded)
 
 
 def test_a_sweep_trains_the_stage_first_and_once_and_the_record_names_it(make_run):
     configs = [child_of(make_run(task=task), epochs=1) for task in ("wnut17", "btc")]
     ended = swept(configs).ended
-    parent = configs[0].parent_run
+    parent = source_of(configs[0])
     assert list(ended) == [run_id(one) for one in (parent, *configs)]
     assert all(not event.found and event.record["status"] == "finished" for event in ended.values())
     assert [event.record["parent"] for event in ended.values()] == [None, *[f"{run_name(parent)}.json"] * 2]
@@ -182,8 +188,8 @@ def test_a_run_whose_stage_failed_fails_with_it(make_run):
     good = make_run(task="btc")
     broken = child_of(make_run(task="btc", train__lr=1e30), epochs=1)
     ended = swept([broken, good]).ended
-    assert ended[run_id(broken.parent_run)].record["status"] == "diverged"
-    assert "the stage before it left no prompt" in ended[run_id(broken)].refusal
+    assert ended[run_id(source_of(broken))].record["status"] == "diverged"
+    assert "the source shared left no prompt of step=last" in ended[run_id(broken)].refusal
     assert ended[run_id(good)].record["status"] == "finished"
 
 
@@ -195,9 +201,9 @@ def test_a_diverged_stage_fails_its_runs_alone_also_when_launched_again(make_run
     monkeypatch.setattr(Lane, "step", lambda lane: spoil(lane) if of_stage(lane) else sound(lane))
     for _ in range(2):
         ended = swept([broken, good]).ended
-        parent = ended[run_id(broken.parent_run)].record
+        parent = ended[run_id(source_of(broken))].record
         assert parent["status"] == "diverged" and len(parent["history"]) == 1
-        assert "the stage before it left no prompt" in ended[run_id(broken)].refusal
+        assert "the source shared left no prompt of step=last" in ended[run_id(broken)].refusal
         assert ended[run_id(good)].record["status"] == "finished"
 
 
@@ -210,7 +216,7 @@ def test_a_stage_whose_weights_are_gone_is_trained_again_for_those_who_need_it(m
     """As on a fresh clone, where records are and weights are not."""
     first, second = (child_of(make_run(task=task), epochs=1) for task in ("wnut17", "btc"))
     swept([first])
-    weights.path(first.parent_run).unlink()
+    weights.path(source_of(first), "last").unlink()
     assert with_sources([first]) == [first], "what is done needs no stage"
     ended = swept([first, second]).ended.values()
     assert [(event.record["config"]["task"]["name"], event.found) for event in ended] == [
@@ -220,7 +226,7 @@ def test_a_stage_whose_weights_are_gone_is_trained_again_for_those_who_need_it(m
 
 def test_a_stage_that_is_also_asked_for_by_itself_keeps_its_prompt(make_run):
     child = child_of(make_run(task="btc"))
-    alone = child.parent_run.model_copy(update={"runtime": child.runtime})
+    alone = source_of(child).model_copy(update={"runtime": child.runtime})
     ended = swept([alone, child]).ended
     assert [event.record["status"] for event in ended.values()] == ["finished", "finished"]
 
@@ -236,22 +242,14 @@ def test_a_changed_stage_is_another_run_and_a_seedless_key_is_not(make_run):
     assert len(set(ids)) == 4
 
 
-def test_a_stage_that_kept_another_epoch_is_refused(make_run):
-    config = child_of(make_run(task="btc"), epochs=1)
-    run([config.parent_run.model_copy(update={"selection": "best_dev"})])
-    (lane,) = lanes_of([config], make_backbone())
-    with pytest.raises(InputError, match=r"the epoch chosen by best_dev, and .* with the last one of a source run"):
-        weights.init_from(config.parent_run, lane.adapter)
-
-
-def test_a_stage_with_a_reparameterization_is_refused(make_run):
-    config = child_of(make_run(task="btc", prompt__reparameterization="mlp"))
+def test_a_prompt_of_another_run_starts_no_mlp(make_run):
+    config = child_of(make_run(task="btc", prompt__reparameterization=MLP))
     with pytest.raises(InputError, match=r"set prompt\.reparameterization=none"):
         run([config])
 
 
 def test_a_stage_before_a_method_without_a_prompt_is_refused(make_run):
-    with pytest.raises(InputError, match="method=fine_tuning has no prompt to start from: remove parent"):
+    with pytest.raises(InputError, match="method=fine_tuning has no prompt to start from: remove sources"):
         run([child_of(make_run("fine_tuning", task="btc"))])
 
 
@@ -264,14 +262,14 @@ def test_a_mixture_s_weights_serve_no_task(make_run):
 
 def test_mpt_2_and_groups_of_one_s_own_compose():
     (multi,) = compose.expand(["task=conll04", "method=mpt_2"])
-    assert (multi.method, multi.parent.task.name) == ("p_tuning_v2", "ner")
-    assert list(multi.parent.task.tasks) == ["conll03", "ontonotes", "conll04"]
+    assert (multi.method, multi.sources["shared"].task.name) == ("p_tuning_v2", "ner")
+    assert list(multi.sources["shared"].task.tasks) == ["conll03", "ontonotes", "conll04"]
     both = compose.expand(["task=conll03,conll04", "method=mpt_2"])
-    assert len({run_id(config.parent_run) for config in both}) == 1, "one stage serves all sets"
-    (own,) = compose.expand(["task=rte", "+task@parent.task=cb", "+parent.train.epochs=2"])
-    assert (own.parent_run.task.name, own.parent_run.train.epochs) == ("cb", 2)
-    with pytest.raises(InputError, match=r"parent\.train\.epoch is not a key of this config"):
-        compose.expand(["task=rte", "+task@parent.task=cb", "+parent.train.epoch=2"])
+    assert len({run_id(source_of(config)) for config in both}) == 1, "one stage serves all sets"
+    (own,) = compose.expand(["task=rte", "init=prompt", "+task@sources.a.task=cb", "+sources.a.train.epochs=2"])
+    assert (source_of(own).task.name, source_of(own).train.epochs) == ("cb", 2)
+    with pytest.raises(InputError, match=r"sources\.a\.train\.epoch is not a key of this config"):
+        compose.expand(["task=rte", "init=prompt", "+task@sources.a.task=cb", "+sources.a.train.epoch=2"])
     with pytest.raises(InputError, match=r"task\.temperature=0\.5 is refused"):
         compose.expand(["task=ner", "task.temperature=0.5"])
 

@@ -17,6 +17,9 @@ COLUMNS = ["Backbone", "Method", "RTE acc", "Broad Twitter F1"]
 TINY = ["backbone=tiny_bert", "data=miniature"]
 
 
+SOURCE = "+task@sources.a.task=cb"
+
+
 def record_of(run, scores, metric="accuracy", status="finished", **more):
     """As runs write it, without what no test here asks for; the test set is scored where dev is at its best so far."""
     history = [
@@ -51,8 +54,8 @@ def made(tmp_path_factory):
 
     deep = [run("task=rte", f"seed={seed}") for seed in (11, 12)]
     tuned = [run("task=rte", "method=fine_tuning", f"seed={seed}") for seed in (11, 12)]
-    shared = run("task=btc", "method=mpt_2", "parent.train.epochs=3")
-    stage = shared.parent_run
+    shared = run("task=btc", "method=mpt_2", "sources.shared.train.epochs=3")
+    stage = shared.source_runs[0].run
     assert stage is not None
     for config, record in (
         (deep[0], record_of(deep[0], [50, 60.5, 55])),
@@ -77,7 +80,7 @@ def made(tmp_path_factory):
             cell("PT-2", "rte", 0, "RTE acc", "-- (1/2) 1 diverged", deep),
             cell("FT", "rte", 1, "RTE acc", "-- (1/2)", tuned[:1], tuned[1:]),
             cell("MPT-2", "btc", 2, "Broad Twitter F1", "40.0", [shared]),
-            cell("MPT-2", "rte", 2, "RTE acc", "-- (0/1)", [], [run("task=rte", "+task@parent.task=cb")]),
+            cell("MPT-2", "rte", 2, "RTE acc", "-- (0/1)", [], [run("task=rte", "init=prompt", SOURCE)]),
         ],
     }  # fmt: skip
     (folder / "tables/p_tuning_v2").mkdir(parents=True)

@@ -99,12 +99,15 @@ def on_mixture(config: RunConfig, sets: dict[str, str]) -> RunConfig:
 
 
 def from_mixture(config: RunConfig, sets: dict[str, str], **train: Any) -> list[RunConfig]:
-    """The stage on a mixture of `sets` before `config`, which differs from it in `train`, and `config` itself as a run
-    that starts from the prompt of that stage (multi-task P-Tuning v2)."""
-    parent = {"task": on_mixture(config, sets).task.model_dump(), "train": train}
-    child = RunConfig.model_validate(config.model_dump() | {"parent": parent})
-    assert child.parent_run is not None
-    return [child.parent_run, child]
+    """The run on a mixture of `sets` before `config`, which differs from it in `train`, and `config` itself as a run
+    that starts from the prompt of that run (multi-task P-Tuning v2)."""
+    assert config.prompt is not None
+    source = {"task": on_mixture(config, sets).task.model_dump(), "train": train}
+    prompt = config.prompt | {"init": {"name": "prompt", "start": config.prompt["init"]}}
+    child = RunConfig.model_validate(config.model_dump() | {"prompt": prompt, "sources": {"mixed": source}})
+    (only,) = child.source_runs
+    assert isinstance(only.run, RunConfig)
+    return [only.run, child]
 
 
 def numbers(record: dict[str, Any]) -> dict[str, Any]:

@@ -47,7 +47,7 @@ class Asked(NamedTuple):
 
 SETS = {"a": "wnut17", "b": "btc", "c": "rte"}
 DEEP, INPUT = "p_tuning_v2", "prompt_tuning"
-MLP = {"prompt__reparameterization": "mlp"}
+MLP = {"prompt__reparameterization": {"name": "mlp", "hidden": 16}}
 INFIX = {"prompt__placement": "infix"}
 KEEP = {"prompt__positions": "keep"}
 DROPOUT = {"prompt__dropout": 0.2}
@@ -60,7 +60,7 @@ TASKS: dict[str, dict[str, Any]] = {  # at least one of each head, and of each m
 }  # fmt: skip
 PROMPTS: dict[str, dict[str, Any]] = {
     "mlp": MLP, "infix": INFIX, "keep": KEEP, "dropout": DROPOUT, "infix-keep": INFIX | KEEP,
-    "mlp-infix-dropout": MLP | INFIX | DROPOUT, "long": {"prompt__length": 20}, "wide": {"prompt__init_std": 1.0},
+    "mlp-infix-dropout": MLP | INFIX | DROPOUT, "long": {"prompt__length": 20}, "wide": {"prompt__init__std": 1.0},
 }  # fmt: skip
 TRAINING: dict[str, dict[str, Any]] = {
     "warmup": {"train__warmup": 0.4},

@@ -48,8 +48,8 @@ def test_the_small_profile_has_a_budget():
     assert budget("task=boolq", "backbone=tiny_bert") == (10, None, None, None)
     assert budget("task=boolq", "train.epochs=7", "data.train_rows=9") == (7, 9, 400, None)
     shared = read("profile=small", "task=btc", "method=mpt_2")
-    assert (shared.method, shared.train.epochs, shared.parent_run.train.epochs) == ("p_tuning_v2", 5, 3)
-    assert read("task=btc", "method=mpt_2", "train.epochs=4").parent_run.train.epochs == 4, "as the run itself"
+    assert (shared.method, shared.train.epochs, shared.source_runs[0].run.train.epochs) == ("p_tuning_v2", 5, 3)
+    assert read("task=btc", "method=mpt_2", "train.epochs=4").source_runs[0].run.train.epochs == 4, "as the run itself"
 
 
 def test_every_line_of_the_budget_is_of_a_run_that_can_be_chosen():

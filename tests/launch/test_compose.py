@@ -54,8 +54,8 @@ SEVERAL = [
         (["method=p_tuning_v2", "train.lr=0.5"], [
             ["seed=1,2", "method=p_tuning_v2", "prompt.length=4,20", "train.lr=0.5"],
             ["seed=1,2", "method=p_tuning_v2", "train.lr=0.5"]]),
-        (["method=fine_tuning", "task=rte", "+task@parent.task=cb", "task=wic"], [
-            ["seed=1,2", "method=fine_tuning", "task=rte", "+task@parent.task=cb", "task=wic"]]),
+        (["method=fine_tuning", "task=rte", "+task@sources.a.task=cb", "task=wic"], [
+            ["seed=1,2", "method=fine_tuning", "task=rte", "+task@sources.a.task=cb", "task=wic"]]),
     ],
     ids=lambda one: " ".join(one) if one and isinstance(one[0], str) else "",
 )  # fmt: skip
@@ -181,7 +181,7 @@ def test_a_fixed_key_that_only_some_runs_have_is_explained():
 
 
 def test_what_follows_an_unset_key_says_so():
-    with pytest.raises(InputError, match=r"^parent\.task follows task\.mixture, which is not set: set one of"):
+    with pytest.raises(InputError, match=r"^sources\.shared\.task follows task\.mixture, which is not set: set one"):
         compose.expand(["task=rte", "method=mpt_2"])
     assert compose.expand(["task=ner_open", "profile=laptop", "backbone=minilm_l3"])[0].data.train_rows == 320
 

@@ -30,7 +30,7 @@ def record_of(run):
         ["task=boolq", "backbone=minilm_l3", "method=fine_tuning", "data=package", "train.clip=null", "seed=1"],
         ["task=wic", "backbone=tiny_bert", "method=prompt_tuning", *LOCAL, "task.options.template=0"],
         [*RTE, "prompt.layers=4-6", "train.lr=0.001", "train.patience=3", "selection=last"],
-        [*RTE, "prompt.layers=[1,6]", "prompt.init_std=1e-05"],
+        [*RTE, "prompt.layers=[1,6]", "prompt.init.std=1e-05"],
         [*RTE, 'prompt.layers="5"'],
         [*RTE[:3], *LOCAL, 'data.files={train:a/b.jsonl,dev:"{folder}/c d.jsonl"}', "data.dev_rows=8"],
         [*RTE[:3], "data=hub", "data.revision=v1.0"],
@@ -48,9 +48,16 @@ def record_of(run):
         ],
         ["task=ner_open", *RTE[1:], "task.tasks.btc.max_length=128", "task.temperature=2.0"],
         ["task=btc", "backbone=minilm_l6", "method=mpt_2", *LOCAL],
-        ["task=btc", *RTE[1:2], "method=mpt_2", *LOCAL, "mixtures.ner_open.cap=100", "parent.train.epochs=9"],
-        [*RTE[:3], "+task@parent.task=cb", *RTE[3:], "+parent.train.epochs=5"],
-        ["task=rte", *RTE[1:2], "method=prompt_tuning", "+task@parent.task=ner_open", *RTE[3:]],
+        ["task=btc", *RTE[1:2], "method=mpt_2", *LOCAL, "mixtures.ner_open.cap=100", "sources.shared.train.epochs=9"],
+        [*RTE[:3], "init=prompt", "+task@sources.cb.task=cb", *RTE[3:], "+sources.cb.train.epochs=5"],
+        [
+            "task=rte",
+            *RTE[1:2],
+            "method=prompt_tuning",
+            "init=prompt",
+            "+task@sources.ner_open.task=ner_open",
+            *RTE[3:],
+        ],
     ],
     ids=lambda written: " ".join(written[:4]) + " …" + " ".join(written[4:]),
 )
@@ -66,7 +73,7 @@ def test_defaults_and_what_never_counts_are_left_out():
 def test_another_mixture_than_the_task_names_is_a_stage_like_any_other():
     run = compose.read(compose.composed(["task=btc", "method=mpt_2", "task.mixture=ner", "data=miniature"]))
     found = rerun.overrides(record_of(run))
-    assert found[2:5] == ["method=p_tuning_v2", "+task@parent.task=ner", "data=miniature"]
+    assert found[2:6] == ["method=p_tuning_v2", "init=prompt", "+task@sources.shared.task=ner", "data=miniature"]
 
 
 def test_the_command_survives_the_shell():

@@ -12,7 +12,6 @@ from ptuning import heads, methods, registry, tasks
 from ptuning.backbones import tiny
 from ptuning.launch.compose import CONF
 from ptuning.prompts.placement import Placement, Positions
-from ptuning.prompts.prompt import Reparameterization
 from tests.matrix.pairs import Case, every_case, every_pair
 
 TINY = {"stride": 16}  # of task.options whose values in conf/ are for long texts
@@ -25,7 +24,7 @@ def dimensions(prompted: bool) -> dict[str, list[str]]:
     ]
     found = {"family": list(tiny.FAMILIES), "head": registry.names("ptuning.heads"), "method": chosen}
     if prompted:
-        found["reparameterization"] = list(get_args(Reparameterization))
+        found["reparameterization"] = registry.names("ptuning.prompts.reparameterizations")
         found["placement"] = list(get_args(Placement))
         found["positions"] = list(get_args(Positions))
     return found
@@ -60,8 +59,8 @@ def overrides(case: Case, folder: Path) -> list[str]:
 
 
 def _prompt(case: Case) -> list[str]:
-    keys = ("reparameterization", "placement", "positions")
-    return [*(f"prompt.{key}={case[key]}" for key in keys), "prompt.length=4", "prompt.mlp_hidden=16"]
+    where = [f"prompt.{key}={case[key]}" for key in ("placement", "positions")]
+    return [f"reparameterization={case['reparameterization']}", *where, "prompt.length=4", "prompt.init.std=0.5"]
 
 
 @cache

@@ -15,7 +15,7 @@ from ptuning.training.budget import Budget
 from ptuning.training.forward import forward
 from ptuning.training.loop import step
 from ptuning.training.predictions import predict
-from tests.conftest import ENCODERS, OPTIONS, PROMPTS, SUPERGLUE, make_backbone
+from tests.conftest import ENCODERS, MLP, NONE, OPTIONS, PROMPTS, SUPERGLUE, make_backbone
 from tests.training.test_lanes import lanes_of, train_all
 
 
@@ -45,7 +45,7 @@ def test_methods_are_found_by_their_file_name():
 
 
 @pytest.mark.parametrize("checkpointing", [False, True])
-@pytest.mark.parametrize("reparameterization", ["none", "mlp"])
+@pytest.mark.parametrize("reparameterization", [NONE, MLP], ids=["none", "mlp"])
 @pytest.mark.parametrize("method", ["prompt_tuning", "p_tuning_v2"])
 @pytest.mark.parametrize("name", ENCODERS)
 def test_only_prompt_and_head_change(make_run, name, method, reparameterization, checkpointing):
@@ -89,7 +89,7 @@ def test_fine_tuning_moves_the_backbone(make_run, name):
 @pytest.mark.parametrize("task", ["rte", "copa"])
 @pytest.mark.parametrize("method", ["fine_tuning", "prompt_tuning", "p_tuning_v2"])
 def test_saved_weights_are_folded_and_predict_the_same(make_run, tmp_path, method, task):
-    overrides = {} if method == "fine_tuning" else {"prompt__reparameterization": "mlp"}
+    overrides = {} if method == "fine_tuning" else {"prompt__reparameterization": MLP}
     config = make_run(method, task, **overrides)
     backbone = make_backbone()
     (lane,) = lanes_of([config], backbone)
@@ -126,7 +126,7 @@ def test_input_prompt_equals_a_prompt_built_by_hand(make_run, name):
     (logits,) = logits_of(backbone, lane)
     ids, types = texts(lane)
     words = backbone.model.embeddings.word_embeddings(ids)
-    prompt = lane.adapter.method.producer.prompt[None]
+    prompt = lane.adapter.method.reparameterization.prompt[None]
     hidden = backbone.model(
         inputs_embeds=torch.cat([prompt, words], 1),
         token_type_ids=torch.cat([torch.zeros(1, 3, dtype=torch.long), types], 1),
@@ -143,7 +143,7 @@ def test_double_embedding_is_the_released_codes_input(make_run):
     (logits,) = logits_of(backbone, lane)
     ids, types = texts(lane)
     raw = backbone.model.embeddings(input_ids=ids, token_type_ids=types)
-    embeds = torch.cat([lane.adapter.method.producer.prompt[None], raw], 1)
+    embeds = torch.cat([lane.adapter.method.reparameterization.prompt[None], raw], 1)
     hidden = backbone.model(inputs_embeds=embeds, attention_mask=torch.ones(embeds.shape[:2])).last_hidden_state
     torch.testing.assert_close(logits, lane.adapter.head.linear(hidden[:, 3]), atol=1e-6, rtol=1e-5)
     assert (logits - logits_of(backbone, plain)[0]).abs().max() > 1e-4

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from ptuning.parsed import Run
+from ptuning.records import weights
 from ptuning.run import run
 from ptuning.tasks.wnut17 import WNUT17
 from ptuning.training.batching import bucketed
@@ -16,13 +17,15 @@ from ptuning.training.evaluate import Evaluation, SplitScores
 from ptuning.training.lanes import Lane
 from ptuning.training.loop import train
 from ptuning.training.schedules import schedule
-from tests.conftest import OPTIONS, make_backbone
+from tests.conftest import MLP, OPTIONS, make_backbone
 
 
 def lanes_of(configs, backbone):
     datasets = DatasetCache(backbone)
     return [
-        Lane.build(Run.parse(config), [datasets.of(one) for one in config.members.values()], backbone)
+        Lane.build(
+            Run.parse(config), [datasets.of(one) for one in config.members.values()], backbone, weights.sources(config)
+        )
         for config in configs
     ]
 
@@ -49,7 +52,7 @@ def mixed(make_run):
         make_run("p_tuning_v2", "rte", seed=1, prompt__dropout=0.2),
         make_run("p_tuning_v2", "cb", seed=2, prompt__length=6, prompt__layers="3-4", train__lr=3e-2),
         make_run("prompt_tuning", "copa", seed=3, prompt__placement="infix", train__epochs=3),
-        make_run("p_tuning_v2", "wic", seed=4, prompt__layers=[1, 4], prompt__reparameterization="mlp"),
+        make_run("p_tuning_v2", "wic", seed=4, prompt__layers=[1, 4], prompt__reparameterization=MLP),
         make_run("prompt_tuning", "rte", seed=5, prompt__length=5, prompt__positions="keep", train__batch_size=3),
         make_run("prompt_tuning", "wsc", seed=6, prompt__double_embedding=True, train__schedule="exponential"),
         make_run("p_tuning_v2", "wnut17", seed=8, prompt__length=4, prompt__dropout=0.1),
@@ -75,7 +78,7 @@ def test_a_diverging_lane_is_stopped_and_harms_nobody(make_run):
     backbone = make_backbone()
     lanes = lanes_of([good, bad], backbone)
     with torch.no_grad():
-        lanes[1].adapter.method.producer.prompt.fill_(float("nan"))
+        lanes[1].adapter.method.reparameterization.prompt.fill_(float("nan"))
     train_all(backbone, lanes)
     assert [lane.status for lane in lanes] == ["finished", "diverged"]
     (alone,), _ = trained([good])
@@ -165,7 +168,7 @@ def test_the_data_order_depends_on_seed_and_epoch_only(make_run):
 )
 def test_schedules(make_run, kind, expected):
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
-    falling = schedule(optimizer, make_run(train__schedule=kind).train, steps_per_epoch=2)
+    falling = schedule(optimizer, make_run(train__schedule=kind).train, 4, steps_per_epoch=2)
     rates = []
     for _ in range(4):
         rates.append(optimizer.param_groups[0]["lr"])
@@ -176,10 +179,22 @@ def test_schedules(make_run, kind, expected):
 
 def test_warmup_rises_before_the_rate_falls(make_run):
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
-    falling = schedule(optimizer, make_run(train__warmup=0.5).train, steps_per_epoch=4)
+    falling = schedule(optimizer, make_run(train__warmup=0.5).train, 8, steps_per_epoch=4)
     rates = []
     for _ in range(8):
         rates.append(optimizer.param_groups[0]["lr"])
         optimizer.step()
         falling.step()
     assert rates == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0, 0.75, 0.5, 0.25])
+
+
+def test_noam_rises_over_the_warmup_and_falls_with_the_root_of_the_step(make_run):
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    falling = schedule(optimizer, make_run(train__schedule="noam", train__warmup=0.25).train, 16, steps_per_epoch=4)
+    rates = []
+    for _ in range(16):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        falling.step()
+    assert rates[:4] == pytest.approx([n / 8 for n in (1, 2, 3, 4)])
+    assert rates[4:] == pytest.approx([n**-0.5 for n in range(5, 17)])

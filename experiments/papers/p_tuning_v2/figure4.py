@@ -45,9 +45,10 @@ class Length(Figure):
 
 def _spot(run: RunConfig) -> Spot:
     prompt = run.prompt or {}
-    series = {"none": EMBEDDING, "mlp": f"MLP, lr {run.train.lr:g}"}.get(prompt.get("reparameterization", ""))
+    way = prompt.get("reparameterization", {}).get("name")
+    series = {"none": EMBEDDING, "mlp": f"MLP, lr {run.train.lr:g}"}.get(way)
     if series is None:
-        raise InputError(f"{run_name(run)} has no place in figure4: sweep prompt.reparameterization=none,mlp.")
+        raise InputError(f"{run_name(run)} has no place in figure4: sweep reparameterization=none,mlp.")
     return Spot(f"{run.task.name}, {run.backbone.name}", series, prompt["length"], str(prompt["length"]))
 
 

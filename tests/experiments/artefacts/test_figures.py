@@ -28,6 +28,7 @@ from ptuning.analysis import cells
 from ptuning.errors import InputError
 from ptuning.launch import compose
 from ptuning.records import store
+from tests.conftest import MLP, NONE
 from tests.data.test_mixtures import child_of
 from tests.experiments.records import fake_record
 
@@ -72,7 +73,13 @@ def lengths(make_run):
     return [
         recorded(
             make_run(
-                "p_tuning_v2", task, seed, prompt__length=length, prompt__reparameterization=way, train__lr=lr, **WHOLE
+                "p_tuning_v2",
+                task,
+                seed,
+                prompt__length=length,
+                prompt__reparameterization={"none": NONE, "mlp": MLP}[way],
+                train__lr=lr,
+                **WHOLE,
             ),
             50 + length + seed + gain * (way == "mlp") - 10 * (lr < 1e-2),
         )
@@ -241,7 +248,7 @@ def test_a_run_that_goes_on_from_a_stage_is_compared_under_its_own_name(make_run
 def test_a_run_without_a_place_is_refused(make_run):
     with pytest.raises(InputError, match=r"has no prompt.layers, so no place in figure3"):
         FIGURE3.points([make_run("prompt_tuning")])
-    with pytest.raises(InputError, match=r"has no place in figure4: sweep prompt.reparameterization"):
+    with pytest.raises(InputError, match=r"has no place in figure4: sweep reparameterization"):
         FIGURE4.points([make_run("fine_tuning")])
 
 
@@ -292,7 +299,7 @@ def test_a_line_breaks_where_a_run_is_missing(make_run):
 
 def test_each_learning_rate_of_an_mlp_is_a_series(make_run):
     runs = [make_run(**WHOLE)]
-    runs += [make_run(prompt__reparameterization="mlp", train__lr=lr, **WHOLE) for lr in (1e-4, 1e-2)]
+    runs += [make_run(prompt__reparameterization=MLP, train__lr=lr, **WHOLE) for lr in (1e-4, 1e-2)]
     for run in runs:
         recorded(run, 60)
     assert list(heights(FIGURE4, runs)) == ["embedding", "MLP, lr 0.01", "MLP, lr 0.0001"]

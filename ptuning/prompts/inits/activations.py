@@ -1,0 +1,74 @@
+"""Keys and values of a text, as the frozen backbone computes them at each prompted site: the prompt begins as if the
+text stood before the sequence (Li and Liang, 2021, section 7.4: activations of real words).
+
+The prompt's rows are the text's first tokens, with those that the tokenizer puts around it. In an encoder the text
+sees itself alone, where a text in the sequence would see the sequence too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from ptuning.errors import InputError
+from ptuning.prompts.deep import SitePrompt
+from ptuning.prompts.inits.base import Init
+from ptuning.prompts.placement import Batch
+
+if TYPE_CHECKING:
+    from ptuning.backbones.backbone import Backbone
+    from ptuning.backbones.sites import Site
+
+
+class Activations(Init):
+    class Config(Init.Config):
+        text: str = Field(min_length=1)
+
+    config: Config
+    kinds = ("deep",)
+
+    def deep_prompt(self, length: int, sites: Sequence[Site]) -> Tensor:
+        backbone = self.context.backbone
+        tokens = backbone.tokenizer(self.config.text)["input_ids"]
+        if len(tokens) < length:
+            raise InputError(
+                f"prompt.init.text has {len(tokens)} tokens, fewer than prompt.length={length}: give a longer text, "
+                f"or set prompt.length to {len(tokens)} or less."
+            )
+        recorders = {site.key: _Recorder.of(site, backbone.device) for site in sites}
+        batch = _batch(tokens[:length], backbone)
+        training = backbone.training
+        backbone.eval()
+        with torch.no_grad(), backbone.attending(recorders):
+            backbone(backbone.embed_tokens(batch), batch.token_type_ids, batch)
+        backbone.train(training)
+        return torch.cat([recorder.rows() for recorder in recorders.values()], dim=1)
+
+
+class _Recorder(SitePrompt):
+    """A prompt of no rows, which keeps the keys and values of the site that it stands at."""
+
+    @classmethod
+    def of(cls, site: Site, device: torch.device) -> _Recorder:
+        nothing = torch.empty(1, site.kv_heads, 0, site.head_dim, device=device)
+        return cls(nothing, nothing)
+
+    def prepend(self, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+        self.__dict__["seen"] = key, value
+        return key, value
+
+    def rows(self) -> Tensor:
+        """`[P, 2 x A x D]`, keys before values."""
+        pair = torch.stack(self.__dict__["seen"])[:, 0]  # [2, A, P, D]
+        return pair.permute(2, 0, 1, 3).flatten(1).float().cpu()
+
+
+def _batch(tokens: Sequence[int], backbone: Backbone) -> Batch:
+    """One text by itself."""
+    ids = torch.tensor([tokens], device=backbone.device)
+    positions = torch.arange(len(tokens), device=backbone.device)[None] + backbone.first_position
+    return Batch(ids, ids * 0, positions, torch.ones_like(ids), ids * 0 - 1, ids[:, 0] * 0)

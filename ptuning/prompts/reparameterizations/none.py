@@ -1,0 +1,28 @@
+"""No reparameterization: the prompt is the parameter. What any trained prompt is folded to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import Tensor, nn
+
+from ptuning.prompts.reparameterizations.base import Draw, Reparameterization
+
+
+class Direct(Reparameterization):
+    starts_from_prompt = True
+
+    def __init__(
+        self,
+        config: Reparameterization.Config,
+        length: int,
+        width: int,
+        embedding: int,
+        start: Callable[[], Tensor],
+        init: Draw,
+    ) -> None:
+        super().__init__(config, length, width, embedding, start, init)
+        self.prompt = nn.Parameter(start())
+
+    def forward(self) -> Tensor:
+        return self.prompt

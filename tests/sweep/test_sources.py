@@ -1,0 +1,125 @@
+"""Runs that start from the prompts of others: chains, several sources, steps, and what of them makes another run."""
+
+import pytest
+import torch
+
+from ptuning.config import RunConfig
+from ptuning.errors import InputError
+from ptuning.launch import compose
+from ptuning.parsed import Run
+from ptuning.records import weights
+from ptuning.records.identity import identity, run_id, run_name
+from ptuning.run import run
+from ptuning.sweep.resume import with_sources
+from tests.conftest import MLP, make_backbone
+from tests.sweep.test_sweep import swept
+from tests.training.test_lanes import lanes_of
+
+ONE_EPOCH = {"train": {"epochs": 1}}
+
+
+def start(config, **sources):
+    """`config` starting from `sources`."""
+    prompt = config.prompt | {"init": {"name": "prompt", "start": config.prompt["init"]}}
+    return RunConfig.model_validate(config.model_dump() | {"prompt": prompt, "sources": sources})
+
+
+def source(config, name="a"):
+    return next(one.run for one in config.source_runs if one.name == name)
+
+
+def prompt_of(config, step="last"):
+    return weights.load_state(weights.path(config, step))["prompt.prompt"]
+
+
+def test_a_chain_is_trained_from_its_beginning_and_each_run_once(make_run):
+    first = {"seed": 5, **ONE_EPOCH}
+    second = {"seed": 6, "sources": {"a": first}, **ONE_EPOCH}
+    third = start(make_run(), a=second)
+    middle = source(third)
+    other = start(make_run(seed=2), a=first)
+    ended = swept([third, other]).ended
+    assert list(ended) == [run_id(one) for one in (source(middle), middle, other, third)], "as they end"
+    assert source(middle).prompt["init"] == third.prompt["init"]["start"] == source(other).prompt["init"]
+    assert run_id(source(middle)) == run_id(source(other))
+    assert all(event.record["status"] == "finished" and not event.found for event in ended.values())
+    assert [event.found for event in swept([third, other]).ended.values()] == [True, True]
+    assert ended[run_id(third)].record["sources"][0]["id"] == run_id(middle)
+
+
+def test_several_sources_are_averaged_by_their_weights_at_their_steps(make_run):
+    config = start(
+        make_run(train__epochs=1),
+        a={"seed": 5, "step": 2, "weight": 3}, b={"seed": 6, "step": "best"}, c={"seed": 5, "weight": 4},
+    )  # fmt: skip
+    assert len(swept([config]).ended) == 3, "one run is the source twice, at two of its steps"
+    (lane,) = lanes_of([config], make_backbone())
+    steps = {"a": (2, 3 / 8), "b": ("best", 1 / 8), "c": ("last", 4 / 8)}
+    expected = sum(share * prompt_of(source(config, name), step) for name, (step, share) in steps.items())
+    torch.testing.assert_close(lane.adapter.method.folded()["prompt"], expected)
+    assert "-from-3-sources-" in run_name(config)
+
+
+def test_a_source_may_have_an_mlp_of_which_only_the_prompt_is_taken(make_run):
+    config = start(make_run(), a={"prompt": {"reparameterization": MLP}, **ONE_EPOCH})
+    run([source(config)])
+    (lane,) = lanes_of([config], make_backbone())
+    assert torch.equal(lane.adapter.method.folded()["prompt"], prompt_of(source(config)))
+
+
+def test_a_source_may_be_a_finished_run_by_its_id(make_run):
+    finished = make_run(seed=5, runtime__keep_steps=[2])
+    run([finished])
+    config = start(make_run(), a={"id": run_id(finished), "step": 2})
+    assert with_sources([config]) == [config]
+    (lane,) = lanes_of([config], make_backbone())
+    assert torch.equal(lane.adapter.method.folded()["prompt"], prompt_of(finished, 2))
+    with pytest.raises(InputError, match=r"train that run with runtime.keep_steps=\[3\]"):
+        lanes_of([start(make_run(), a={"id": run_id(finished), "step": 3})], make_backbone())
+
+
+def test_a_run_is_another_by_its_sources_their_steps_and_shares_alone(make_run):
+    base = make_run()
+    two = {"a": {"seed": 5}, "b": {"seed": 6}}
+    ids = [
+        run_id(start(base, **sources))
+        for sources in (
+            {"a": {"seed": 5}}, {"a": {"seed": 6}}, {"a": {"seed": 5, "step": "best"}}, {"a": {"seed": 5, "step": 3}},
+            two, two | {"b": {"seed": 6, "weight": 2}}, two | {"b": {"seed": 6, "step": "best"}},
+        )
+    ]  # fmt: skip
+    assert len({run_id(base), *ids}) == len(ids) + 1
+    doubled = {name: one | {"weight": 2} for name, one in two.items()}
+    renamed = {"x": two["a"], "y": two["b"]}
+    assert run_id(start(base, **doubled)) == run_id(start(base, **renamed)) == run_id(start(base, **two))
+
+
+def test_one_source_after_its_last_step_keeps_the_key_and_the_name_of_old(make_run):
+    config = start(make_run(), any_name={"task": make_run(task="cb").task.model_dump()})
+    assert identity(config)["parent"] == identity(source(config, "any_name"))
+    assert "sources" not in identity(config)
+    assert "-p_tuning_v2-from-cb-seed1-" in run_name(config)
+
+
+@pytest.mark.parametrize(
+    ("sources", "why"),
+    [
+        ({"a": {"train": {"epoch": 1}}}, r"sources\.a\.train\.epoch is not a key of this config"),
+        ({"a": {"data": {"rows": 1}}}, r"sources\.a\.data\.rows is not a key of this config"),
+        ({"a": {"prompt": {"layer": 1}}}, r"prompt\.layer is not a key of this config"),
+        ({"a": {"sources": {"b": {"train": {"epoch": 1}}}}}, r"sources\.b\.train\.epoch is not a key of this config"),
+    ],
+)
+def test_a_wrong_key_of_a_source_is_refused_before_anything_is_read(make_run, sources, why):
+    with pytest.raises(InputError, match=why):
+        Run.parse(start(make_run(), **sources))
+
+
+def test_a_source_is_a_run_or_an_id_and_a_cycle_is_refused():
+    plain = ["task=rte", "init=prompt"]
+    with pytest.raises(InputError, match="a source with an id is that run"):
+        compose.read(compose.composed([*plain, "+sources.a.id=0123456789", "+sources.a.seed=3"]))
+    with pytest.raises(InputError, match="Interpolation to parent node"):
+        compose.read(compose.composed([*plain, "+sources.a={seed:3,sources:${sources}}"]))
+    with pytest.raises(InputError, match=r"prompt\.init\.name=normal uses no sources: set init=prompt"):
+        compose.read(compose.composed(["task=rte", "+sources.a.seed=3"]))
