@@ -47,7 +47,7 @@ def page() -> str:
                 _table(_rows(package.load(name).Config, defaults, f"prompt.{group}.")),
             ]
     parts += ["## Keys of a source\n", _table(_rows(SourceConfig, None, "sources.<name>."))]
-    parts += ["## Options of tasks\n", _table(list(_options()), "`task.options.` of")]
+    parts += ["## Options of tasks\n", "What they mean stands in the tasks' files in `conf/task/`.\n", *_options()]
     return "\n".join(parts)
 
 
@@ -120,23 +120,25 @@ def _type(annotation: Any) -> str:
 def _shown(value: Any) -> str:
     if isinstance(value, DictConfig) and not value:
         return "`{}`"
-    return "`null`" if value is None else f"`{value}`"
+    return "`null`" if value is None else f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 
 def _meaning(field: FieldInfo) -> str:
     return (field.description or "").replace("|", "\\|")
 
 
-def _options() -> Iterator[Row]:
-    """The options of each task that has any."""
+def _options() -> Iterator[str]:
+    """A line a task that has any: its options and their defaults."""
     for name in registry.names("ptuning.tasks"):
-        file = OmegaConf.load(compose.CONF / "task" / f"{name}.yaml")
-        for option, parameter in inspect.signature(type(tasks.load(name))).parameters.items():
-            yield f"`{name}`: `{option}`", str(parameter.annotation), _shown(file.options.get(option)), ""
+        options = OmegaConf.load(compose.CONF / "task" / f"{name}.yaml").options
+        names = inspect.signature(type(tasks.load(name))).parameters
+        if names:
+            shown = ", ".join(f"`{option}` ({_shown(options.get(option))})" for option in names)
+            yield f"* `task={name}`: {shown}"
 
 
-def _table(rows: Sequence[Row], key: str = "key") -> str:
-    lines = [f"| {key} | allowed | default | meaning |", "| --- | --- | --- | --- |"]
+def _table(rows: Sequence[Row]) -> str:
+    lines = ["| key | allowed | default | meaning |", "| --- | --- | --- | --- |"]
     return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)]) + "\n"
 
 

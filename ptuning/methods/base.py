@@ -79,9 +79,9 @@ class PromptConfig(Schema):
     # What identities hold that say nothing of an MLP or a normal distribution.
     also_hashed: ClassVar[Mapping[str, Any]] = {"mlp_hidden": 512, "init_std": 0.02}
 
-    length: int = Field(ge=1)
-    placement: Placement
-    positions: Positions
+    length: int = Field(ge=1, description="virtual tokens; for deep prompts, in each layer")
+    placement: Placement = Field(description="[PROMPT; x; y], or [x; PROMPT; y]: after the first segment")
+    positions: Positions = Field(description="whether the position ids right of the prompt move by its length")
     reparameterization: Annotated[SerializeAsAny[Reparameterization.Config], Hashed(key="")]
     init: Annotated[SerializeAsAny[Init.Config], Hashed(key="")]
     dropout: float = Field(ge=0, lt=1, description="on the prompt itself, elementwise, drawn anew for each example")

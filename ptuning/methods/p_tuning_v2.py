@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pydantic import Field
 from torch import Tensor
 
 from ptuning.methods.base import PromptConfig, PromptMethod, reparameterized
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 class PTuningV2(PromptMethod):
     class Prompt(PromptConfig):
-        layers: str | int | list[int]
+        layers: str | int | list[int] = Field(description="depth: all, 17-24, 5, [1,24]; 1-based and inclusive")
 
     kind = "deep"
 

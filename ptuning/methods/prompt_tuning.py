@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from ptuning.errors import InputError
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 class PromptTuning(PromptMethod):
     class Prompt(PromptConfig):
-        double_embedding: bool
+        double_embedding: bool = Field(description="embed the input twice, as the released PT baseline does")
 
     kind = "input"
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 class Activations(Init):
     class Config(Init.Config):
-        text: str = Field(min_length=1)
+        text: str = Field(min_length=1, description="what is read; it needs as many tokens as the prompt")
 
     config: Config
     kinds = ("deep",)

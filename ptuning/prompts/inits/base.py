@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from ptuning.config import Schema
@@ -55,7 +56,7 @@ class Init:
 
         hashed_under = "init."
 
-        name: str
+        name: str = Field(description="a file in ptuning/prompts/inits")
 
     kinds: ClassVar[tuple[Kind, ...]] = ("input", "deep")  # the prompts that can start from it
     is_distribution: ClassVar[bool] = False  # so that the weights of a reparameterization can be drawn from it too

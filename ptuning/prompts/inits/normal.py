@@ -15,7 +15,7 @@ from ptuning.prompts.inits.base import Init
 class Normal(Init):
     class Config(Init.Config):
         name: Annotated[str, NOT_HASHED]  # what identities mean that name none
-        std: Annotated[float, Hashed(key="init_std")] = Field(gt=0)
+        std: Annotated[float, Hashed(key="init_std")] = Field(gt=0, description="standard deviation")
 
     config: Config
     is_distribution = True

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from ptuning.config import NOT_HASHED
@@ -21,7 +22,9 @@ class Prompt(Init):
     class Config(Init.Config):
         # Neither counts by itself: an identity holds the source runs, each with what it starts from.
         name: Annotated[str, NOT_HASHED]
-        start: Annotated[dict[str, Any], NOT_HASHED]  # what the source runs start from that do not say it themselves
+        start: Annotated[dict[str, Any], NOT_HASHED] = Field(
+            description="the init of source runs that do not say it themselves"
+        )
 
     uses_sources = True
 

@@ -14,7 +14,7 @@ from ptuning.prompts.inits.base import Init
 
 class Text(Init):
     class Config(Init.Config):
-        text: str = Field(min_length=1)
+        text: str = Field(min_length=1, description="what it starts from; cut or repeated to the prompt's length")
 
     config: Config
     kinds = ("input",)

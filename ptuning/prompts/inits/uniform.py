@@ -12,7 +12,7 @@ from ptuning.prompts.inits.base import Init
 
 class Uniform(Init):
     class Config(Init.Config):
-        scale: float = Field(gt=0)
+        scale: float = Field(gt=0, description="drawn between minus this and this")
 
     config: Config
     is_distribution = True

@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Annotated, ClassVar, Protocol
 
+from pydantic import Field
 from torch import Tensor, nn
 
 from ptuning.config import Hashed, Schema
@@ -28,7 +29,9 @@ class Reparameterization(nn.Module, ABC):
 
         hashed_under = "reparameterization_keys."
 
-        name: Annotated[str, Hashed(key="reparameterization")]
+        name: Annotated[str, Hashed(key="reparameterization")] = Field(
+            description="a file in ptuning/prompts/reparameterizations"
+        )
 
     starts_from_prompt: ClassVar[bool] = False  # else its weights are drawn from a distribution
 
