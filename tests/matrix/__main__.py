@@ -28,12 +28,12 @@ from tests.matrix.pairs import Case
 PAGE = Path(__file__).parents[2] / "docs/matrix.md"
 INTRODUCTION = """# What goes with what
 
-Any method, reparameterization, placement, positions, head and family go together, or are refused in a sentence before
-anything trains. Each case below is a tiny run on a random backbone. Where it trained, this held: only the prompt and
-the head changed (the backbone bit for bit as it was, unless the method trains it); every row of the prompt, at every
-prompted site, got gradient; with its prompt masked the backbone was the plain one (where positions are kept); packed
-with another run its loss, scores and predictions were those of the run alone; saved and loaded it predicted the same.
-`make test` tries every two values together, `make matrix` every case, and writes this page.
+Any method, init, reparameterization, placement, positions, head and family go together, or are refused in a sentence
+before anything trains. Each case below is a tiny run on a random backbone. Where it trained, this held: only the
+prompt and the head changed (the backbone bit for bit as it was, unless the method trains it); every row of the prompt,
+at every prompted site, got gradient; with its prompt masked the backbone was the plain one (where positions are kept);
+packed with another run its loss, scores and predictions were those of the run alone; saved and loaded it predicted the
+same. `make test` tries every two values together, `make matrix` every case, and writes this page.
 """
 
 

@@ -1,8 +1,11 @@
-"""Every kind of run that there is, from what is found by name: a new method, head or family joins by itself."""
+"""Every kind of run that there is, from what is found by name: a new method, init, head or family joins by
+itself."""
 
 from __future__ import annotations
 
+from collections.abc import Container, Iterator
 from functools import cache
+from itertools import product
 from pathlib import Path
 from typing import get_args
 
@@ -10,20 +13,29 @@ from omegaconf import OmegaConf
 
 from ptuning import heads, methods, registry, tasks
 from ptuning.backbones import tiny
+from ptuning.errors import InputError
 from ptuning.launch.compose import CONF
+from ptuning.methods.base import PromptMethod
+from ptuning.prompts import inits, reparameterizations
 from ptuning.prompts.placement import Placement, Positions
 from tests.matrix.pairs import Case, every_case, every_pair
 
-TINY = {"stride": 16}  # of task.options whose values in conf/ are for long texts
+SENTENCE = '"does the second text follow from the first one or does it not"'
+OPEN = {str: SENTENCE, int: "2", float: "0.5"}  # values of keys that a file of conf/ leaves open (`???`)
+TINY = {
+    "most_frequent": 100,
+    "hidden": 16,
+    "stride": 16,
+}  # of keys whose values in conf/ are for real backbones and texts
 
 
 def dimensions(prompted: bool) -> dict[str, list[str]]:
     """What tells runs with a prompt apart, or those without: the names of each part."""
-    chosen = [
-        name for name in registry.names("ptuning.methods") if (methods.load(name).Prompt is not None) is prompted
-    ]
+    everything = registry.names("ptuning.methods")
+    chosen = [name for name in everything if issubclass(methods.load(name), PromptMethod) is prompted]
     found = {"family": list(tiny.FAMILIES), "head": registry.names("ptuning.heads"), "method": chosen}
     if prompted:
+        found["init"] = registry.names("ptuning.prompts.inits")
         found["reparameterization"] = registry.names("ptuning.prompts.reparameterizations")
         found["placement"] = list(get_args(Placement))
         found["positions"] = list(get_args(Positions))
@@ -31,8 +43,8 @@ def dimensions(prompted: bool) -> dict[str, list[str]]:
 
 
 def paired() -> list[Case]:
-    """Cases in which every two values meet."""
-    return [*every_pair(dimensions(False)), *every_pair(dimensions(True))]
+    """Cases in which every two values meet: where they can, in one whose prompt has something to start from."""
+    return [*every_pair(dimensions(False)), *every_pair(dimensions(True), _can_start)]
 
 
 def all_cases() -> list[Case]:
@@ -49,7 +61,7 @@ def overrides(case: Case, folder: Path) -> list[str]:
     options = OmegaConf.load(CONF / f"task/{task}.yaml").get("options") or {}
     return [
         f"backbone={case['family']}", f"head={case['head']}", f"method={case['method']}", f"task={task}",
-        "task.max_length=64", *(f"task.options.{key}={value}" for key, value in TINY.items() if key in options),
+        "task.max_length=64", *_tiny("task.options", options),
         "data=miniature", "data.train_rows=8", "data.dev_rows=4", "data.test_rows=4",
         "train.epochs=1", "train.batch_size=4", "runtime.device=cpu", "runtime.wandb=disabled",
         "runtime.progress=false", "runtime.tokens_per_pass=4096",
@@ -58,9 +70,21 @@ def overrides(case: Case, folder: Path) -> list[str]:
     ]  # fmt: skip
 
 
-def _prompt(case: Case) -> list[str]:
-    where = [f"prompt.{key}={case[key]}" for key in ("placement", "positions")]
-    return [f"reparameterization={case['reparameterization']}", *where, "prompt.length=4", "prompt.init.std=0.5"]
+def _prompt(case: Case) -> Iterator[str]:
+    init, reparameterization = inits.load(case["init"]), reparameterizations.load(case["reparameterization"])
+    yield from ("prompt.length=4", f"prompt.placement={case['placement']}", f"prompt.positions={case['positions']}")
+    for group, schema in (("init", init.Config), ("reparameterization", reparameterization.Config)):
+        yield f"{group}={case[group]}"
+        file = OmegaConf.load(CONF / group / f"{case[group]}.yaml")
+        yield from _tiny(f"prompt.{group}", file)
+        for key in OmegaConf.missing_keys(file):
+            yield f"prompt.{group}.{key}={OPEN[schema.model_fields[key].annotation]}"
+    if init.uses_sources:
+        yield "+sources.first.seed=2"
+
+
+def _tiny(node: str, keys: Container[str]) -> Iterator[str]:
+    return (f"{node}.{key}={value}" for key, value in TINY.items() if key in keys)
 
 
 @cache
@@ -69,3 +93,26 @@ def task_of(head: str) -> str:
     wanted = {name: tasks.load(name).head for name in registry.names("ptuning.tasks")}
     answered = [head, *heads.load(head).also_answers]
     return min(wanted, key=lambda name: answered.index(wanted[name]) if wanted[name] in answered else len(answered))
+
+
+def _can_start(case: Case) -> bool:
+    """Whether what a case says so far can be made one whose prompt has something to start from."""
+    return any(all(case.get(key, value) == value for key, value in recipe.items()) for recipe in _recipes())
+
+
+@cache
+def _recipes() -> list[Case]:
+    """Methods, inits and reparameterizations that go together."""
+    names = ("method", "init", "reparameterization")
+    found = [dict(zip(names, one, strict=True)) for one in product(*(dimensions(True)[name] for name in names))]
+    return [recipe for recipe in found if not _is_refused(**recipe)]
+
+
+def _is_refused(method: str, init: str, reparameterization: str) -> bool:
+    gives_prompt = reparameterizations.load(reparameterization).starts_from_prompt
+    kind, start = methods.load(method).kind, inits.load(init)
+    try:
+        start.check(init, kind, gives_prompt, int(start.uses_sources))
+    except InputError:
+        return True
+    return False

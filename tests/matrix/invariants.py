@@ -20,6 +20,7 @@ from ptuning.backbones.backbone import Backbone
 from ptuning.launch import compose
 from ptuning.methods.base import Method
 from ptuning.parsed import Run
+from ptuning.prompts.reparameterizations.base import Reparameterization
 from ptuning.records import weights
 from ptuning.run import build_lane, run
 from ptuning.training import forward
@@ -163,7 +164,7 @@ def watched(method: Method) -> Iterator[dict[str, Tensor]]:
             watch("sites", prompt.values, (2, 4))
         return prompt
 
-    producers = [module for name, module in method.named_children() if name == "reparameterization"]
+    producers = [module for module in method.modules() if isinstance(module, Reparameterization)]
     hooks = [
         one.register_forward_hook(lambda _, _inputs, rows: watch("prompt's rows", rows, (1,))) for one in producers
     ]

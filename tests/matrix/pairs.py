@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import combinations, product
 
 Case = dict[str, str]
 
 
-def every_pair(dimensions: Mapping[str, Sequence[str]]) -> list[Case]:
-    """Cases with a value of each dimension, such that any two values of two dimensions meet in one of them.
+def every_pair(
+    dimensions: Mapping[str, Sequence[str]], possible: Callable[[Case], bool] = lambda case: True
+) -> list[Case]:
+    """Cases with a value of each dimension, such that any two values of two dimensions meet in one of them: where they
+    can, in one that is `possible`, which is asked of cases that lack some dimensions too.
 
     Each case begins with a pair that is still to be met, and takes in every other dimension the value that meets most
     new pairs, the one that was taken least among equals. The same each time.
@@ -19,14 +22,15 @@ def every_pair(dimensions: Mapping[str, Sequence[str]]) -> list[Case]:
     cases: list[Case] = []
     while waiting:
         case = dict(next(iter(waiting)))
-        for name in dimensions:
-            if name not in case:
-                case[name] = min(
-                    dimensions[name],
-                    key=lambda value: (-sum(pair in waiting for pair in _with(case, name, value)), taken[name, value]),
-                )
+        met = possible(case)
+        for name in [name for name in dimensions if name not in case]:
+            case[name] = min(
+                [value for value in dimensions[name] if not met or possible(case | {name: value})],
+                key=lambda value: (-sum(pair in waiting for pair in _with(case, name, value)), taken[name, value]),
+            )
         for pair in combinations(sorted(case.items()), 2):
-            waiting.pop(pair, None)
+            if met or not possible(dict(pair)):
+                waiting.pop(pair, None)
         for one in case.items():
             taken[one] += 1
         cases.append({name: case[name] for name in dimensions})

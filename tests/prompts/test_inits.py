@@ -75,6 +75,8 @@ def test_class_labels_are_the_means_of_their_sub_words():
     assert not torch.equal(named, rows[:2])
     with pytest.raises(InputError, match=r"prompt.length=1 is too short for the 2 class labels"):
         made("class_labels", backbone).input_prompt(1)
+    with pytest.raises(InputError, match=r"this run's task has none: name words in prompt.init.words"):
+        made("class_labels", backbone, labels=()).input_prompt(3)
 
 
 def test_a_text_is_cut_or_repeated():

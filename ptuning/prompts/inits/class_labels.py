@@ -19,6 +19,11 @@ class ClassLabels(Vocabulary):
 
     def input_prompt(self, length: int) -> Tensor:
         words = self.config.words or [label.replace("_", " ") for label in self.context.labels]
+        if not words:
+            raise InputError(
+                "prompt.init.name=class_labels starts from labels, and this run's task has none: name words in "
+                "prompt.init.words, or choose another init."
+            )
         if len(words) > length:
             raise InputError(
                 f"prompt.length={length} is too short for the {len(words)} class labels: make it {len(words)} or more."
