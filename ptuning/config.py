@@ -235,7 +235,7 @@ class RunConfig(Schema):
         return self.task
 
     @property
-    def members(self) -> dict[str, RunConfig]:
+    def by_task(self) -> dict[str, RunConfig]:
         """The run by its task's name, or one for each set of its mixture, by the set's."""
         if isinstance(self.task, TaskConfig):
             return {self.task.name: self}

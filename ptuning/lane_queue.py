@@ -14,10 +14,10 @@ NextRun = Callable[[], Run | None]  # None: there is none now, though there may 
 
 
 class LaneQueue:
-    """The runs that `next_run` gives, one by one; `tell` hears which are taken, and which cannot become lanes."""
+    """The runs that `next_run` gives, one by one; `notify` hears which are taken, and which cannot become lanes."""
 
-    def __init__(self, next_run: NextRun, tell: Listener) -> None:
-        self._next_run, self._tell = next_run, tell
+    def __init__(self, next_run: NextRun, notify: Listener) -> None:
+        self._next_run, self._notify = next_run, notify
         self._first: Run | None = None
 
     def peek(self) -> Run | None:
@@ -33,7 +33,7 @@ class LaneQueue:
             except torch.AcceleratorError:
                 raise  # the device is of no use any more
             except Exception as error:
-                self._tell(RunFailed.of(run.id, error))
+                self._notify(RunFailed.of(run.id, error))
         return None
 
     def _take(self) -> Run | None:
@@ -42,5 +42,5 @@ class LaneQueue:
             return first
         run = self._next_run()
         if run is not None:
-            self._tell(RunStarted(run.id, run.name, run.config))
+            self._notify(RunStarted(run.id, run.name, run.config))
         return run

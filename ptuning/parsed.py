@@ -37,7 +37,7 @@ class Run:
     @classmethod
     def parse(cls, config: RunConfig) -> Run:
         """Raises InputError for whatever can be seen to be wrong before any data or model is read."""
-        sets = {name: tasks.load(one.single.name, **one.single.options) for name, one in config.members.items()}
+        sets = {name: tasks.load(one.single.name, **one.single.options) for name, one in config.by_task.items()}
         epoch_selection.rule(config.selection)
         if config.runtime.device != "auto":
             find_device(config.runtime.device)

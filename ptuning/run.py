@@ -55,13 +55,13 @@ def run(configs: Sequence[RunConfig]) -> list[Record]:
     return [records[run.id] for run in runs]
 
 
-def train_pack(next_run: NextRun, expected: int, writer: RecordWriter, tell: Listener) -> None:
-    """Train the runs that `next_run` gives, about `expected` that can share a backbone, as its lanes; `tell` hears
+def train_pack(next_run: NextRun, expected: int, writer: RecordWriter, notify: Listener) -> None:
+    """Train the runs that `next_run` gives, about `expected` that can share a backbone, as its lanes; `notify` hears
     how each fares.
 
     Raises InputError where the backbone cannot be had.
     """
-    queue = LaneQueue(next_run, tell)
+    queue = LaneQueue(next_run, notify)
     first = queue.peek()
     if first is None:
         return
@@ -73,7 +73,7 @@ def train_pack(next_run: NextRun, expected: int, writer: RecordWriter, tell: Lis
     try:
         next_lane = partial(queue.next_lane, lambda run: build_lane(run, datasets, backbone))
         for lane in train(backbone, next_lane, budget, first.config.runtime.progress):
-            report(lane, backbone, writer, tell)
+            report(lane, backbone, writer, notify)
     finally:
         backbone.hidden_cache = None
 
@@ -99,22 +99,22 @@ def build_lane(run: Run, datasets: DatasetCache, backbone: Backbone) -> Lane:
 
     Raises InputError for bad data, and for a prompt that does not fit the backbone.
     """
-    materials = [datasets.of(one) for one in run.config.members.values()]
-    return Lane.build(run, materials, backbone, weights.sources(run.config))
+    task_datasets = [datasets.of(one) for one in run.config.by_task.values()]
+    return Lane.build(run, task_datasets, backbone, weights.sources(run.config))
 
 
-def report(lane: Lane, backbone: Backbone, writer: RecordWriter, tell: Listener) -> None:
+def report(lane: Lane, backbone: Backbone, writer: RecordWriter, notify: Listener) -> None:
     """Tell how a lane did in its last evaluation, and write its record when it is through."""
     run = lane.run
     if lane.error is not None:
-        tell(RunFailed.of(run.id, lane.error))
+        notify(RunFailed.of(run.id, lane.error))
         return
     if lane.status != "diverged":
         if run.config.runtime.save and lane.at_chosen_epoch:
-            lane.best = weights.trained_state(lane.members, backbone)
-        tell(Evaluated(run.id, lane.history[-1]))
+            lane.best = weights.trained_state(lane.tasks, backbone)
+        notify(Evaluated(run.id, lane.history[-1]))
     if lane.status != "running":
         record = run_record(lane, backbone)
         selected = {} if lane.best is None else {None: lane.best}
         writer.write(run, record, {} if lane.status == "diverged" else selected | lane.kept)
-        tell(RunEnded(run.id, record))
+        notify(RunEnded(run.id, record))

@@ -45,8 +45,8 @@ class Ours:
         task, loaded = splits.load_for_run(configs[0])
         one = splits.TaskData(loaded.train, loaded.dev[:1], loaded.source, loaded.fingerprint)
         examples = self.work.examples
-        material = TaskDataset(task, one, examples, examples.first(1), encode=lambda _: examples)
-        return [Lane.build(Run.parse(config), [material], self.backbone) for config in configs]
+        dataset = TaskDataset(task, one, examples, examples.first(1), encode=lambda _: examples)
+        return [Lane.build(Run.parse(config), [dataset], self.backbone) for config in configs]
 
     def prepare(self, lanes: int = 1, method: str = "p_tuning_v2", **prompt: str | int) -> Contestant:
         """`lanes` runs at once; `prompt` says what of their prompts is not as `run_configs` has it."""

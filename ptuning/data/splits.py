@@ -59,7 +59,7 @@ def load_for_run(config: RunConfig) -> tuple[AnyTask, TaskData]:
 
 def fingerprint_of(config: RunConfig) -> str:
     """The fingerprint of all the data of a run, every set of a mixture included. Raises InputError as `load` does."""
-    return combined_fingerprint([load_for_run(member)[1].fingerprint for member in config.members.values()])
+    return combined_fingerprint([load_for_run(member)[1].fingerprint for member in config.by_task.values()])
 
 
 def combined_fingerprint(fingerprints: Sequence[str]) -> str:

@@ -10,7 +10,7 @@ from typing import NoReturn
 from ptuning.config import RunConfig
 from ptuning.errors import InputError
 from ptuning.records.record import Record
-from ptuning.training.lanes import Epoch
+from ptuning.training.lanes import HistoryLine
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Evaluated:
     """The run has been evaluated: `line` is the newest of its history."""
 
     run_id: str
-    line: Epoch
+    line: HistoryLine
 
 
 @dataclass(frozen=True)
@@ -79,8 +79,8 @@ Listener = Callable[[Event], None]
 def to_all(listeners: Sequence[Listener]) -> Listener:
     """A listener that tells `listeners`, in their order."""
 
-    def tell(event: Event) -> None:
+    def notify(event: Event) -> None:
         for listener in listeners:
             listener(event)
 
-    return tell
+    return notify

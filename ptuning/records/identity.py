@@ -161,7 +161,7 @@ def _prompt(config: RunConfig) -> Document | None:
 def _head(config: RunConfig) -> Document | None:
     """The head and its keys; None where it is each task's own, as it was before there was a choice."""
     own = True
-    for member in config.members.values():
+    for member in config.by_task.values():
         task = tasks.load(member.single.name, **member.single.options)
         head = heads.of_run(member, task)
         own = own and head is heads.load(task.head)

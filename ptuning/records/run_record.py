@@ -32,7 +32,7 @@ def run_record(lane: Lane, backbone: Backbone) -> Record:
         "metric": lane.metric,
         "history": [asdict(epoch) for epoch in lane.history],
         "parameters": _parameters(lane, backbone),
-        "data": _data(lane.members),
+        "data": _data(lane.tasks),
         "backbone": _backbone(run, backbone),
         "speed": _speed(lane, backbone),
     } | provenance()
@@ -57,15 +57,15 @@ def _sources(config: RunConfig) -> dict[str, Any]:
 def _parameters(lane: Lane, backbone: Backbone) -> dict[str, Any]:
     """How many are trained, of how many."""
     trained = sum(parameter.numel() for parameter in lane.parameters)
-    modules = [backbone, *(member.adapter for member in lane.members)]
+    modules = [backbone, *(lane_task.adapter for lane_task in lane.tasks)]
     everything = dict.fromkeys(parameter for module in modules for parameter in module.parameters())
     frozen = sum(parameter.numel() for parameter in everything if not parameter.requires_grad)
     return {"trained": trained, "total": trained + frozen, "share": trained / (trained + frozen)}
 
 
-def _data(members: Sequence[LaneTask]) -> dict[str, Any]:
+def _data(lane_tasks: Sequence[LaneTask]) -> dict[str, Any]:
     """The data of a record: of a mixture the numbers of all its sets together, and each set by its name."""
-    data = [member.material.data for member in members]
+    data = [lane_task.dataset.data for lane_task in lane_tasks]
     first = data[0]
     found: dict[str, Any] = {
         "source": first.source,
@@ -76,7 +76,7 @@ def _data(members: Sequence[LaneTask]) -> dict[str, Any]:
     if first.tests and len(data) == 1:
         found["test_examples"] = {name: len(examples) for name, examples in first.tests.items()}
     if len(data) > 1:
-        found["sets"] = {member.name: _data([member]) for member in members}
+        found["sets"] = {lane_task.name: _data([lane_task]) for lane_task in lane_tasks}
     return found
 
 

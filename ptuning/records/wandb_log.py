@@ -8,7 +8,7 @@ from typing import Any
 
 from ptuning.records import store
 from ptuning.records.events import Evaluated, Event, RunEnded, RunFailed, RunStarted
-from ptuning.training.lanes import Epoch
+from ptuning.training.lanes import HistoryLine
 
 
 class WandbLogger:
@@ -64,7 +64,7 @@ class WandbLogger:
             self.runs.clear()
 
 
-def _logged(line: Epoch) -> dict[str, float]:
+def _logged(line: HistoryLine) -> dict[str, float]:
     """A line of history with a key for each score."""
     sets = {"dev": line.dev, **line.tests}
     scores = {f"{name}/{key}": value for name, found in sets.items() for key, value in found.items()}

@@ -28,14 +28,14 @@ State = dict[str, Tensor]
 Step = int | str  # how many, `last` or `best`
 
 
-def trained_state(members: Sequence[LaneTask], backbone: Backbone) -> State:
+def trained_state(lane_tasks: Sequence[LaneTask], backbone: Backbone) -> State:
     """The prompt (folded), the head (of a mixture one a set, by its name), and the backbone where the method trains
     it; copied to the CPU."""
-    adapter = members[0].adapter
+    adapter = lane_tasks[0].adapter
     state = {f"prompt.{key}": value for key, value in adapter.method.folded().items()}
-    for member in members:
-        prefix = "head." if len(members) == 1 else f"head.{member.name}."
-        state |= {f"{prefix}{key}": value for key, value in member.adapter.head.state_dict().items()}
+    for lane_task in lane_tasks:
+        prefix = "head." if len(lane_tasks) == 1 else f"head.{lane_task.name}."
+        state |= {f"{prefix}{key}": value for key, value in lane_task.adapter.head.state_dict().items()}
     if methods.trains_backbone(adapter.config):
         state |= {f"backbone.{key}": value for key, value in backbone.model.state_dict().items()}
     return {key: value.detach().to("cpu", copy=True).contiguous() for key, value in state.items()}

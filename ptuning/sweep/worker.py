@@ -30,8 +30,8 @@ class Worker:
     def __init__(self, runs: Sequence[Run], workers: int, listener: Listener, alone: Sequence[str] = ()) -> None:
         self.workers, self.alone = workers, set(alone)
         self.wandb_logger = WandbLogger()
-        self.tell = to_all([self._on_event, listener, self.wandb_logger])
-        self.writer = RecordWriter(lambda text: self.tell(Notice(text)))
+        self.notify = to_all([self._on_event, listener, self.wandb_logger])
+        self.writer = RecordWriter(lambda text: self.notify(Notice(text)))
         self.locks = RunLocks()
         self.began = time.time()
         self.open = {run.id: run for run in runs}  # those that have not ended, here or elsewhere
@@ -46,7 +46,7 @@ class Worker:
                     self._train(pack)
                 if len(self.open) == before:
                     if not waiting:
-                        self.tell(Notice(f"{before} run(s) are being trained by another process: waiting for them"))
+                        self.notify(Notice(f"{before} run(s) are being trained by another process: waiting for them"))
                         waiting = True
                     time.sleep(POLL)
         finally:
@@ -61,7 +61,7 @@ class Worker:
     def _train(self, pack: list[Run]) -> None:
         queue = RunQueue(self, pack)
         try:
-            train_pack(queue.next_run, len(pack), self.writer, self.tell)
+            train_pack(queue.next_run, len(pack), self.writer, self.notify)
         except torch.AcceleratorError:
             raise  # the device is of no use to this process any more: the runs go back
         except InputError as error:  # the backbone cannot be had
@@ -69,13 +69,13 @@ class Worker:
             while (run := queue.next_run()) is not None:
                 failed.append(run)
             for run in failed:
-                self.tell(RunFailed.of(run.id, error))
+                self.notify(RunFailed.of(run.id, error))
         except Exception as error:
             held = queue.held()
             if not held:
                 raise
             for run in held:
-                self.tell(RunFailed.of(run.id, error))
+                self.notify(RunFailed.of(run.id, error))
 
     def _on_event(self, event: Event) -> None:
         if isinstance(event, RunFailed) and not event.found:
@@ -90,20 +90,20 @@ class Worker:
             store.write_failure(run.config, failure.trace)
         except OSError as problem:
             text = f"{store.failure_path(run.config)} cannot be written ({problem.strerror or problem})"
-            self.tell(Notice(text))
+            self.notify(Notice(text))
 
     def has_ended(self, run: Run) -> bool:
         """Whether the run has ended in another process, which this one then says: with a record, or, since this one
         began, with a failure. Raises InputError for a record that cannot stand for the run."""
         record = finished(run.config)
         if record is not None:
-            self.tell(RunEnded(run.id, record, found=True))
+            self.notify(RunEnded(run.id, record, found=True))
             return True
         failure = store.failure_path(run.config)
         with suppress(FileNotFoundError):
             if failure.stat().st_mtime > self.began:
                 refusal = f"another process failed at it, see {failure}."
-                self.tell(RunFailed(run.id, refusal, refusal, found=True))
+                self.notify(RunFailed(run.id, refusal, refusal, found=True))
                 return True
         return False
 
@@ -136,7 +136,7 @@ class RunQueue:
                 return False
             return not worker.has_ended(run)  # between the look and the lock
         except InputError as error:
-            worker.tell(RunFailed.of(run.id, error))
+            worker.notify(RunFailed.of(run.id, error))
             return False
 
     def _can_start(self, run: Run) -> bool:

@@ -41,13 +41,13 @@ def evaluate(backbone: Backbone, lanes: Sequence[Lane], budget: Budget) -> list[
     Test sets are used only in epochs that the lane's selection rule would choose if training ended there, as in the
     authors' code: under `last` in all of them.
     """
-    by_task = iter(_score_all(backbone, [(member, "dev") for lane in lanes for member in lane.members], budget))
-    dev = [_combine(lane, [next(by_task) for _ in lane.members]) for lane in lanes]
+    by_task = iter(_score_all(backbone, [(lane_task, "dev") for lane in lanes for lane_task in lane.tasks], budget))
+    dev = [_combine(lane, [next(by_task) for _ in lane.tasks]) for lane in lanes]
     test_sets = [
         lane.test_sets if isinstance(found, SplitScores) and _would_choose(lane, found.scores) else []
         for lane, found in zip(lanes, dev, strict=True)
     ]
-    wanted = [(lane.members[0], name) for lane, names in zip(lanes, test_sets, strict=True) for name in names]
+    wanted = [(lane.tasks[0], name) for lane, names in zip(lanes, test_sets, strict=True) for name in names]
     by_set = iter(_score_all(backbone, wanted, budget))
     return [
         _evaluation(found, {name: next(by_set) for name in names}) for found, names in zip(dev, test_sets, strict=True)
@@ -63,11 +63,11 @@ def _combine(lane: Lane, found: Sequence[SplitScores | Exception | None]) -> Spl
     if len(found) == 1:
         return found[0]
     named: Scores = {}
-    for member, one in zip(lane.members, found, strict=True):
+    for lane_task, one in zip(lane.tasks, found, strict=True):
         if not isinstance(one, SplitScores):
             return one
-        named |= {f"{member.name}_{key}": value for key, value in one.scores.items()}
-    metrics = [f"{member.name}_{member.material.task.metric}" for member in lane.members]
+        named |= {f"{lane_task.name}_{key}": value for key, value in one.scores.items()}
+    metrics = [f"{lane_task.name}_{lane_task.dataset.task.metric}" for lane_task in lane.tasks]
     return SplitScores(named | {MEAN: fmean(named[metric] for metric in metrics)}, "")
 
 
@@ -85,24 +85,24 @@ def _evaluation(
 def _score_all(
     backbone: Backbone, wanted: Sequence[tuple[LaneTask, str]], budget: Budget
 ) -> list[SplitScores | Exception | None]:
-    batches = [member.part(split) for member, split in wanted]
+    batches = [lane_task.batch(split) for lane_task, split in wanted]
     predictions = predict(backbone, batches, budget)
     return [
-        _score(member, split, batch, found)
-        for (member, split), batch, found in zip(wanted, batches, predictions, strict=True)
+        _score(lane_task, split, batch, found)
+        for (lane_task, split), batch, found in zip(wanted, batches, predictions, strict=True)
     ]
 
 
 def _score(
-    member: LaneTask, split: str, batch: AdapterBatch, found: list[np.ndarray] | Exception
+    lane_task: LaneTask, split: str, batch: AdapterBatch, found: list[np.ndarray] | Exception
 ) -> SplitScores | Exception | None:
     if isinstance(found, Exception):
         return found
     if not all(np.isfinite(one).all() for one in found):
         return None
-    task, examples = member.material.task, member.material.data.examples(split)
+    task, examples = lane_task.dataset.task, lane_task.dataset.data.examples(split)
     try:
-        answers = member.adapter.collect(examples, batch.examples, found)
+        answers = lane_task.adapter.collect(examples, batch.examples, found)
         return SplitScores(task.score(examples, answers), "".join(map(str, task.is_correct(examples, answers))))
     except Exception as error:  # one task's metric must not end the other lanes
         return error

@@ -34,7 +34,7 @@ MEAN = "mean"  # the key of a mixture's score: the mean of its sets' metrics
 
 
 @dataclass
-class Epoch:
+class HistoryLine:
     """One line of a run's history: an evaluation, after so many steps and (perhaps fractional) epochs, and the mean
     loss of the steps since the one before. Scores in percent; seconds of wall time, the evaluation's apart, and all
     that the lanes beside it did in that time included. `tests`: the scores on each test set, where the run's selection
@@ -56,12 +56,12 @@ class LaneTask:
     """A set that a run learns from, and what answers it: one, with the task's name, or the several of a mixture."""
 
     name: str
-    material: TaskDataset
+    dataset: TaskDataset
     adapter: Adapter
 
-    def part(self, split: str) -> AdapterBatch:
+    def batch(self, split: str) -> AdapterBatch:
         """All of a split: `dev`, or a test set by its name."""
-        encoded = self.material.dev if split == "dev" else self.material.tests[split]
+        encoded = self.dataset.dev if split == "dev" else self.dataset.tests[split]
         return AdapterBatch(self.adapter, encoded, np.arange(len(encoded)))
 
 
@@ -71,12 +71,12 @@ class Lane:
     item each time that it is learned from; `kept` are the prompts of `runtime.keep_steps`, by step."""
 
     run: Run
-    members: list[LaneTask]
+    tasks: list[LaneTask]
     optimizer: torch.optim.Optimizer
     schedule: torch.optim.lr_scheduler.LRScheduler
     scaler: torch.amp.GradScaler
     parameters: list[nn.Parameter]
-    history: list[Epoch] = field(default_factory=list)
+    history: list[HistoryLine] = field(default_factory=list)
     status: str = "running"
     error: Exception | None = None  # what ended it, where it has failed
     best: dict[str, Tensor] | None = None  # what it had trained at the chosen epoch, where that is to be saved
@@ -88,25 +88,25 @@ class Lane:
 
     @classmethod
     def build(
-        cls, run: Run, materials: Sequence[TaskDataset], backbone: Backbone, sources: Sequence[SourcePrompt] = ()
+        cls, run: Run, datasets: Sequence[TaskDataset], backbone: Backbone, sources: Sequence[SourcePrompt] = ()
     ) -> Lane:
-        """`materials` are those of the run's tasks, `sources` the prompts that it starts from. Raises InputError where
+        """`datasets` are those of the run's tasks, `sources` the prompts that it starts from. Raises InputError where
         its prompt does not fit the backbone, or is to be kept at a step that the run does not take."""
         config = run.config
-        members: list[LaneTask] = []
-        for (name, one), material in zip(config.members.items(), materials, strict=True):
-            adapter = Adapter(one, material.task, backbone, members[0].adapter if members else None, sources)
+        lane_tasks: list[LaneTask] = []
+        for (name, one), dataset in zip(config.by_task.items(), datasets, strict=True):
+            adapter = Adapter(one, dataset.task, backbone, lane_tasks[0].adapter if lane_tasks else None, sources)
             backbone.check(adapter.layout, one.single.max_length)
-            members.append(LaneTask(name, material, adapter))
+            lane_tasks.append(LaneTask(name, dataset, adapter))
         if run.trains_backbone:
             backbone.unfreeze(PRECISION[config.train.precision])
-        groups = _parameter_groups(members, backbone if run.trains_backbone else None)
+        groups = _parameter_groups(lane_tasks, backbone if run.trains_backbone else None)
         updates = optimizer(groups, config.train)
-        steps_per_epoch = sum(_steps(config, members))
+        steps_per_epoch = sum(_steps(config, lane_tasks))
         steps = _total_steps(config, steps_per_epoch)
         _check_kept(config, steps)
         return cls(
-            run, members, updates,
+            run, lane_tasks, updates,
             schedule=schedule(updates, config.train, steps, steps_per_epoch),
             scaler=torch.amp.GradScaler(backbone.device.type, enabled=config.train.precision == "fp16"),
             parameters=[parameter for group in groups.values() for parameter in group],
@@ -119,12 +119,12 @@ class Lane:
     @property
     def adapter(self) -> Adapter:
         """The first of its adapters: their method and random stream are one."""
-        return self.members[0].adapter
+        return self.tasks[0].adapter
 
     @property
     def metric(self) -> str:
         """The key of a dev evaluation that chooses the epoch."""
-        return self.members[0].material.task.metric if len(self.members) == 1 else MEAN
+        return self.tasks[0].dataset.task.metric if len(self.tasks) == 1 else MEAN
 
     @property
     def scores(self) -> list[float]:
@@ -143,7 +143,7 @@ class Lane:
 
     @property
     def steps_per_epoch(self) -> int:
-        return sum(_steps(self.config, self.members))
+        return sum(_steps(self.config, self.tasks))
 
     @property
     def steps(self) -> int:
@@ -168,7 +168,7 @@ class Lane:
     @property
     def tokens_per_step(self) -> float:
         """Tokens that this lane brings to a batch on average, padding apart."""
-        sets = [member.material.train for member in self.members]
+        sets = [lane_task.dataset.train for lane_task in self.tasks]
         return max(
             min(self.config.train.batch_size, len(examples))
             * examples.choices
@@ -179,35 +179,35 @@ class Lane:
     @property
     def hidden_cache_keys(self) -> list[Key]:
         """What of the backbone's hidden-state cache this lane reads."""
-        sets = [one for member in self.members for one in (member.material.train, member.material.dev)]
+        sets = [one for lane_task in self.tasks for one in (lane_task.dataset.train, lane_task.dataset.dev)]
         return [HiddenCache.key(one, self.adapter.method.first_layer, self.adapter.layout) for one in sets]
 
     def batches(self) -> Iterator[AdapterBatch]:
         """The epoch's batches: shuffled by the run's seed, of similar length each, of one set at a time."""
-        randoms = [np.random.default_rng([self.config.seed, self.epoch, i]) for i in range(len(self.members) + 1)]
-        steps = _steps(self.config, self.members)
+        randoms = [np.random.default_rng([self.config.seed, self.epoch, i]) for i in range(len(self.tasks) + 1)]
+        steps = _steps(self.config, self.tasks)
         batches = [
-            self._endless(member, count, random)
-            for member, count, random in zip(self.members, steps, randoms[:-1], strict=True)
+            self._endless(lane_task, count, random)
+            for lane_task, count, random in zip(self.tasks, steps, randoms[:-1], strict=True)
         ]
         for which in mixtures.task_order(steps, randoms[-1]).tolist():
             yield next(batches[which]).with_dropout()
 
-    def _endless(self, member: LaneTask, steps: int, random: np.random.Generator) -> Iterator[AdapterBatch]:
+    def _endless(self, lane_task: LaneTask, steps: int, random: np.random.Generator) -> Iterator[AdapterBatch]:
         """A set's batches, shuffled anew each time they are through; where an epoch takes only `steps` of them, those
         of so many items drawn from all."""
-        examples, batch_size = member.material.train, self.config.train.batch_size
+        examples, batch_size = lane_task.dataset.train, self.config.train.batch_size
         while True:
             drawn = np.arange(len(examples))
             if steps * batch_size < len(examples):
                 drawn = random.permutation(drawn)[: steps * batch_size]
             for rows in bucketed(examples.longest[drawn], batch_size, random):
-                yield AdapterBatch(member.adapter, examples, drawn[rows])
+                yield AdapterBatch(lane_task.adapter, examples, drawn[rows])
 
     @property
     def test_sets(self) -> list[str]:
         """Those of the run's task; a mixture, which nothing is reported of, has none."""
-        return list(self.members[0].material.data.tests) if len(self.members) == 1 else []
+        return list(self.tasks[0].dataset.data.tests) if len(self.tasks) == 1 else []
 
     def step(self) -> None:
         """Update what this lane trains from the gradients that stand in it."""
@@ -222,7 +222,7 @@ class Lane:
         if self.steps_done in self.config.runtime.keep_steps:
             self.keep(self.steps_done)
 
-    def evaluated(self, line: Epoch) -> None:
+    def evaluated(self, line: HistoryLine) -> None:
         """Take an evaluation into the history."""
         self.history.append(line)
         is_best = epoch_selection.best_dev(self.scores) == len(self.history) - 1
@@ -236,10 +236,10 @@ class Lane:
         self.kept[step] = {f"prompt.{key}": value.to("cpu", copy=True) for key, value in folded.items()}
 
 
-def _parameter_groups(members: Sequence[LaneTask], backbone: Backbone | None) -> dict[str, list[nn.Parameter]]:
+def _parameter_groups(lane_tasks: Sequence[LaneTask], backbone: Backbone | None) -> dict[str, list[nn.Parameter]]:
     """What trains, by the names that `train.lrs` has for it; `backbone`: where that trains too."""
-    heads = dict.fromkeys(parameter for member in members for parameter in member.adapter.head.parameters())
-    groups = members[0].adapter.method.parameter_groups() | {"head": list(heads)}
+    heads = dict.fromkeys(parameter for lane_task in lane_tasks for parameter in lane_task.adapter.head.parameters())
+    groups = lane_tasks[0].adapter.method.parameter_groups() | {"head": list(heads)}
     if backbone is not None:
         groups["backbone"] = list(backbone.parameters())
     return {name: [one for one in group if one.requires_grad] for name, group in groups.items()}
@@ -258,9 +258,9 @@ def _check_kept(config: RunConfig, steps: int) -> None:
             )
 
 
-def _steps(config: RunConfig, members: Sequence[LaneTask]) -> list[int]:
+def _steps(config: RunConfig, lane_tasks: Sequence[LaneTask]) -> list[int]:
     """Batches of each set in an epoch."""
-    sizes, batch_size = [len(member.material.train) for member in members], config.train.batch_size
+    sizes, batch_size = [len(lane_task.dataset.train) for lane_task in lane_tasks], config.train.batch_size
     if isinstance(config.task, MixtureConfig):
         return mixtures.steps_per_task(sizes, batch_size, config.task.cap, config.task.temperature)
     return mixtures.steps_per_task(sizes, batch_size, None, 1)

@@ -17,7 +17,7 @@ from ptuning.training.budget import Budget, device_lost, out_of_memory, retry_in
 from ptuning.training.epoch_selection import improved_within
 from ptuning.training.evaluate import Evaluation, evaluate
 from ptuning.training.forward import forward
-from ptuning.training.lanes import Epoch, Lane
+from ptuning.training.lanes import HistoryLine, Lane
 
 NextLane = Callable[[], Lane | None]  # None: there is none now, though there may be one later
 
@@ -89,8 +89,8 @@ def _admit(backbone: Backbone, running: list[LaneProgress], next_lane: NextLane,
             break
         if not running:
             torch.manual_seed(lane.config.seed)  # the backbone's own dropout; all else has the lane's own streams
-        for member in lane.members:
-            member.adapter.train()
+        for lane_task in lane.tasks:
+            lane_task.adapter.train()
         lane.since = time.perf_counter()
         running = [*running, LaneProgress(lane)]
         for one in running:
@@ -127,19 +127,21 @@ def _advance(backbone: Backbone, running: Sequence[LaneProgress], budget: Budget
     return failed
 
 
-def step(backbone: Backbone, parts: Sequence[tuple[Lane, AdapterBatch]], passes: int = 1) -> list[Tensor | Exception]:
+def step(
+    backbone: Backbone, batches: Sequence[tuple[Lane, AdapterBatch]], passes: int = 1
+) -> list[Tensor | Exception]:
     """One update of every lane on its own batch, which is cut into so many passes through the backbone; the losses,
     detached, and an exception in the place of a lane's loss where its own update failed.
 
     After an error that is raised nothing has changed: no weight and no gradient.
     """
     try:
-        losses = _gradients(backbone, parts, passes)
+        losses = _gradients(backbone, batches, passes)
     except Exception:
-        for lane, _ in parts:
+        for lane, _ in batches:
             lane.optimizer.zero_grad(set_to_none=True)
         raise
-    return [_updated(lane, loss) for (lane, _), loss in zip(parts, losses, strict=True)]
+    return [_updated(lane, loss) for (lane, _), loss in zip(batches, losses, strict=True)]
 
 
 def _updated(lane: Lane, loss: Tensor) -> Tensor | Exception:
@@ -153,11 +155,11 @@ def _updated(lane: Lane, loss: Tensor) -> Tensor | Exception:
     return loss
 
 
-def _gradients(backbone: Backbone, parts: Sequence[tuple[Lane, AdapterBatch]], passes: int) -> list[Tensor]:
+def _gradients(backbone: Backbone, batches: Sequence[tuple[Lane, AdapterBatch]], passes: int) -> list[Tensor]:
     """Add each lane's gradients up over the passes, and return its losses."""
-    weights = [part.adapter.head.weight(part.targets) for _, part in parts]
-    pieces = [part.cut(passes) for _, part in parts]
-    losses: list[list[Tensor]] = [[] for _ in parts]
+    weights = [batch.adapter.head.weight(batch.targets) for _, batch in batches]
+    pieces = [batch.cut(passes) for _, batch in batches]
+    losses: list[list[Tensor]] = [[] for _ in batches]
     for index in range(max(map(len, pieces))):
         here = [lane for lane, own in enumerate(pieces) if index < len(own)]
         with forward(backbone, [pieces[lane][index] for lane in here]) as logits:
@@ -166,7 +168,7 @@ def _gradients(backbone: Backbone, parts: Sequence[tuple[Lane, AdapterBatch]], p
                 piece = pieces[lane][index]
                 targets = piece.targets.to(answer.device, non_blocking=True)
                 loss = piece.adapter.head.loss(answer, targets) / weights[lane]
-                scaled.append(parts[lane][0].scaler.scale(loss))
+                scaled.append(batches[lane][0].scaler.scale(loss))
                 losses[lane].append(loss.detach())
             torch.stack(scaled).sum().backward()
     return [own[0] if len(own) == 1 else torch.stack(own).sum() for own in losses]
@@ -194,8 +196,8 @@ def _evaluate(backbone: Backbone, ended: Sequence[LaneProgress], budget: Budget)
             one.go_on()
 
 
-def _history_line(lane: Lane, loss: float, found: Evaluation, seconds: float, dev_seconds: float) -> Epoch:
-    return Epoch(
+def _history_line(lane: Lane, loss: float, found: Evaluation, seconds: float, dev_seconds: float) -> HistoryLine:
+    return HistoryLine(
         lane.epochs_done, lane.steps_done, loss, found.dev.scores, seconds, dev_seconds, found.tests, found.dev.correct
     )
 

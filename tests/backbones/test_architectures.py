@@ -122,7 +122,7 @@ def test_classification_reads_the_last_token_which_sees_the_whole_prompt(make_ru
     """One text without a separator behind it: an infix prompt stands before the last token, and trains."""
     backbone = make_backbone(name)
     (lane,) = lanes_of([make_run(method, "wic", prompt__placement=placement)], backbone)
-    dev = lane.members[0].material.dev
+    dev = lane.tasks[0].dataset.dev
     assert dev.reads.tolist() == (dev.lengths - 1).tolist()
     step(backbone, [(lane, next(lane.batches()))])
     before = lane.adapter.method.reparameterization.prompt.detach().clone()

@@ -55,7 +55,7 @@ def test_each_text_goes_through_the_lower_layers_once(make_run, monkeypatch):
     seen.clear()
     lanes, _ = trained(configs, cached=True)
     probe = 2  # texts with which a backbone tries, when it is made, whether it can be divided
-    material = lanes[0].members[0].material
+    material = lanes[0].tasks[0].dataset
     assert sum(seen) - probe == len(material.train) + len(material.dev)
 
 

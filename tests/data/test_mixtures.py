@@ -78,10 +78,10 @@ def test_an_epoch_holds_each_set_s_share_in_an_order_of_its_own():
 
 def test_batches_are_of_one_set_at_a_time_and_cover_each_set_once_an_epoch(make_run):
     (lane,) = lanes_of([of(make_run())], make_backbone())
-    seen = {member.name: Counter() for member in lane.members}
+    seen = {member.name: Counter() for member in lane.tasks}
     for part in lane.batches():
-        (member,) = (one for one in lane.members if one.adapter is part.adapter)
-        assert part.examples is member.material.train
+        (member,) = (one for one in lane.tasks if one.adapter is part.adapter)
+        assert part.examples is member.dataset.train
         seen[member.name].update(part.rows.tolist())
     assert all(set(counts.values()) == {1} for counts in seen.values())
     assert {name: len(counts) for name, counts in seen.items()} == {"a": 12, "b": 12, "c": 12}
@@ -90,11 +90,11 @@ def test_batches_are_of_one_set_at_a_time_and_cover_each_set_once_an_epoch(make_
 def test_a_cap_keeps_no_example_out_for_good(make_run):
     config = of(make_run(data__train_rows=60, train__epochs=40), cap=8)
     (lane,) = lanes_of([config], make_backbone())
-    seen = {member.name: set() for member in lane.members}
+    seen = {member.name: set() for member in lane.tasks}
     for _ in range(60):
         parts = list(lane.batches())
         for part in parts:
-            (member,) = (one for one in lane.members if one.adapter is part.adapter)
+            (member,) = (one for one in lane.tasks if one.adapter is part.adapter)
             seen[member.name].update(part.rows.tolist())
         assert sum(len(part.rows) for part in parts) == 24
         lane.steps_done += lane.steps_per_epoch
@@ -104,12 +104,12 @@ def test_a_cap_keeps_no_example_out_for_good(make_run):
 def test_the_sets_share_one_prompt_and_have_a_head_each(make_run):
     backbone = make_backbone()
     (lane,) = lanes_of([of(make_run())], backbone)
-    assert len({id(member.adapter.method) for member in lane.members}) == 1
-    assert [member.adapter.head.linear.out_features for member in lane.members] == [13, 7, 2]
-    before = [copy.deepcopy(member.adapter.state_dict()) for member in lane.members]
+    assert len({id(member.adapter.method) for member in lane.tasks}) == 1
+    assert [member.adapter.head.linear.out_features for member in lane.tasks] == [13, 7, 2]
+    before = [copy.deepcopy(member.adapter.state_dict()) for member in lane.tasks]
     part = next(lane.batches())
     step(backbone, [(lane, part)])
-    for member, state in zip(lane.members, before, strict=True):
+    for member, state in zip(lane.tasks, before, strict=True):
         moved = {key for key, value in member.adapter.state_dict().items() if not torch.equal(value, state[key])}
         expected = {"method.reparameterization.prompt"}
         if member.adapter is part.adapter:
@@ -197,7 +197,7 @@ def test_a_diverged_stage_fails_its_runs_alone_also_when_launched_again(make_run
     """In whatever epoch it diverged, and nobody starts from what it was before."""
     broken, good = child_of(make_run(task="btc"), epochs=3), make_run(task="btc", seed=5)
     sound = Lane.step
-    of_stage = lambda lane: len(lane.members) > 1 and lane.epoch == 2  # noqa: E731
+    of_stage = lambda lane: len(lane.tasks) > 1 and lane.epoch == 2  # noqa: E731
     monkeypatch.setattr(Lane, "step", lambda lane: spoil(lane) if of_stage(lane) else sound(lane))
     for _ in range(2):
         ended = swept([broken, good]).ended

@@ -190,17 +190,17 @@ def test_logits_of_text_tokens_are_those_behind_the_prompt(make_run, task, place
     (lane,) = lanes_of(
         [make_run("prompt_tuning", task, prompt__placement=placement, task__options=OPTIONS.get(task, {}))], model
     )
-    member = lane.members[0]
+    member = lane.tasks[0]
     seen = []
     member.adapter.head.register_forward_pre_hook(lambda _head, inputs: seen.append(inputs))
     whole = []
     model.model.register_forward_hook(lambda _m, _i, output: whole.append(output.last_hidden_state))
     rows = np.array([0, 1, 2])
-    with forward(model, [AdapterBatch(member.adapter.eval(), member.material.dev, rows)]):
+    with forward(model, [AdapterBatch(member.adapter.eval(), member.dataset.dev, rows)]):
         pass
     (hidden, real, _), states = seen[0], whole[0]
     for row in rows:
-        length, infix = int(member.material.dev.lengths[row]), int(member.material.dev.infix[row])
+        length, infix = int(member.dataset.dev.lengths[row]), int(member.dataset.dev.infix[row])
         at = 0 if placement == "prefix" else infix
         text = [column + (3 if column >= at else 0) for column in range(length)]
         torch.testing.assert_close(hidden[row, :length], states[row, text])

@@ -117,7 +117,7 @@ def packed_equals_solo(ready: Ready, answers: Answers) -> None:
 
 def saved_predicts_the_same(ready: Ready, answers: Answers, folder: Path) -> None:
     config = ready.run.config
-    state = weights.trained_state(ready.lane.members, ready.backbone)
+    state = weights.trained_state(ready.lane.tasks, ready.backbone)
     file = weights.write(folder / "run.safetensors", config, state)
     backbone, _ = _loaded(ready.run)
     loaded = weights.load(file, config, backbone)
@@ -138,7 +138,7 @@ class Answers:
 
 
 def answered(ready: Ready, adapter: Adapter) -> Answers:
-    part = dataclasses.replace(ready.lane.members[0].part("dev"), adapter=adapter)
+    part = dataclasses.replace(ready.lane.tasks[0].batch("dev"), adapter=adapter)
     (predictions,) = predict(ready.backbone, [part], Budget(4096))
     ready.backbone.eval(), adapter.eval()
     with torch.inference_mode(), forward.forward(ready.backbone, [part]) as (logits,):

@@ -21,7 +21,7 @@ from tests.training.test_lanes import lanes_of, train_all
 
 def first(lane):
     """The first dev example, to be answered without dropout."""
-    return AdapterBatch(lane.adapter.eval(), lane.members[0].material.dev, np.array([0]))
+    return AdapterBatch(lane.adapter.eval(), lane.tasks[0].dataset.dev, np.array([0]))
 
 
 def logits_of(backbone, lane):
@@ -31,10 +31,10 @@ def logits_of(backbone, lane):
 
 def texts(lane):
     """Its real tokens and token types, `[1, T]`."""
-    end = lane.members[0].material.dev.starts[1]
+    end = lane.tasks[0].dataset.dev.starts[1]
     return tuple(
         torch.from_numpy(a[:end]).long()[None]
-        for a in (lane.members[0].material.dev.tokens, lane.members[0].material.dev.types)
+        for a in (lane.tasks[0].dataset.dev.tokens, lane.tasks[0].dataset.dev.types)
     )
 
 
@@ -94,22 +94,22 @@ def test_saved_weights_are_folded_and_predict_the_same(make_run, tmp_path, metho
     backbone = make_backbone()
     (lane,) = lanes_of([config], backbone)
     train_all(backbone, [lane])
-    (expected,) = predict(backbone, [lane.members[0].part("dev")], Budget(100))
+    (expected,) = predict(backbone, [lane.tasks[0].batch("dev")], Budget(100))
 
-    state = weights.trained_state(lane.members, backbone)
+    state = weights.trained_state(lane.tasks, backbone)
     if method != "fine_tuning":
         assert [name for name in state if name.startswith("prompt.")] == ["prompt.prompt"]
     file = weights.write(tmp_path / "run.safetensors", config, state)
     fresh = make_backbone()
     loaded = weights.load(file, config, fresh)
-    (got,) = predict(fresh, [dataclasses.replace(lane.members[0].part("dev"), adapter=loaded)], Budget(4096))
+    (got,) = predict(fresh, [dataclasses.replace(lane.tasks[0].batch("dev"), adapter=loaded)], Budget(4096))
     np.testing.assert_allclose(got, expected, atol=1e-5)
 
 
 def test_weights_of_another_backbone_are_refused(make_run, tmp_path):
     config = make_run()
     (lane,) = lanes_of([config], make_backbone())
-    file = weights.write(tmp_path / "run.safetensors", config, weights.trained_state(lane.members, make_backbone()))
+    file = weights.write(tmp_path / "run.safetensors", config, weights.trained_state(lane.tasks, make_backbone()))
     other = make_run(backbone__name="other")
     with pytest.raises(InputError, match="was trained on backbone=tiny_bert"):
         weights.load(file, other, make_backbone())
@@ -178,16 +178,16 @@ def test_both_placements_train_on_every_task(make_run, method, task, placement):
     (loss,) = step(backbone, [(lane, next(lane.batches()))])
     assert torch.isfinite(loss)
     assert all(not torch.equal(value, before[name]) for name, value in lane.adapter.state_dict().items())
-    member = lane.members[0]
-    (answers,) = predict(backbone, [member.part("dev")], Budget(4096))
-    dev = member.material.data.dev
-    scores = member.material.task.score(dev, member.adapter.collect(dev, member.material.dev, answers))
-    assert member.material.task.metric in scores and all(0 <= score <= 100 for score in scores.values())
+    member = lane.tasks[0]
+    (answers,) = predict(backbone, [member.batch("dev")], Budget(4096))
+    dev = member.dataset.data.dev
+    scores = member.dataset.task.score(dev, member.adapter.collect(dev, member.dataset.dev, answers))
+    assert member.dataset.task.metric in scores and all(0 <= score <= 100 for score in scores.values())
 
 
 def test_an_unknown_prompt_key_is_refused(make_run):
     config = make_run("prompt_tuning", prompt__layers="all")
     backbone = make_backbone()
-    task = lanes_of([make_run()], backbone)[0].members[0].material.task
+    task = lanes_of([make_run()], backbone)[0].tasks[0].dataset.task
     with pytest.raises(InputError, match=r"prompt.layers is not a key .* allowed here are .*double_embedding"):
         Adapter(config, task, backbone)

@@ -94,7 +94,7 @@ def test_activations_are_as_if_the_text_stood_before_the_sequence(make_run, name
     length = 6
     config = make_run(prompt__length=length, prompt__init={"name": "activations", "text": TEXT})
     (lane,) = lanes_of([config], backbone)
-    dev = lane.members[0].material.dev
+    dev = lane.tasks[0].dataset.dev
     width = int(dev.lengths[0])
     rows = table(dev, dev.sequences(torch.arange(1).numpy()), lane.adapter.layout, width, 0, backbone.first_position)
     batch = collate([rows], torch.device("cpu"))

@@ -24,7 +24,7 @@ def lanes_of(configs, backbone):
     datasets = DatasetCache(backbone)
     return [
         Lane.build(
-            Run.parse(config), [datasets.of(one) for one in config.members.values()], backbone, weights.sources(config)
+            Run.parse(config), [datasets.of(one) for one in config.by_task.values()], backbone, weights.sources(config)
         )
         for config in configs
     ]
@@ -122,7 +122,7 @@ def test_test_sets_are_scored_only_in_epochs_that_the_rule_would_choose(make_run
         found = score(task, examples, answers)
         return found | {"f1": next(dev)} if len(examples) == len(sets[0].data.dev) else found
 
-    sets = [lanes_of([config], make_backbone())[0].members[0].material]
+    sets = [lanes_of([config], make_backbone())[0].tasks[0].dataset]
     assert len(sets[0].data.dev) != len(sets[0].data.tests["test"])
     monkeypatch.setattr(WNUT17, "score", scored)
     ((lane,), _) = trained([config])
