@@ -100,7 +100,7 @@ def build_lane(run: Run, datasets: DatasetCache, backbone: Backbone) -> Lane:
     Raises InputError for bad data, and for a prompt that does not fit the backbone.
     """
     task_datasets = [datasets.of(one) for one in run.config.by_task.values()]
-    return Lane.build(run, task_datasets, backbone, weights.sources(run.config))
+    return Lane.build(run, task_datasets, backbone, weights.sources(run.config, backbone))
 
 
 def report(lane: Lane, backbone: Backbone, writer: RecordWriter, notify: Listener) -> None:

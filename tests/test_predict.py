@@ -19,6 +19,8 @@ from ptuning.training.adapter import AdapterBatch
 from ptuning.training.budget import Budget
 from ptuning.training.predictions import predict
 from tests.conftest import MLP
+from tests.records.test_matching import saved
+from tests.sweep.test_sources import start
 
 ROOT = Path(__file__).parent.parent
 
@@ -114,9 +116,26 @@ def test_bad_questions_and_files_are_one_sentence(served, make_run, tmp_path):
         Answerer([weights.path(tuned)], tuned.runtime)
     with pytest.raises(InputError, match="were trained on another backbone or precision"):
         Answerer([*files, weights.path(other)], other.runtime)
+    source = start(make_run(), a={"seed": 3, "train": {"epochs": 1}}).source_runs[0].run
+    run([source])
+    with pytest.raises(InputError, match=r"-step-last\.safetensors holds the prompt of one of .* without a head"):
+        Answerer([weights.path(source, "last")], source.runtime)
+    everything = sorted(source.runtime.weights.glob("*.safetensors"))
+    assert weights.path(source, "last") not in everything, "what the README's glob finds can answer"
     (tmp_path / "x.safetensors").write_bytes(b"no")
     with pytest.raises(InputError, match="holds no run's weights"):
         Answerer([tmp_path / "x.safetensors"], tuned.runtime)
+
+
+def test_another_model_in_the_folder_of_the_backbone_does_not_answer(make_run, tmp_path, monkeypatch):
+    monkeypatch.setenv("PTUNING_CACHE", str(tmp_path / "cache"))
+    config = make_run(**saved(tmp_path / "model"), runtime__save=True)
+    run([config])
+    file = weights.path(config)
+    Answerer([file], config.runtime)
+    saved(tmp_path / "model", hidden_act="relu")
+    with pytest.raises(InputError, match=r"name=mine here .*configs differ: hidden_act None there and relu here"):
+        Answerer([file], config.runtime)
 
 
 def test_the_command_answers_line_by_line(served, tmp_path):

@@ -6,17 +6,18 @@ whatever its name and path, and for the same local data.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ptuning.backbones import load
+from ptuning.backbones.content import Content
 from ptuning.config import Recorded, RunConfig
 from ptuning.data import splits
 from ptuning.errors import InputError
 from ptuning.records.identity import run_name
 from ptuning.records.record import Record
 
-_COMPARED = {"fingerprint": "weights", "tokenizer": "tokenizers", "config": "configs", "pooler": "poolers"}
+COMPARED = {"fingerprint": "weights", "tokenizer": "tokenizers", "config": "configs", "pooler": "poolers"}
 
 
 def check_backbone(config: Recorded, record: Record) -> None:
@@ -24,19 +25,25 @@ def check_backbone(config: Recorded, record: Record) -> None:
 
     What the record does not tell is not compared; nothing is where the backbone is not here (`not_here`).
     """
-    here, there = load.content_here(config.backbone), record.get("backbone", {})
-    if here is None:
-        return
-    for key, what in _COMPARED.items():
+    here = load.content_here(config.backbone)
+    differing = None if here is None else difference(record.get("backbone", {}), here)
+    if differing is not None:
+        raise InputError(
+            f"record {run_name(config)} was made from another backbone than the one that is called "
+            f"backbone.name={config.backbone.name} here (backbone.id={config.backbone.id}), {differing}; give the one "
+            "here another backbone.name, or load the other."
+        )
+
+
+def difference(there: Mapping[str, Any], here: Content) -> str | None:
+    """In what the content of a stored backbone, as far as it is known, differs from the one here; None: in nothing."""
+    for key, what in COMPARED.items():
         if key in there and there[key] != here[key]:
-            raise InputError(
-                f"record {run_name(config)} was made from another backbone than the one that is called "
-                f"backbone.name={config.backbone.name} here (backbone.id={config.backbone.id}), {what} differ: "
-                f"{_difference(there[key], here[key])}; give the one here another backbone.name, or load the other."
-            )
+            return f"{what} differ: {_values(there[key], here[key])}"
+    return None
 
 
-def _difference(there: Any, here: Any) -> str:
+def _values(there: Any, here: Any) -> str:
     """Both values; of two configs, the keys that differ."""
     if isinstance(there, dict) and isinstance(here, dict):
         keys = [key for key in sorted({*there, *here}) if there.get(key) != here.get(key)]

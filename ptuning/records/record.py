@@ -15,6 +15,13 @@ def kind(record: Record) -> str:
     return str(record.get("kind", "run"))
 
 
+def last_step(record: Record) -> int | None:
+    """The step of a run's last evaluation; None in the first records, which do not say it, and for an evaluation."""
+    history = record.get("history") or [{}]
+    step = history[-1].get("step")
+    return None if step is None else int(step)
+
+
 def choose_epoch(record: Record, rule: str) -> tuple[int, float] | None:
     """The epoch (from 1) and score by which the selection rule named `rule` reports a run; None if it diverged, and
     for an evaluation, which has no epochs."""

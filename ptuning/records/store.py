@@ -60,11 +60,12 @@ def find(config: Recorded) -> Record | None:
     return read(file) if file.is_file() else None
 
 
-def find_id(results: Path, identifier: str) -> tuple[Path, Record] | None:
-    """The record with that id, whatever it is of. Raises InputError where its file is not a record."""
+def find_id(results: Path, identifier: str) -> Record | None:
+    """The record with that id, whatever it is of; None where there is none. Raises InputError where its file is not a
+    record."""
     found = (file for file in _files(results) if file.stem.endswith(f"-{identifier}"))
     file = next(found, None)
-    return None if file is None else (file, read(file))
+    return None if file is None else read(file)
 
 
 def read(file: Path) -> Record:

@@ -34,7 +34,7 @@ class FinishedRun:
     def write(self, config: RunConfig) -> Path:
         """Write the weights, then the record, where `config` says; the record's path. Raises OSError."""
         for step, state in self.states.items():
-            weights.write(weights.path(config, step), config, state)
+            weights.write(weights.path(config, step), config, state, self.record["backbone"])
         return store.write(config, self.record)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ptuning.config import RunConfig
 from ptuning.records import matching, store, weights
 from ptuning.records.identity import run_id
-from ptuning.records.record import Record
+from ptuning.records.record import Record, last_step
 
 
 def finished(config: RunConfig) -> Record | None:
@@ -23,7 +23,9 @@ def finished(config: RunConfig) -> Record | None:
 
 def _has_weights(config: RunConfig, record: Record) -> bool:
     """Whether the run's weights are there that are asked for, where there can be any."""
-    wanted = [*config.runtime.keep_steps, *([None] if config.runtime.save else [])]
+    reached = last_step(record)
+    steps = [one for one in config.runtime.keep_steps if not (isinstance(one, int) and reached and one > reached)]
+    wanted = [*steps, *([None] if config.runtime.save else [])]  # not steps that a run has stopped before
     return record["status"] == "diverged" or all(weights.path(config, step).exists() for step in wanted)
 
 

@@ -118,7 +118,7 @@ def packed_equals_solo(ready: Ready, answers: Answers) -> None:
 def saved_predicts_the_same(ready: Ready, answers: Answers, folder: Path) -> None:
     config = ready.run.config
     state = weights.trained_state(ready.lane.tasks, ready.backbone)
-    file = weights.write(folder / "run.safetensors", config, state)
+    file = weights.write(folder / "run.safetensors", config, state, ready.backbone.content)
     backbone, _ = _loaded(ready.run)
     loaded = weights.load(file, config, backbone)
     answered(dataclasses.replace(ready, backbone=backbone), loaded).agree(answers, 1e-5)

@@ -99,7 +99,7 @@ def test_saved_weights_are_folded_and_predict_the_same(make_run, tmp_path, metho
     state = weights.trained_state(lane.tasks, backbone)
     if method != "fine_tuning":
         assert [name for name in state if name.startswith("prompt.")] == ["prompt.prompt"]
-    file = weights.write(tmp_path / "run.safetensors", config, state)
+    file = weights.write(tmp_path / "run.safetensors", config, state, backbone.content)
     fresh = make_backbone()
     loaded = weights.load(file, config, fresh)
     (got,) = predict(fresh, [dataclasses.replace(lane.tasks[0].batch("dev"), adapter=loaded)], Budget(4096))
@@ -108,11 +108,23 @@ def test_saved_weights_are_folded_and_predict_the_same(make_run, tmp_path, metho
 
 def test_weights_of_another_backbone_are_refused(make_run, tmp_path):
     config = make_run()
-    (lane,) = lanes_of([config], make_backbone())
-    file = weights.write(tmp_path / "run.safetensors", config, weights.trained_state(lane.tasks, make_backbone()))
-    other = make_run(backbone__name="other")
-    with pytest.raises(InputError, match="was trained on backbone=tiny_bert"):
-        weights.load(file, other, make_backbone())
+    backbone = make_backbone()
+    (lane,) = lanes_of([config], backbone)
+    state = weights.trained_state(lane.tasks, backbone)
+    file = weights.write(tmp_path / "run.safetensors", config, state, backbone.content)
+    refused = (
+        r"run.safetensors was trained on another backbone .*weights differ: [0-9a-f]{16} there and [0-9a-f]{16} here"
+    )
+    with pytest.raises(InputError, match=refused):
+        weights.load(file, config, make_backbone("tiny_roberta"))
+    known = {"config": backbone.content["config"]}
+    older = weights.write(tmp_path / "older.safetensors", config, state, known)
+    with pytest.raises(InputError, match=r"configs differ: .*model_type bert there and roberta here"):
+        weights.load(older, config, make_backbone("tiny_roberta"))
+    oldest = weights.write(tmp_path / "oldest.safetensors", config, state, {})
+    weights.load(oldest, config, make_backbone())
+    with pytest.raises(InputError, match=r"was trained on backbone\.name=tiny_bert, not on other: load that one"):
+        weights.load(oldest, make_run(backbone__name="other"), make_backbone())
     with pytest.raises(InputError, match="does not exist"):
         weights.load(tmp_path / "none.safetensors", config, make_backbone())
 

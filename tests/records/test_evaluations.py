@@ -69,8 +69,8 @@ def test_the_store_keeps_both_kinds_side_by_side(make_evaluation, make_run):
     assert store.find(config) == record_of(config)
     kinds = {record["id"]: record["kind"] for _, record in store.read_all(config.runtime.results)}
     assert kinds == {run_id(config): "evaluation", run_id(trained): "run"}
-    assert store.find_id(config.runtime.results, run_id(config)) == (store.path(config), record_of(config))
-    assert store.find_id(config.runtime.results, run_id(trained)) == (store.path(trained), of_run)
+    assert store.find_id(config.runtime.results, run_id(config)) == record_of(config)
+    assert store.find_id(config.runtime.results, run_id(trained)) == of_run
     matching.check_backbone(config, record_of(config))
 
 

@@ -69,7 +69,7 @@ def test_a_record_is_found_and_replaced_in_any_subfolder(make_run):
     flat.rename(sorted_away)
     assert store.path(config) == sorted_away
     assert store.find(config) == record
-    assert store.find_id(results, record["id"]) == (sorted_away, record)
+    assert store.find_id(results, record["id"]) == record
     assert store.find_id(results, "0123456789") is None
     assert [file for file, _ in store.read_all(results)] == [sorted_away]
     store.write(config, record | {"status": "diverged"})

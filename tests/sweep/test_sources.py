@@ -10,7 +10,7 @@ from ptuning.parsed import Run
 from ptuning.records import weights
 from ptuning.records.identity import identity, run_id, run_name
 from ptuning.run import run
-from ptuning.sweep.resume import with_sources
+from ptuning.sweep.resume import done, with_sources
 from tests.conftest import MLP, make_backbone
 from tests.sweep.test_sweep import swept
 from tests.training.test_lanes import lanes_of
@@ -76,6 +76,35 @@ def test_a_source_may_be_a_finished_run_by_its_id(make_run):
     assert torch.equal(lane.adapter.method.folded()["prompt"], prompt_of(finished, 2))
     with pytest.raises(InputError, match=r"train that run with runtime.keep_steps=\[3\]"):
         lanes_of([start(make_run(), a={"id": run_id(finished), "step": 3})], make_backbone())
+
+
+def test_a_prompt_of_another_backbone_is_refused(make_run):
+    """Of two of the same shape, where nothing else would tell."""
+    finished = make_run(seed=5, runtime__keep_steps=["last"])
+    run([finished])
+    other = {"backbone__name": "tiny_roberta", "backbone__id": "tiny_roberta"}
+    config = start(make_run(**other), a={"id": run_id(finished)})
+    with pytest.raises(
+        InputError,
+        match=r"-step-last.safetensors was trained on another backbone .backbone.name=tiny_bert.*weights differ",
+    ):
+        run([config])
+
+
+def test_a_step_that_a_run_stopped_before_is_not_waited_for(make_run):
+    """Patience ends it sooner: it is not trained again and again, and who starts from that step is told."""
+    patient = make_run(seed=5, train__epochs=8, train__lr=1e-9, train__patience=1, runtime__keep_steps=[2, 20])
+    (record,) = run([patient])
+    stopped = record["history"][-1]["step"]
+    assert stopped < 20
+    assert done(patient)
+    weights.path(patient, 2).unlink()
+    assert not done(patient), "that step it has taken"
+    stopping = {"seed": 5, "step": 20, "train": {"epochs": 8, "lr": 1e-9, "patience": 1}}
+    refused = f"sources.a.step=20 was never taken: that run stopped at step {stopped}; set an earlier one"
+    for sources in ({"a": stopping}, {"a": {"id": run_id(patient), "step": 20}}):
+        with pytest.raises(InputError, match=refused):
+            lanes_of([start(make_run(), **sources)], make_backbone())
 
 
 def test_a_run_is_another_by_its_sources_their_steps_and_shares_alone(make_run):

@@ -24,7 +24,10 @@ def lanes_of(configs, backbone):
     datasets = DatasetCache(backbone)
     return [
         Lane.build(
-            Run.parse(config), [datasets.of(one) for one in config.by_task.values()], backbone, weights.sources(config)
+            Run.parse(config),
+            [datasets.of(one) for one in config.by_task.values()],
+            backbone,
+            weights.sources(config, backbone),
         )
         for config in configs
     ]
