@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ptuning import heads, methods, tasks
-from ptuning.config import RunConfig, Schema, parse
+from ptuning.config import RunConfig, parse
 from ptuning.devices import find_device
 from ptuning.heads.base import Head
-from ptuning.methods.base import Method
+from ptuning.methods.base import Method, PromptConfig
 from ptuning.records.identity import run_id, run_name
 from ptuning.tasks.base import AnyTask
 from ptuning.training import epoch_selection
@@ -29,7 +29,7 @@ class Run:
     id: str
     name: str  # of its files, without their endings
     method: type[Method]
-    prompt: Schema | None
+    prompt: PromptConfig | None
     tasks: Mapping[str, AnyTask]
     heads: Mapping[str, type[Head]]
     sources: Sequence[Run]

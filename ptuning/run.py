@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from contextlib import closing
 from functools import partial
 
+import torch
+
 from ptuning.backbones import load
 from ptuning.backbones.backbone import PRECISION, Backbone
 from ptuning.config import RunConfig
@@ -84,13 +86,12 @@ def prepare_backbone(run: Run) -> Backbone:
     Raises InputError.
     """
     runtime, training = run.config.runtime, run.config.train
-    backbone = load.load(run.config.backbone, training, runtime.attention, str(find_device(runtime.device)))
+    dtype = torch.float32 if run.trains_backbone else PRECISION[training.precision]
+    backbone = load.load(run.config.backbone, training, runtime.attention, str(find_device(runtime.device)), dtype)
     if runtime.gradient_checkpointing:
         backbone.model.gradient_checkpointing_enable({"use_reentrant": False})
-    if not run.trains_backbone:
-        backbone.cast_frozen(PRECISION[training.precision])
-        if training.backbone_dropout == 0:
-            backbone.cache_hidden(runtime.hidden_cache_memory_gb * 1e9, runtime.hidden_cache_disk_gb * 1e9)
+    if not run.trains_backbone and training.backbone_dropout == 0:
+        backbone.cache_hidden(runtime.hidden_cache_memory_gb * 1e9, runtime.hidden_cache_disk_gb * 1e9)
     return backbone
 
 
@@ -99,7 +100,7 @@ def build_lane(run: Run, datasets: DatasetCache, backbone: Backbone) -> Lane:
 
     Raises InputError for bad data, and for a prompt that does not fit the backbone.
     """
-    task_datasets = [datasets.of(one) for one in run.config.by_task.values()]
+    task_datasets = [datasets.of(run, name) for name in run.tasks]
     return Lane.build(run, task_datasets, backbone, weights.sources(run.config, backbone))
 
 
@@ -116,5 +117,5 @@ def report(lane: Lane, backbone: Backbone, writer: RecordWriter, notify: Listene
     if lane.status != "running":
         record = run_record(lane, backbone)
         selected = {} if lane.best is None else {None: lane.best}
-        writer.write(run, record, {} if lane.status == "diverged" else selected | lane.kept)
+        writer.write(run, record, {} if lane.status == "diverged" else selected | lane.kept_prompts)
         notify(RunEnded(run.id, record))

@@ -6,10 +6,10 @@ import json
 import pytest
 import torch
 
-from ptuning import tasks
 from ptuning.backbones import load, tiny
 from ptuning.config import BackboneConfig
 from ptuning.errors import InputError
+from ptuning.parsed import Run
 from ptuning.records import store
 from ptuning.run import run
 from ptuning.training.adapter import Adapter
@@ -79,11 +79,10 @@ def test_poolers(make_run, name, pooler):
 
 
 def test_a_random_pooler_is_frozen_and_each_seed_draws_its_own(make_run):
-    task = tasks.load("rte")
     shapes = []
     for seed in (1, 1, 2):
         config = make_run(seed=seed, backbone__pooler="random")
-        adapter = Adapter(config, task, load.load(config.backbone, config.train))
+        adapter = Adapter(Run.parse(config), "rte", load.load(config.backbone, config.train))
         assert not any(parameter.requires_grad for parameter in adapter.head.pooler.parameters())
         shapes.append(adapter.head.pooler.dense.weight)
     assert torch.equal(shapes[0], shapes[1])

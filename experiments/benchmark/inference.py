@@ -10,7 +10,7 @@ import torch
 
 from experiments.benchmark.ours import Ours
 from experiments.benchmark.work import run_configs
-from ptuning.data import splits
+from ptuning.parsed import Run
 from ptuning.training.adapter import Adapter, AdapterBatch
 from ptuning.training.predictions import predict
 
@@ -21,8 +21,7 @@ def compare(ours: Ours, tasks: int, rounds: int) -> dict[str, list[float]]:
     """Seconds to answer all texts of the work, each of one of `tasks` tasks by chance, ARRIVING at a time."""
     work = ours.work
     configs = run_configs(work, tasks)
-    task, _ = splits.load_for_run(configs[0])
-    adapters = [Adapter(config, task, ours.backbone) for config in configs]
+    adapters = [Adapter(Run.parse(config), config.single.name, ours.backbone) for config in configs]
     asked = np.random.default_rng(0).integers(0, tasks, len(work.examples))
     batches = np.array_split(np.arange(len(asked)), max(1, len(asked) // ARRIVING))
     seconds: dict[str, list[float]] = {"mixed": [], "task_by_task": []}

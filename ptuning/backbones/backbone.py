@@ -1,5 +1,5 @@
-"""The backbone: a pretrained encoder, its tokenizer and its shape. Every parameter of it is frozen when it is loaded;
-only `fine_tuning` unfreezes it (`Backbone.unfreeze`)."""
+"""The backbone: a pretrained model, its tokenizer and its shape. Every parameter of it is frozen when it is loaded; a
+run that trains it unfreezes it (`Backbone.unfreeze`)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from transformers import PreTrainedModel
 
 from ptuning.backbones import architectures, content, families, sites
 from ptuning.backbones.encoder import Encoder
-from ptuning.backbones.encoder_decoder import EncoderDecoder
 from ptuning.backbones.forward_pass import CurrentPass, ForwardPass
 from ptuning.backbones.hidden_cache import HiddenCache
 from ptuning.backbones.lm_head import LMHead
@@ -71,7 +70,7 @@ class Backbone(nn.Module):
         self.hidden, self._entry_width = self._widths()
         self.runs_from_layer = self._partial is not None and self.layers > 1 and agrees(self, entry_layer=2)
         self.runs_single_query = (
-            self._partial is not None and self.architecture != "decoder" and agrees(self, single_query=True)
+            self._partial is not None and not self.network.is_causal and agrees(self, single_query=True)
         )
 
     def sites_of(self, layers: Sequence[int], stack: str | None = None) -> list[Site]:
@@ -100,7 +99,7 @@ class Backbone(nn.Module):
     def reads(self, lengths: np.ndarray) -> np.ndarray:
         """Of sequences of `lengths` `[S]` the index of the token that classification reads, `[S]`: the first, [CLS];
         the last where tokens see only those before them, or where the tokenizer has no [CLS] (T5's ends in </s>)."""
-        if self.architecture == "decoder" or self.tokenizer.cls_token_id is None:
+        if self.network.is_causal or self.tokenizer.cls_token_id is None:
             return lengths - 1
         return np.zeros_like(lengths)
 
@@ -114,7 +113,7 @@ class Backbone(nn.Module):
 
     def cast_frozen(self, dtype: torch.dtype) -> None:
         """Hold the frozen weights in `dtype`; prompts, heads and optimizers stay in float32."""
-        self.to(dtype)
+        cast_weights(self.model, dtype)
 
     def cache_hidden(self, memory: float, disk: float) -> None:
         """Compute the layers below the first prompt once a text and keep what they give, at most `memory` bytes of it
@@ -183,8 +182,8 @@ class Backbone(nn.Module):
 
     def decode(self, ids: Tensor, mask: Tensor, hidden: Tensor, batch: Batch) -> Tensor:
         """The decoder's hidden states `[B, U, H]` of an encoder-decoder: its tokens `ids` `[B, U]`, `mask` 0 at
-        padding, attend to the encoder's `hidden` `[B, T, H]` of `batch`. In the same block as that pass."""
-        assert isinstance(self.network, EncoderDecoder)
+        padding, attend to the encoder's `hidden` `[B, T, H]` of `batch`. In the same block as that pass. Raises
+        InputError for a backbone without both stacks."""
         with self._computing():
             return self.network.decoded(ids, mask, hidden, batch.attention_mask)
 
@@ -249,6 +248,26 @@ class Backbone(nn.Module):
     def _placeholder(self, hidden: Tensor) -> Tensor:
         """Something in the shape of embeddings, for an embedding module whose output nobody reads."""
         return hidden if self.embedding == hidden.shape[-1] else hidden.new_zeros(*hidden.shape[:2], self.embedding)
+
+
+def cast_weights(model: PreTrainedModel, dtype: torch.dtype) -> None:
+    """Hold the weights of `model` in `dtype`, as transformers does that loads it so: buffers that no checkpoint has
+    (rotary frequencies, which lose their meaning when rounded) stay as they are, and so do, in float16, the modules
+    that would overflow (T5's)."""
+    exact = set(getattr(model, "_keep_in_fp32_modules_strict", None) or ())
+    if dtype == torch.float16:
+        exact |= set(getattr(model, "_keep_in_fp32_modules", None) or ())
+    for name, module in model.named_modules():
+        if not exact & set(name.split(".")):
+            _cast_own(module, dtype)
+
+
+def _cast_own(module: nn.Module, dtype: torch.dtype) -> None:
+    for parameter in module.parameters(recurse=False):
+        parameter.data = parameter.data.to(dtype)
+    for name, buffer in module.named_buffers(recurse=False):
+        if buffer.is_floating_point() and name not in module._non_persistent_buffers_set:
+            buffer.data = buffer.data.to(dtype)
 
 
 def _first_position(network: Encoder) -> int:

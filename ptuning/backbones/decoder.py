@@ -17,6 +17,7 @@ class Decoder(Encoder):
     architecture: ClassVar[str] = "decoder"
     stack: ClassVar[str] = "decoder"
     language_model: ClassVar[type] = AutoModelForCausalLM
+    is_causal: ClassVar[bool] = True
 
     def hidden(self, embeds: Tensor, token_type_ids: Tensor, batch: Batch) -> Tensor:
         return self.body(**self.inputs(embeds, token_type_ids, batch), use_cache=False).last_hidden_state

@@ -21,6 +21,7 @@ class Encoder:
     architecture: ClassVar[str] = "encoder"
     stack: ClassVar[str] = "encoder"
     language_model: ClassVar[type] = AutoModelForMaskedLM
+    is_causal: ClassVar[bool] = False  # whether a token attends to those before it alone, where heads read
 
     def __init__(self, model: PreTrainedModel) -> None:
         self.model, self.body = model, self.body_of(model)
@@ -62,6 +63,12 @@ class Encoder:
         raise InputError(
             f"backbone family {self.model.config.model_type!r} is an encoder, which generates nothing: choose a "
             "decoder (gpt2, llama, ...) or an encoder-decoder (t5, bart, ...)."
+        )
+
+    def decoded(self, ids: Tensor, mask: Tensor, hidden: Tensor, hidden_mask: Tensor) -> Tensor:
+        """An encoder-decoder's second stack on its first; others have one."""
+        raise InputError(
+            f"backbone family {self.model.config.model_type!r} is no encoder-decoder: choose one (t5, bart, ...)."
         )
 
     def given_tokens(self, inputs: dict[str, Any]) -> int:

@@ -15,15 +15,21 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel
 from transformers.utils import logging
 
 from ptuning.backbones import content, convert, dropout, families, tiny
-from ptuning.backbones.backbone import Backbone
+from ptuning.backbones.backbone import Backbone, cast_weights
 from ptuning.backbones.content import Content
 from ptuning.backbones.lm_head import LMHead
 from ptuning.config import BackboneConfig, TrainConfig
 from ptuning.errors import InputError
 
 
-def load(config: BackboneConfig, train: TrainConfig, attention: str = "sdpa", device: str = "cpu") -> Backbone:
-    """The backbone of `config` on `device`, frozen, in float32, with the dropout of `train`.
+def load(
+    config: BackboneConfig,
+    train: TrainConfig,
+    attention: str = "sdpa",
+    device: str = "cpu",
+    dtype: torch.dtype = torch.float32,
+) -> Backbone:
+    """The backbone of `config` on `device`, frozen, in `dtype`, with the dropout of `train`.
 
     Raises InputError where the checkpoint cannot be had, lacks weights, or is of a family that cannot be run here.
     """
@@ -34,6 +40,7 @@ def load(config: BackboneConfig, train: TrainConfig, attention: str = "sdpa", de
     folder = local_folder(config)
     if folder is not None and content.remembered(folder) is None:
         content.remember(folder, backbone.content)
+    backbone.cast_frozen(dtype)
     return backbone.to(device)
 
 
@@ -109,8 +116,8 @@ def add_lm_head(backbone: Backbone, config: BackboneConfig, train: TrainConfig, 
         )
     if train.backbone_dropout == 0:
         dropout.switch_off(model)
-    head = LMHead(model.eval(), backbone.network).requires_grad_(False)
-    backbone.lm_head = head.to(backbone.device, backbone.dtype)
+    cast_weights(model, backbone.dtype)
+    backbone.lm_head = LMHead(model.eval(), backbone.network).requires_grad_(False).to(backbone.device)
 
 
 def _pretrained(

@@ -50,10 +50,10 @@ class Method(nn.Module):
         return None
 
     def embed(
-        self, backbone: Backbone, batch: Batch, words: Tensor, dropout_mask: Tensor | None
+        self, backbone: Backbone, batch: Batch, embeds: Tensor, dropout_mask: Tensor | None
     ) -> tuple[Tensor, Tensor]:
-        """What enters the backbone, embeddings `[B, T, E]` and token types `[B, T]`, from the word embeddings."""
-        return words, batch.token_type_ids
+        """What enters the backbone, embeddings `[B, T, E]` and token types `[B, T]`, from the tokens' `embeds`."""
+        return embeds, batch.token_type_ids
 
     def deep_prompt(self, dropout_mask: Tensor | None = None) -> DeepPrompt | None:
         """What the prompted layers' attention sees beside its own."""
@@ -139,12 +139,12 @@ class PromptMethod(Method):
 
 
 def reparameterized(
-    prompt: PromptConfig, width: int, embedding: int, start: Callable[[], Tensor], init: Init
+    prompt: PromptConfig, width: int, input_width: int, start: Callable[[], Tensor], init: Init
 ) -> Reparameterization:
     """What produces the prompt `[P, width]` of the config, from `start`, or with weights drawn from `init` where it
-    does not begin with a prompt; `embedding` is the width of a token's embedding."""
+    does not begin with a prompt; `input_width` is that of what goes into it."""
     kind = reparameterizations.load(prompt.reparameterization.name)
-    return kind(prompt.reparameterization, prompt.length, width, embedding, start, init)
+    return kind(prompt.reparameterization, prompt.length, width, input_width, start, init)
 
 
 def folded_config(prompt: Mapping[str, Any] | None) -> dict[str, Any] | None:

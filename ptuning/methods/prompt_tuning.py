@@ -14,6 +14,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from ptuning.backbones.partial import trial_batch
 from ptuning.errors import InputError
 from ptuning.methods.base import PromptConfig, PromptMethod, reparameterized
 from ptuning.prompts.inits.base import Init
@@ -46,10 +47,10 @@ class PromptTuning(PromptMethod):
         return streams.keep_mask(self.dropout.rate, (sequences, *self.shape))
 
     def embed(
-        self, backbone: Backbone, batch: Batch, words: Tensor, dropout_mask: Tensor | None
+        self, backbone: Backbone, batch: Batch, embeds: Tensor, dropout_mask: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         """Token embeddings with prompt row `slots` wherever that is not -1: `[B, T, E]`."""
-        tokens, types = words, batch.token_type_ids
+        tokens, types = embeds, batch.token_type_ids
         if self.double_embedding:
             tokens, types = _embedded_once(backbone, batch), torch.zeros_like(types)
         prompt = self.reparameterization().to(tokens.dtype).expand(len(tokens), -1, -1)  # [B, P, E]
@@ -61,18 +62,17 @@ class PromptTuning(PromptMethod):
 def _check(backbone: Backbone) -> None:
     """Raise InputError where there is no embedding module, or it widens what it gives, which then cannot go in
     again."""
-    if not hasattr(backbone.model, "embeddings"):
+    try:
+        width = _embedded_once(backbone, trial_batch(backbone)).shape[-1]
+    except (AttributeError, TypeError):  # there is none, or it takes other things than BERT's
         raise InputError(
             "prompt.double_embedding=true is refused: this backbone has no embedding module whose output could be "
             "embedded again, as BERT and its like have; set prompt.double_embedding=false."
-        )
-    if backbone.embedding == backbone.hidden:
-        return
-    one = torch.ones(1, 1, dtype=torch.long, device=backbone.device)
-    if backbone.model.embeddings(input_ids=one).shape[-1] != backbone.embedding:
+        ) from None
+    if width != backbone.embedding:
         raise InputError(
             f"prompt.double_embedding=true is refused: this backbone's embedding module takes {backbone.embedding} "
-            f"numbers a token and gives {backbone.hidden}; set prompt.double_embedding=false."
+            f"numbers a token and gives {width}; set prompt.double_embedding=false."
         )
 
 

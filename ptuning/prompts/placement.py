@@ -133,6 +133,8 @@ def _slots(before: np.ndarray, width: int) -> np.ndarray:
 
 def _rows_before(source: np.ndarray, before: np.ndarray) -> np.ndarray:
     """How many prompt rows stand before each of the tokens `source`, `[B, T]`."""
+    if before.shape[1] and (before[:, 0] == before[:, -1]).all():  # they stand together, as they nearly always do
+        return (before[:, :1] <= source) * before.shape[1]
     return (before[:, None] <= source[..., None]).sum(axis=2)
 
 

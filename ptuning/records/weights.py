@@ -15,13 +15,14 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from ptuning import methods, tasks
+from ptuning import methods
 from ptuning.backbones.backbone import Backbone
 from ptuning.backbones.content import Content
 from ptuning.config import BackboneConfig, MixtureConfig, RunConfig, RuntimeConfig, Source, parse
 from ptuning.errors import InputError
 from ptuning.files import write_atomic
 from ptuning.methods.base import folded_config
+from ptuning.parsed import Run
 from ptuning.prompts.inits.base import SourcePrompt
 from ptuning.records import configs, matching, store
 from ptuning.records.identity import run_name
@@ -117,7 +118,7 @@ def load(file: Path, run: RunConfig, backbone: Backbone) -> Adapter:
         raise InputError(f"{file} is of the mixture {folded.task.name}: give a run on one task that started from it.")
     check_backbone(file, run.backbone, backbone)
     state = load_state(file)
-    adapter = Adapter(folded, tasks.load(folded.task.name, **folded.task.options), backbone)
+    adapter = Adapter(Run.parse(folded), folded.task.name, backbone)
     adapter.method.load_folded(_part(state, "prompt.", backbone.device))
     adapter.head.load_state_dict(_part(state, "head.", backbone.device))
     if methods.trains_backbone(folded):

@@ -11,18 +11,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ptuning import heads, methods
 from ptuning.backbones import load
 from ptuning.backbones.backbone import Backbone
-from ptuning.config import RunConfig, parse
 from ptuning.data.encoded import Encoded
 from ptuning.heads.base import HeadContext
 from ptuning.methods.base import Method
+from ptuning.parsed import Run
 from ptuning.prompts import inits
 from ptuning.prompts.inits.base import InitContext, SourcePrompt
 from ptuning.prompts.placement import Layout
 from ptuning.seeds import Streams
-from ptuning.tasks.base import AnyTask
 
 
 class Adapter(nn.Module):
@@ -31,28 +29,36 @@ class Adapter(nn.Module):
 
     def __init__(
         self,
-        config: RunConfig,
-        task: AnyTask,
+        run: Run,
+        name: str,
         backbone: Backbone,
         beside: Adapter | None = None,
         sources: Sequence[SourcePrompt] = (),
     ) -> None:
-        """`sources` are the prompts that the run starts from."""
+        """For the run's set `name` (its task's name, or that of one of its mixture's); `sources` are the prompts that
+        the run starts from."""
         super().__init__()
-        self.config, self.task = config, task
+        config = run.config.by_task[name]
+        self.config, self.task = config, run.tasks[name]
         self.streams: Streams
         self.method: Method
         if beside is None:
             self.streams = Streams(config.seed, backbone.device)
-            self.method = _method(config, task, backbone, sources, self.streams)
+            self.method = _method(run, backbone, sources, self.streams)
         else:
             self.streams, self.method = beside.streams, beside.method
-        self.context = head_context(config, task, backbone, self.streams)
-        head = heads.of_run(config, task)
+        self.context = head_context(run, name, backbone, self.streams)
+        head = run.heads[name]
         if head.needs_language_model and backbone.lm_head is None:  # whichever of the runs that share it comes first
             load.add_lm_head(backbone, config.backbone, config.train, config.runtime.attention)
         self.head = head(self.context)
         self.to(backbone.device)
+
+    @property
+    def entry_layer(self) -> int:
+        """The layer at which its passes enter the backbone: 1, or where there is a cache of what lies below, the first
+        one that the method changes."""
+        return 1 if self.context.backbone.hidden_cache is None else self.method.first_layer
 
     @property
     def layout(self) -> Layout:
@@ -67,21 +73,20 @@ class Adapter(nn.Module):
         return self.head.collect(self.context, examples, encoded, predictions)
 
 
-def _method(
-    config: RunConfig, task: AnyTask, backbone: Backbone, sources: Sequence[SourcePrompt], streams: Streams
-) -> Method:
-    kind = methods.load(config.method)
-    if kind.Prompt is None:
-        return kind(None, backbone, None)
-    prompt = parse(kind.Prompt, config.prompt or {}, "prompt")
-    context = InitContext(backbone, task.labels, sources, streams.initial("prompt"))
-    return kind(prompt, backbone, inits.load(prompt.init.name)(prompt.init, context))
+def _method(run: Run, backbone: Backbone, sources: Sequence[SourcePrompt], streams: Streams) -> Method:
+    if run.prompt is None:
+        return run.method(None, backbone, None)
+    labels = list(dict.fromkeys(label for task in run.tasks.values() for label in task.labels))
+    context = InitContext(backbone, labels, sources, streams.initial("prompt"))
+    init = run.prompt.init
+    return run.method(run.prompt, backbone, inits.load(init.name)(init, context))
 
 
-def head_context(config: RunConfig, task: AnyTask, backbone: Backbone, streams: Streams) -> HeadContext:
-    """What the head of a run on `task` is given."""
-    trains_backbone = methods.trains_backbone(config)
-    return HeadContext(config, task, backbone.tokenizer, backbone, streams, trains_backbone)
+def head_context(run: Run, name: str, backbone: Backbone, streams: Streams) -> HeadContext:
+    """What the head of the run's set `name` is given."""
+    return HeadContext(
+        run.config.by_task[name], run.tasks[name], backbone.tokenizer, backbone, streams, run.trains_backbone
+    )
 
 
 @dataclass(frozen=True)

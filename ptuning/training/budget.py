@@ -35,7 +35,7 @@ class Budget:
         """
         by_layer: dict[int, list[int]] = {}
         for index, batch in enumerate(batches):
-            by_layer.setdefault(batch.adapter.method.first_layer, []).append(index)
+            by_layer.setdefault(batch.adapter.entry_layer, []).append(index)
         return [group for indices in by_layer.values() for group in self._cheapest(batches, indices)]
 
     def _cheapest(self, batches: Sequence[AdapterBatch], indices: list[int]) -> list[list[int]]:
@@ -77,7 +77,7 @@ def retry_in_halves(
         failure = error.with_traceback(None)  # which would keep the failed pass's tensors alive
     if out_of_memory(failure):
         budget.shrink(tokens)
-        _give_back_memory()
+        give_back_memory()
     if len(items) == 1:
         return [failure]
     middle = len(items) // 2
@@ -85,7 +85,7 @@ def retry_in_halves(
     return [result for half in halves for result in retry_in_halves(budget, work, half, tokens // 2)]
 
 
-def _give_back_memory() -> None:
+def give_back_memory() -> None:
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()

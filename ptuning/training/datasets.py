@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
 
-from ptuning import heads
 from ptuning.backbones.backbone import Backbone
-from ptuning.config import RunConfig
 from ptuning.data import splits
 from ptuning.data.encoded import Encoded
 from ptuning.data.splits import TaskData
+from ptuning.parsed import Run
 from ptuning.seeds import Streams
 from ptuning.tasks.base import AnyTask
 from ptuning.training.adapter import head_context
@@ -42,14 +41,14 @@ class DatasetCache:
         self.backbone = backbone
         self.known: dict[tuple[str, str, str], TaskDataset] = {}
 
-    def of(self, config: RunConfig) -> TaskDataset:
-        """Raises InputError as `splits.load_for_run` and a head's `encode` do."""
+    def of(self, run: Run, name: str) -> TaskDataset:
+        """What the run's set `name` is. Raises InputError as `splits.load_for_run` and a head's `encode` do."""
+        config, head = run.config.by_task[name], run.heads[name]
         task, loaded = splits.load_for_run(config)
-        head = heads.of_run(config, task)
         chosen = json.dumps([head.__module__, config.head.keys], sort_keys=True)
         key = config.task.model_dump_json(), config.data.model_dump_json(), chosen
         if key not in self.known:
-            context = head_context(config, task, self.backbone, Streams(config.seed, self.backbone.device))
+            context = head_context(run, name, self.backbone, Streams(config.seed, self.backbone.device))
             encode = partial(head.encode, context)
             self.known[key] = TaskDataset(task, loaded, encode(loaded.train), encode(loaded.dev), encode)
         return self.known[key]

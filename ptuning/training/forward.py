@@ -31,7 +31,7 @@ def forward(backbone: Backbone, parts: Sequence[AdapterBatch]) -> Iterator[list[
     batch = collate(tables, backbone.device)
     rows = _of_parts(batch, sizes)
     prompts = site_prompts([part.adapter.method.deep_prompt(part.prompt_dropout_mask) for part in parts], sizes)
-    entry_layer = min(part.adapter.method.first_layer for part in parts) if backbone.hidden_cache else 1
+    entry_layer = min(part.adapter.entry_layer for part in parts)
     if entry_layer == 1:
         enters, types = _embedded(backbone, parts, rows, batch)
     else:
@@ -55,7 +55,7 @@ def _first_query(
     """In a decoder the first token of each row that sees each vector of its deep prompt, `[B, P]`: tokens before the
     place of an infix prompt do not. None where all tokens see all of it."""
     layouts = [part.adapter.layout for part in parts]
-    if backbone.architecture != "decoder" or not prompts or all(layout.placement == "prefix" for layout in layouts):
+    if not backbone.network.is_causal or not prompts or all(layout.placement == "prefix" for layout in layouts):
         return None
     longest = next(iter(prompts.values())).key.shape[2]
     befores = [layout.before(part.examples, part.sequences) for layout, part in zip(layouts, parts, strict=True)]
@@ -94,8 +94,8 @@ def _embedded(
     """The embeddings that enter the backbone, `[B, T, E]`, and token types `[B, T]`."""
     tokens = backbone.embed_tokens(batch).split([len(own.input_ids) for own in rows])
     embedded = [
-        part.adapter.method.embed(backbone, own, words, part.prompt_dropout_mask)
-        for part, own, words in zip(parts, rows, tokens, strict=True)
+        part.adapter.method.embed(backbone, own, embeds, part.prompt_dropout_mask)
+        for part, own, embeds in zip(parts, rows, tokens, strict=True)
     ]
     return torch.cat([embeds for embeds, _ in embedded]), torch.cat([types for _, types in embedded])
 

@@ -68,7 +68,7 @@ class LaneTask:
 @dataclass
 class Lane:
     """A run in training: its adapters, its examples, its optimizer, and how far it has come. `items_done` counts an
-    item each time that it is learned from; `kept` are the prompts of `runtime.keep_steps`, by step."""
+    item each time that it is learned from; `kept_prompts` are those of `runtime.keep_steps`, by step."""
 
     run: Run
     tasks: list[LaneTask]
@@ -83,7 +83,7 @@ class Lane:
     since: float = field(default_factory=time.perf_counter)
     steps_done: int = 0
     items_done: int = 0
-    kept: dict[int | str | None, dict[str, Tensor]] = field(default_factory=dict)
+    kept_prompts: dict[int | str | None, dict[str, Tensor]] = field(default_factory=dict)
     most_lanes: int = 1  # that shared the backbone at once, itself included
 
     @classmethod
@@ -94,9 +94,9 @@ class Lane:
         its prompt does not fit the backbone, or is to be kept at a step that the run does not take."""
         config = run.config
         lane_tasks: list[LaneTask] = []
-        for (name, one), dataset in zip(config.by_task.items(), datasets, strict=True):
-            adapter = Adapter(one, dataset.task, backbone, lane_tasks[0].adapter if lane_tasks else None, sources)
-            backbone.check(adapter.layout, one.single.max_length)
+        for name, dataset in zip(run.tasks, datasets, strict=True):
+            adapter = Adapter(run, name, backbone, lane_tasks[0].adapter if lane_tasks else None, sources)
+            backbone.check(adapter.layout, adapter.config.single.max_length)
             lane_tasks.append(LaneTask(name, dataset, adapter))
         if run.trains_backbone:
             backbone.unfreeze(PRECISION[config.train.precision])
@@ -191,7 +191,7 @@ class Lane:
             for lane_task, count, random in zip(self.tasks, steps, randoms[:-1], strict=True)
         ]
         for which in mixtures.task_order(steps, randoms[-1]).tolist():
-            yield next(batches[which]).with_dropout()
+            yield next(batches[which])
 
     def _endless(self, lane_task: LaneTask, steps: int, random: np.random.Generator) -> Iterator[AdapterBatch]:
         """A set's batches, shuffled anew each time they are through; where an epoch takes only `steps` of them, those
@@ -233,7 +233,7 @@ class Lane:
     def keep(self, step: int | str) -> None:
         """Keep the prompt as it is now."""
         folded = self.adapter.method.folded()
-        self.kept[step] = {f"prompt.{key}": value.to("cpu", copy=True) for key, value in folded.items()}
+        self.kept_prompts[step] = {f"prompt.{key}": value.to("cpu", copy=True) for key, value in folded.items()}
 
 
 def _parameter_groups(lane_tasks: Sequence[LaneTask], backbone: Backbone | None) -> dict[str, list[nn.Parameter]]:

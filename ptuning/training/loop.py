@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -13,7 +14,7 @@ from tqdm.auto import tqdm
 from ptuning.backbones.backbone import Backbone
 from ptuning.errors import InputError
 from ptuning.training.adapter import AdapterBatch
-from ptuning.training.budget import Budget, device_lost, out_of_memory, retry_in_halves
+from ptuning.training.budget import Budget, device_lost, give_back_memory, out_of_memory, retry_in_halves
 from ptuning.training.epoch_selection import improved_within
 from ptuning.training.evaluate import Evaluation, evaluate
 from ptuning.training.forward import forward
@@ -53,7 +54,9 @@ class LaneProgress:
 
     def __init__(self, lane: Lane) -> None:
         self.lane = lane
+        self.passes = 1  # that its batch is cut into: more once it did not fit in memory
         self.batches: Iterator[AdapterBatch] = iter(())
+        self.has_dropout = False  # whether that of the next batch is drawn
         self.go_on()
 
     def go_on(self) -> None:
@@ -68,7 +71,13 @@ class LaneProgress:
         self.lane.items_done += len(self.current_batch.rows)
         self.batch = None if self.lane.is_due else self._next_batch()
 
+    def draw_dropout(self) -> None:
+        """Once a step, however often the step is tried."""
+        if not self.has_dropout:
+            self.batch, self.has_dropout = self.current_batch.with_dropout(), True
+
     def _next_batch(self) -> AdapterBatch:
+        self.has_dropout = False
         batch = next(self.batches, None)
         if batch is None:  # the epoch's batches are through
             self.batches = self.lane.batches()
@@ -112,9 +121,7 @@ def _tokens(running: Sequence[LaneProgress]) -> float:
 def _advance(backbone: Backbone, running: Sequence[LaneProgress], budget: Budget) -> list[Lane]:
     """One step of every lane, in as few passes as the budget allows; the lanes that failed."""
     failed: list[Lane] = []
-
-    def step_lanes(some: Sequence[LaneProgress]) -> list[Tensor | Exception]:
-        return step(backbone, [(one.lane, one.current_batch) for one in some])
+    step_lanes = partial(_step_lanes, backbone, budget)
 
     for indices in budget.passes([one.current_batch for one in running]):
         group = [running[index] for index in indices]
@@ -125,6 +132,35 @@ def _advance(backbone: Backbone, running: Sequence[LaneProgress], budget: Budget
             else:
                 one.end_step(loss)
     return failed
+
+
+def _step_lanes(backbone: Backbone, budget: Budget, some: Sequence[LaneProgress]) -> list[Tensor | Exception]:
+    try:
+        return _try_step(backbone, some)
+    except Exception as error:
+        if len(some) > 1 or not out_of_memory(error):
+            raise
+    return _step_in_cuts(backbone, budget, some[0])
+
+
+def _step_in_cuts(backbone: Backbone, budget: Budget, one: LaneProgress) -> list[Tensor | Exception]:
+    """The step of a lane whose batch does not fit in memory even alone, in twice as many passes until it does, and so
+    from now on. Raises the error where one item does not fit."""
+    while True:
+        budget.shrink(one.current_batch.width * len(one.current_batch.sequences) // one.passes)
+        give_back_memory()
+        one.passes *= 2
+        try:
+            return _try_step(backbone, [one])
+        except Exception as error:
+            if not out_of_memory(error) or one.passes >= len(one.current_batch.rows):
+                raise
+
+
+def _try_step(backbone: Backbone, some: Sequence[LaneProgress]) -> list[Tensor | Exception]:
+    for one in some:
+        one.draw_dropout()
+    return step(backbone, [(one.lane, one.current_batch) for one in some], max(one.passes for one in some))
 
 
 def step(
@@ -164,10 +200,10 @@ def _gradients(backbone: Backbone, batches: Sequence[tuple[Lane, AdapterBatch]],
         here = [lane for lane, own in enumerate(pieces) if index < len(own)]
         with forward(backbone, [pieces[lane][index] for lane in here]) as logits:
             scaled = []
-            for lane, answer in zip(here, logits, strict=True):
+            for lane, own in zip(here, logits, strict=True):
                 piece = pieces[lane][index]
-                targets = piece.targets.to(answer.device, non_blocking=True)
-                loss = piece.adapter.head.loss(answer, targets) / weights[lane]
+                targets = piece.targets.to(own.device, non_blocking=True)
+                loss = piece.adapter.head.loss(own, targets) / weights[lane]
                 scaled.append(batches[lane][0].scaler.scale(loss))
                 losses[lane].append(loss.detach())
             torch.stack(scaled).sum().backward()
@@ -213,8 +249,8 @@ def _fail(lane: Lane, error: Exception) -> Lane:
     lane.status, lane.error = "failed", error
     if out_of_memory(error):
         lane.error = InputError(
-            f"train.batch_size={lane.config.train.batch_size} does not fit in memory even alone: make it smaller, "
-            "shorten task.max_length or prompt.length, or set runtime.gradient_checkpointing=true."
+            "the run does not fit in memory even one example at a time: shorten task.max_length or prompt.length, or "
+            "set runtime.gradient_checkpointing=true."
         )
     return lane
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from ptuning.backbones.backbone import Backbone
 from ptuning.prompts.deep import DeepPrompt, SiteKey, SitePrompt, site_prompts
 from ptuning.prompts.placement import Batch
-from ptuning.training.budget import Budget, out_of_memory
+from ptuning.training.budget import Budget, give_back_memory, out_of_memory
 
 WIDTH, LENGTH = 64, 20  # tokens and prompt length of the rows that are measured
 GAIN = 1.05  # a pass of twice the tokens must be this much faster a token to be worth its memory
@@ -33,6 +33,7 @@ def choose_budget(tokens_per_pass: int | Literal["auto"], lanes: int, backbone: 
 def measure(backbone: Backbone) -> Budget:
     """The budget for training prompts on `backbone` where it is: the fewest tokens at which passes are about as fast
     a token as they get, within the memory that is free now. Takes seconds."""
+    give_back_memory()  # what the last pack held
     backbone.train()  # with dropout and checkpointing, as it will be used
     if backbone.device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(backbone.device)
@@ -127,10 +128,12 @@ def _pass(backbone: Backbone, tokens: int) -> None:
 
 
 def _prompts(backbone: Backbone, rows: int) -> dict[SiteKey, SitePrompt]:
-    """A deep prompt at every site of the stack that heads read; none where the family takes none."""
-    sites = [site for site in backbone.sites.values() if site.stack == backbone.network.stack]
-    if not sites:
+    """A deep prompt at every site of the stack that heads read whose shape is the first one's; none where the family
+    takes none."""
+    stack = [site for site in backbone.sites.values() if site.stack == backbone.network.stack]
+    if not stack:
         return {}
+    sites = [site for site in stack if (site.kv_heads, site.head_dim) == (stack[0].kv_heads, stack[0].head_dim)]
     shape = (len(sites), 2, sites[0].kv_heads, LENGTH, sites[0].head_dim)
     values = torch.zeros(shape, device=backbone.device, requires_grad=True)
     return site_prompts([DeepPrompt(tuple(site.key for site in sites), values)], [rows])

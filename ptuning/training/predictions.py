@@ -61,7 +61,7 @@ def _widths(batches: Sequence[AdapterBatch], positions: Sequence[Position]) -> n
 def _chunks(batches: Sequence[AdapterBatch], budget: Budget) -> Iterator[list[Position]]:
     """The rows of all batches, those that enter at the same layer together and by length, about a budget at a time."""
     positions = [(b, position) for b, batch in enumerate(batches) for position in range(len(batch.rows))]
-    layers = np.array([batches[b].adapter.method.first_layer for b, _ in positions])
+    layers = np.array([batches[b].adapter.entry_layer for b, _ in positions])
     widths = _widths(batches, positions)
     chunk: list[Position] = []
     layer = 0

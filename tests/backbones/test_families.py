@@ -299,6 +299,26 @@ def test_gradients_agree_with_differences(name):
     torch.testing.assert_close(key.grad[0, 1, 2, 3], slope, atol=1e-7, rtol=1e-4)
 
 
+@pytest.mark.parametrize("name", ["tiny_llama", "tiny_modernbert"])
+def test_rotary_frequencies_are_not_rounded(name):
+    """bfloat16 would turn a token at position 500 by a tenth of a radian too much."""
+    backbone = make_backbone(name)
+    frequencies = {key: value.clone() for key, value in backbone.model.named_buffers() if "inv_freq" in key}
+    assert frequencies
+    backbone.cast_frozen(torch.bfloat16)
+    buffers = dict(backbone.model.named_buffers())
+    assert all(torch.equal(buffers[key], value) for key, value in frequencies.items())
+    assert {parameter.dtype for parameter in backbone.parameters()} == {torch.bfloat16}
+
+
+def test_what_overflows_in_half_precision_stays_in_single():
+    """As transformers loads T5: the outputs of its feed-forward layers."""
+    backbone = make_backbone("tiny_t5")
+    backbone.cast_frozen(torch.float16)
+    kinds = {key.split(".")[-2] == "wo": p.dtype for key, p in backbone.model.named_parameters()}
+    assert kinds == {True: torch.float32, False: torch.float16}
+
+
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("name", NAMES)
 def test_half_precision_stays_close(name, dtype):

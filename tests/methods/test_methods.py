@@ -9,6 +9,7 @@ import torch
 
 from ptuning import methods, registry
 from ptuning.errors import InputError
+from ptuning.parsed import Run
 from ptuning.records import weights
 from ptuning.training.adapter import Adapter, AdapterBatch
 from ptuning.training.budget import Budget
@@ -58,7 +59,7 @@ def test_only_prompt_and_head_change(make_run, name, method, reparameterization,
     (lane,) = lanes_of([config], backbone)
     lane.adapter.train()
     before = copy.deepcopy(backbone.state_dict()), copy.deepcopy(lane.adapter.state_dict())
-    step(backbone, [(lane, next(lane.batches()))])
+    step(backbone, [(lane, next(lane.batches()).with_dropout())])
     assert all(torch.equal(value, before[0][name]) for name, value in backbone.state_dict().items())
     moved = {name: not torch.equal(value, before[1][name]) for name, value in lane.adapter.state_dict().items()}
     assert moved and all(moved.values()), moved
@@ -71,7 +72,7 @@ def test_every_prompted_layer_moves_and_depth_holds_no_other(make_run, name):
     (lane,) = lanes_of([config], backbone)
     assert lane.adapter.method.deep_prompt().sites == (("encoder", 3), ("encoder", 4))
     before = lane.adapter.method.deep_prompt().values.detach().clone()
-    step(backbone, [(lane, next(lane.batches()))])
+    step(backbone, [(lane, next(lane.batches()).with_dropout())])
     assert (lane.adapter.method.deep_prompt().values != before).any(dim=-1).all(), "a vector did not move"
 
 
@@ -81,7 +82,7 @@ def test_fine_tuning_moves_the_backbone(make_run, name):
     backbone.train()
     (lane,) = lanes_of([make_run("fine_tuning")], backbone)
     before = copy.deepcopy(backbone.state_dict())
-    step(backbone, [(lane, next(lane.batches()))])
+    step(backbone, [(lane, next(lane.batches()).with_dropout())])
     still = [name for name, value in backbone.state_dict().items() if torch.equal(value, before[name])]
     assert still == []
 
@@ -187,7 +188,7 @@ def test_both_placements_train_on_every_task(make_run, method, task, placement):
     config = make_run(method, task, prompt__placement=placement, **rows)
     (lane,) = lanes_of([config], backbone)
     before = copy.deepcopy(lane.adapter.state_dict())
-    (loss,) = step(backbone, [(lane, next(lane.batches()))])
+    (loss,) = step(backbone, [(lane, next(lane.batches()).with_dropout())])
     assert torch.isfinite(loss)
     assert all(not torch.equal(value, before[name]) for name, value in lane.adapter.state_dict().items())
     member = lane.tasks[0]
@@ -200,6 +201,11 @@ def test_both_placements_train_on_every_task(make_run, method, task, placement):
 def test_an_unknown_prompt_key_is_refused(make_run):
     config = make_run("prompt_tuning", prompt__layers="all")
     backbone = make_backbone()
-    task = lanes_of([make_run()], backbone)[0].tasks[0].dataset.task
     with pytest.raises(InputError, match=r"prompt.layers is not a key .* allowed here are .*double_embedding"):
-        Adapter(config, task, backbone)
+        Adapter(Run.parse(config), "rte", backbone)
+
+
+@pytest.mark.parametrize("name", ["tiny_distilbert", "tiny_modernbert", "tiny_llama"])
+def test_double_embedding_is_refused_where_the_embedding_module_takes_other_things(make_run, name):
+    with pytest.raises(InputError, match=r"prompt.double_embedding=true is refused: .* set prompt.double_embedding"):
+        lanes_of([make_run("prompt_tuning", prompt__double_embedding=True)], make_backbone(name))

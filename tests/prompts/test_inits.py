@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from ptuning import registry
-from ptuning.config import RunConfig
+from ptuning.config import MixtureConfig, RunConfig
 from ptuning.errors import InputError
 from ptuning.launch import compose
 from ptuning.methods import check
@@ -173,3 +173,31 @@ def test_a_name_alone_chooses_a_file_and_a_papers_choice_is_not_overruled_in_sil
         compose.composed([*paper, "reparameterization=none"])
     with pytest.raises(InputError, match=r"prompt.init=ones is unknown: choose one of activations"):
         compose.read(compose.composed(["task=rte", "prompt.init=ones"]))
+
+
+def test_a_pass_that_fails_leaves_the_backbone_as_it_was(monkeypatch):
+    """Other lanes train on it, with its dropout."""
+    backbone = make_backbone().train()
+
+    def full(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(backbone.network, "hidden", full)
+    with pytest.raises(torch.OutOfMemoryError):
+        made("activations", backbone).deep_prompt(3, backbone.sites_of([1, 2]))
+    assert backbone.training and not backbone.current.running
+
+
+def test_class_labels_are_those_of_all_tasks_of_a_mixture(make_run):
+    backbone = make_backbone()
+    init = {"name": "class_labels", "words": None, "most_frequent": 50}
+    config = make_run("prompt_tuning", prompt__length=5, prompt__init=init)
+    both = {"cb": make_run(task="cb").task, "rte": config.task}
+    mixture = MixtureConfig(name="both", tasks=both, bundled="miniature")
+    (lane,) = lanes_of([config.model_copy(update={"task": mixture})], backbone)
+    words = ["entailment", "contradiction", "neutral", "not entailment"]
+    rows = lane.adapter.method.reparameterization()
+    for word in words:
+        ids = backbone.tokenizer(word, add_special_tokens=False)["input_ids"]
+        distances = (rows - embeddings(backbone, ids).mean(dim=0)).abs().amax(dim=1)
+        assert distances.min() < 1e-6, word

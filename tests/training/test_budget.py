@@ -20,8 +20,8 @@ from tests.training.test_lanes import lanes_of, train_all, trained
 
 
 def part(width, rows=1, start=1):
-    """A part of `rows` texts of `width` tokens, whose prompt begins at layer `start`."""
-    adapter = SimpleNamespace(layout=Layout(), method=SimpleNamespace(first_layer=start))
+    """A part of `rows` texts of `width` tokens, which enters the backbone at layer `start`."""
+    adapter = SimpleNamespace(layout=Layout(), entry_layer=start)
     return AdapterBatch(adapter, encoded(*[([1] * width, [0] * width, 1)] * rows), np.arange(rows))
 
 
@@ -51,7 +51,7 @@ def test_a_pass_holds_no_more_than_the_budget_and_one_entry():
     groups = Budget(65, 10_000).passes(parts)
     assert sorted(index for group in groups for index in group) == list(range(9))
     for group in groups:
-        assert len({parts[i].adapter.method.first_layer for i in group}) == 1
+        assert len({parts[i].adapter.entry_layer for i in group}) == 1
         assert len(group) == 1 or cost([group], parts, 0) <= 65
 
 
@@ -103,12 +103,25 @@ def test_out_of_memory_shrinks_the_passes_and_changes_no_run(make_run, monkeypat
         assert [e.loss for e in one.history] == pytest.approx([e.loss for e in other.history], rel=2e-4)
 
 
-def test_a_run_too_large_even_alone_fails_and_the_others_go_on(make_run, monkeypatch):
-    configs = [make_run(seed=1), make_run(seed=2, train__batch_size=12), make_run(seed=3)]
-    monkeypatch.setattr(loop, "forward", Small(rows=8).forward)
+def test_a_batch_too_large_even_alone_is_cut_and_the_run_is_the_same(make_run, monkeypatch):
+    dropout = {"prompt__dropout": 0.3, "train__head_dropout": 0.3}
+    configs = [make_run(seed=1), make_run(seed=2, train__batch_size=12, **dropout), make_run(seed=3)]
+    whole, _ = trained(configs)
+    small = Small(rows=5)
+    monkeypatch.setattr(loop, "forward", small.forward)
+    lanes, _ = trained(configs)
+    assert [lane.status for lane in lanes] == ["finished"] * 3
+    assert sum(size > 5 for size in small.sizes) < 8, "what did not fit is not tried again"
+    for one, other in zip(whole, lanes, strict=True):
+        assert [e.loss for e in one.history] == pytest.approx([e.loss for e in other.history], rel=2e-4)
+
+
+def test_a_run_of_which_one_example_is_too_large_fails_and_the_others_go_on(make_run, monkeypatch):
+    configs = [make_run(seed=1), make_run(task="copa", seed=2, train__batch_size=12), make_run(seed=3)]
+    monkeypatch.setattr(loop, "forward", Small(rows=1).forward)
     lanes, _ = trained(configs)
     assert [lane.status for lane in lanes] == ["finished", "failed", "finished"]
-    assert str(lanes[1].error).startswith("train.batch_size=12 does not fit in memory even alone: make it smaller")
+    assert str(lanes[1].error).startswith("the run does not fit in memory even one example at a time: shorten")
 
 
 def test_an_update_that_fails_ends_its_lane_alone_and_is_not_tried_again(make_run, monkeypatch):

@@ -24,12 +24,9 @@ def lanes_of(configs, backbone):
     datasets = DatasetCache(backbone)
     return [
         Lane.build(
-            Run.parse(config),
-            [datasets.of(one) for one in config.by_task.values()],
-            backbone,
-            weights.sources(config, backbone),
+            run, [datasets.of(run, name) for name in run.tasks], backbone, weights.sources(run.config, backbone)
         )
-        for config in configs
+        for run in map(Run.parse, configs)
     ]
 
 

@@ -43,9 +43,11 @@ class Activations(Init):
         batch = _batch(tokens[:length], backbone)
         training = backbone.training
         backbone.eval()
-        with torch.no_grad(), backbone.attending(recorders):
-            backbone(backbone.embed_tokens(batch), batch.token_type_ids, batch)
-        backbone.train(training)
+        try:
+            with torch.no_grad(), backbone.attending(recorders):
+                backbone(backbone.embed_tokens(batch), batch.token_type_ids, batch)
+        finally:
+            backbone.train(training)
         return torch.cat([recorder.rows() for recorder in recorders.values()], dim=1)
 
 

@@ -36,10 +36,10 @@ class Reparameterization(nn.Module, ABC):
     starts_from_prompt: ClassVar[bool] = False  # else its weights are drawn from a distribution
 
     def __init__(
-        self, config: Config, length: int, width: int, embedding: int, start: Callable[[], Tensor], init: Draw
+        self, config: Config, length: int, width: int, input_width: int, start: Callable[[], Tensor], init: Draw
     ) -> None:
-        """`start` gives the prompt `[length, width]` to start from; `init` draws weights of any shape; `embedding` is
-        the width of a token's embedding."""
+        """`start` gives the prompt `[length, width]` to start from; `init` draws weights of any shape; `input_width`
+        is that of what goes into it, where it has an input."""
         super().__init__()
 
     @abstractmethod

@@ -19,11 +19,11 @@ class MLP(Reparameterization):
         hidden: Annotated[int, Hashed(key="mlp_hidden")] = Field(ge=1, description="width of the hidden layer")
 
     def __init__(
-        self, config: Config, length: int, width: int, embedding: int, start: Callable[[], Tensor], init: Draw
+        self, config: Config, length: int, width: int, input_width: int, start: Callable[[], Tensor], init: Draw
     ) -> None:
-        super().__init__(config, length, width, embedding, start, init)
-        self.embedding = nn.Parameter(init.draw(length, embedding))
-        self.hidden, self.output = nn.Linear(embedding, config.hidden), nn.Linear(config.hidden, width)
+        super().__init__(config, length, width, input_width, start, init)
+        self.embedding = nn.Parameter(init.draw(length, input_width))
+        self.hidden, self.output = nn.Linear(input_width, config.hidden), nn.Linear(config.hidden, width)
         for linear in (self.hidden, self.output):
             linear.weight = nn.Parameter(init.draw(*linear.weight.shape))
             nn.init.zeros_(linear.bias)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from ptuning.prompts.reparameterizations.base import Draw, Reparameterization
 
 
-class Direct(Reparameterization):
+class NoReparameterization(Reparameterization):
     starts_from_prompt = True
 
     def __init__(
@@ -17,11 +17,11 @@ class Direct(Reparameterization):
         config: Reparameterization.Config,
         length: int,
         width: int,
-        embedding: int,
+        input_width: int,
         start: Callable[[], Tensor],
         init: Draw,
     ) -> None:
-        super().__init__(config, length, width, embedding, start, init)
+        super().__init__(config, length, width, input_width, start, init)
         self.prompt = nn.Parameter(start())
 
     def forward(self) -> Tensor:
