@@ -195,7 +195,7 @@ class SourceConfig(Schema):
 
     @model_validator(mode="after")
     def _either_an_id_or_a_run(self) -> SourceConfig:
-        if self.id is not None and self.model_fields_set - {"id", "step", "weight"}:
+        if self.id is not None and self.model_dump(exclude={"id", "step", "weight"}, exclude_defaults=True):
             raise ValueError("a source with an id is that run: remove id, or all but id, step and weight")
         return self
 
@@ -320,7 +320,8 @@ def _refuse(error: ValidationError, schema: type[BaseModel], prefix: str) -> NoR
     if first["type"] == "missing":
         raise InputError(f"{key} is not set: give it a value.") from None
     wrong = first["msg"].removeprefix("Value error, ")
-    raise InputError(f"{key}={first['input']!r} is refused: {wrong[0].lower() + wrong[1:]}.") from None
+    value = "" if isinstance(first["input"], Mapping) else f"={first['input']!r}"  # of a node its key says enough
+    raise InputError(f"{key}{value} is refused: {wrong[0].lower() + wrong[1:]}.") from None
 
 
 def _keys(schema: type[BaseModel], path: list[str]) -> list[str]:

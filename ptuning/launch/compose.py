@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any, cast
@@ -11,33 +11,45 @@ from typing import Any, cast
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import ConfigCompositionException, HydraException
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from ptuning.config import RunConfig, parse
 from ptuning.errors import InputError
 from ptuning.launch import overrides as sweeping
-from ptuning.launch.composition_errors import composition_error, resolution_error
+from ptuning.launch.composition_errors import composition_error, resolution_error, unknown_key
 from ptuning.parsed import Run
 from ptuning.precision import native_precision
 from ptuning.records.identity import run_id
 
 CONF = Path(__file__).parents[2] / "conf"
 PROMPT_GROUPS = ("init", "reparameterization")  # whose files set what stands at `prompt.<group>`
+HELPERS = {"variant", "shown", "sweep", "mixtures"}  # names in files of conf/ beside the keys of a run
 sys.path.append(str(Path(__file__).parents[1] / "sweep/plugins"))  # where Hydra finds our launcher and sweeper
 OmegaConf.register_new_resolver("native_precision", native_precision, replace=True)
+OmegaConf.register_new_resolver("unless", lambda given, value: value if given is None else None, replace=True)
 
 
 def read(config: DictConfig) -> RunConfig:
     """A composed Hydra config as a checked run. Raises InputError."""
+    parsed = _parse(config, complete=True)
+    Run.parse(parsed)
+    return parsed
+
+
+def read_unchecked(config: DictConfig) -> RunConfig:
+    """A composed Hydra config as a run that may lack keys of its prompt still (`???` stands there), or the sources
+    that its init wants. Raises InputError."""
+    return _parse(config, complete=False)
+
+
+def _parse(config: DictConfig, complete: bool) -> RunConfig:
     try:
-        values = cast("dict[str, Any]", OmegaConf.to_container(config, resolve=True, throw_on_missing=True))
+        values = cast("dict[str, Any]", OmegaConf.to_container(config, resolve=True, throw_on_missing=complete))
     except OmegaConfBaseException as error:
         raise InputError(resolution_error(error)) from None
     _read_named_files(values.get("prompt"))
-    parsed = parse(RunConfig, {key: values[key] for key in RunConfig.model_fields if key in values})
-    Run.parse(parsed)
-    return parsed
+    return parse(RunConfig, {key: values[key] for key in RunConfig.model_fields if key in values})
 
 
 def _read_named_files(prompt: dict[str, Any] | None) -> None:
@@ -60,7 +72,7 @@ def expand(overrides: Sequence[str]) -> list[RunConfig]:
     """
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        runs = [read(_compose(job)) for job in _jobs(overrides)]
+        runs = [read(_compose_run(job)) for job in _jobs(overrides)]
     return list({run_id(run): run for run in runs}.values())
 
 
@@ -68,13 +80,13 @@ def composed(overrides: Sequence[str]) -> DictConfig:
     """What the overrides of one run compose to, not yet checked as `read` does. Raises InputError."""
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        return _compose(overrides)
+        return _compose_run(overrides)
 
 
 def _jobs(overrides: Sequence[str]) -> list[list[str]]:
     """One list of overrides a job, as Hydra's sweepers would make them."""
     plain = [override for override in overrides if not sweeping.is_sweep(override)]
-    sweeper = _compose(plain, hydra=True).hydra.sweeper
+    sweeper = _compose(plain).hydra.sweeper
     return [
         list(job)
         for sweep in sweeping.union_of_sweeps(sweeper.params or {}, sweeper.get("sweeps"), overrides)
@@ -82,13 +94,39 @@ def _jobs(overrides: Sequence[str]) -> list[list[str]]:
     ]
 
 
-def _compose(overrides: Sequence[str], hydra: bool = False) -> DictConfig:
+def _compose_run(overrides: Sequence[str]) -> DictConfig:
+    """Of one run's overrides, without what Hydra adds."""
+    config = _compose(overrides)
+    _check_paper(config.hydra.runtime.choices, overrides)
+    with open_dict(config):
+        del config["hydra"]
+    return config
+
+
+def _compose(overrides: Sequence[str]) -> DictConfig:
     try:
-        config = compose("config", list(overrides), return_hydra_config=hydra)
+        config = compose("config", list(overrides), return_hydra_config=True)
     except (ConfigCompositionException, HydraException, ValueError) as error:  # ValueError: task=null
         raise InputError(composition_error(error, CONF)) from None
+    for name in config:
+        if name not in {*RunConfig.model_fields, *HELPERS, "hydra"}:
+            raise InputError(unknown_key(str(name), CONF))
     _check_chosen_files(config, overrides)
     return config
+
+
+def _check_paper(choices: Mapping[str, str | None], overrides: Sequence[str]) -> None:
+    """Raise InputError where the paper that is asked for by name has no file for the run."""
+    paper = choices["paper"]
+    if paper is None or "paper" not in map(sweeping.key_of, overrides):  # none, or a profile's
+        return
+    groups = {group.partition("@")[0]: name for group, name in choices.items() if group.startswith(f"paper/{paper}/")}
+    if not any((CONF / group / f"{name}.yaml").exists() for group, name in groups.items()):
+        known = min((sorted(file.stem for file in (CONF / group).glob("*.yaml")) for group in groups), key=len)
+        raise InputError(
+            f"paper={paper} has no file for {' or '.join(map(str, groups.values()))}: leave it out, for the method's "
+            f"own values, or choose what it has one for, {', '.join(known)}."
+        )
 
 
 def _check_chosen_files(config: DictConfig, overrides: Sequence[str]) -> None:

@@ -11,6 +11,8 @@ from hydra import compose
 from omegaconf import OmegaConf
 from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException
 
+_OPEN = ("train.lrs", "sources")  # mappings that begin empty, with keys of any name
+
 
 def composition_error(error: Exception, conf: Path) -> str:
     """Why overrides do not compose with the files in `conf`. Hydra must be initialized with them: a key is looked for
@@ -20,7 +22,7 @@ def composition_error(error: Exception, conf: Path) -> str:
         options = re.findall(r"^\t(\S+)$", text, re.MULTILINE) or _nested(conf / found[1])
         return f"{found[1]}={found[2]} is unknown: choose one of {', '.join(options)}."
     if found := re.search(r"Could not override '([^']+)'", text):
-        return _unknown_key(found[1])
+        return unknown_key(found[1], conf)
     return " ".join(text.split()).rstrip(".") + "."
 
 
@@ -41,9 +43,16 @@ def _nested(group: Path) -> list[str]:
     return sorted(str(file.relative_to(group).with_suffix("")) for file in group.rglob("*.yaml"))
 
 
-def _unknown_key(key: str) -> str:
+def unknown_key(key: str, conf: Path) -> str:
+    """That a run has no such key, and what might be meant. Hydra must be initialized."""
     plain = OmegaConf.to_container(compose("config"), resolve=False)
     known = _keys(cast("dict[str, Any]", plain))
+    if mapping := next((one for one in _OPEN if key == one or key.startswith(f"{one}.")), None):
+        added = f"{mapping}.<name>" if key == mapping else key
+        return f"{mapping} has keys of any name, and none to begin with: add them one by one, as +{added}=..."
+    if chosen := _files_with(key, conf):
+        group = key.split(".")[1]
+        return f"{key} is a key of {' and '.join(f'{group}={name}' for name in chosen)} alone: choose that too."
     if key in known or key.startswith("task.options."):
         return (
             f"{key} is not a config key of this method and task: remove it, or, where other runs of a sweep have it, "
@@ -55,6 +64,18 @@ def _unknown_key(key: str) -> str:
         f"did you mean {close[0]}?" if close else f"known here are {', '.join(near or sorted(map(str, plain or ())))}."
     )
     return f"{key} is not a config key (for this method): {hint}"
+
+
+def _loaded(file: Path) -> dict[str, Any]:
+    return cast("dict[str, Any]", OmegaConf.to_container(OmegaConf.load(file), resolve=False))
+
+
+def _files_with(key: str, conf: Path) -> list[str]:
+    """The files of conf/init, say, that have the key `prompt.init.<name>`."""
+    match key.split("."):
+        case ["prompt", group, name]:
+            return sorted(file.stem for file in (conf / group).glob("*.yaml") if name in _loaded(file))
+    return []
 
 
 def _keys(node: dict[str, Any], prefix: str = "") -> list[str]:

@@ -62,7 +62,7 @@ def is_sweep(override: str) -> bool:
 
 
 def key_of(override: str) -> str:
-    """What it sets; a group's with the package, so that `task` and `task@parent.task` are two."""
+    """What it sets; a group's with the package, so that `task` and `task@sources.a.task` are two."""
     parsed = parse(override)
     return f"{parsed.key_or_group}@{parsed.package}" if parsed.package else str(parsed.key_or_group)
 

@@ -16,7 +16,7 @@ from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
-from ptuning.config import MixtureConfig, RunConfig, TaskConfig
+from ptuning.config import MixtureConfig, RunConfig, SourceConfig, TaskConfig
 from ptuning.errors import InputError
 from ptuning.launch import compose
 from ptuning.records import configs, store
@@ -40,7 +40,7 @@ def overrides(record: Record) -> list[str]:
         raise InputError(f"{_refusal(record)}: it is an evaluation, which is made from the records of its prompts.")
     try:
         found = shortest(record)
-        made = run_id(_composed(*found)[0])
+        made = run_id(compose.read(compose.composed(found)))
     except InputError as error:
         raise InputError(f"{_refusal(record)}: {str(error).rstrip('.')}{_commit_hint(record)}.") from None
     if made != record["id"]:
@@ -75,9 +75,10 @@ def _run_of(record: Record) -> RunConfig:
 
 @cache
 def _composed(*overrides: str) -> tuple[RunConfig, dict[str, Any]]:
-    """A checked run, and its config before checking: with all keys that an override may set without a `+`."""
+    """A run, which may lack keys still that its files leave open, and its config as composed: with all keys that an
+    override may set without a `+`."""
     config = compose.composed(overrides)
-    return compose.read(config), cast("dict[str, Any]", OmegaConf.to_container(config, resolve=True))
+    return compose.read_unchecked(config), cast("dict[str, Any]", OmegaConf.to_container(config, resolve=True))
 
 
 def _group_choices(run: RunConfig) -> list[str]:
@@ -144,11 +145,14 @@ def _group_files(group: str) -> dict[str, dict[str, Any]]:
 def _differences(run: RunConfig, choices: list[str]) -> list[str]:
     """The overrides that turn the config that `choices` compose to into the run's."""
     base, plain = _composed(*choices)
+    if len(run.sources) == len(base.sources) == 1:  # whose name counts for nothing
+        run = run.model_copy(update={"sources": dict(zip(base.sources, run.sources.values(), strict=True))})
     return [_override(key, value, plain) for key, value in _changes(store.dump(run), store.dump(base))]
 
 
 _Key = tuple[str, ...]
 _REMOVED = object()
+_SAME_RUN = SourceConfig().model_dump(mode="json")  # a source of which nothing is said
 
 
 def _changes(wanted: Mapping[str, Any], base: Mapping[str, Any], above: _Key = ()) -> Iterator[tuple[_Key, Any]]:
@@ -157,6 +161,8 @@ def _changes(wanted: Mapping[str, Any], base: Mapping[str, Any], above: _Key = (
         new, old = wanted.get(name, _REMOVED), base.get(name, _REMOVED)
         if isinstance(new, Mapping) and isinstance(old, Mapping):
             yield from _changes(new, old, (*above, name))
+        elif above[-1:] == ("sources",) and old is _REMOVED:
+            yield from list(_changes(new, _SAME_RUN, (*above, name))) or [((*above, name), {})]
         elif new != old and not _is_immaterial(above, name):
             yield (*above, name), new
 

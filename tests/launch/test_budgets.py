@@ -50,19 +50,27 @@ def test_the_small_profile_has_a_budget():
     shared = read("profile=small", "task=btc", "method=mpt_2")
     assert (shared.method, shared.train.epochs, shared.source_runs[0].run.train.epochs) == ("p_tuning_v2", 5, 3)
     assert read("task=btc", "method=mpt_2", "train.epochs=4").source_runs[0].run.train.epochs == 4, "as the run itself"
+    steps = read("profile=small", "task=btc", "method=mpt_2", "train.epochs=null", "train.steps=9").source_runs[0].run
+    assert (steps.train.epochs, steps.train.steps) == (None, 9), "as the run itself"
 
 
 def test_every_line_of_the_budget_is_of_a_run_that_can_be_chosen():
     for path, value in leaves(BUDGET):
         *choice, key = path
         assert all(one in options(group) for one, group in zip(choice, CHOICES, strict=True)), path
-        assert key in {"epochs", "stage_epochs", "train_rows", "dev_rows", "test_rows"} and value > 0
+        assert key in {"epochs", "source_epochs", "train_rows", "dev_rows", "test_rows"} and value > 0
 
 
 @pytest.mark.parametrize("paper", PAPERS)
 def test_a_paper_says_where_its_hyperparameters_stand(paper):
     assert (compose.CONF / "paper" / paper / "hyperparameters.yaml").exists()
-    assert compose.expand([f"paper={paper}"]) == compose.expand([]), "no file for this run, so its method's own values"
+    with pytest.raises(InputError, match=rf"^paper={paper} has no file for .*-minilm_l6.*: leave it out"):
+        compose.expand([f"paper={paper}"])
+
+
+def test_the_paper_profile_leaves_a_run_that_its_paper_says_nothing_of_to_its_method():
+    profile, plain = read("profile=paper", "task=rte"), read("task=rte", "data=hub")
+    assert profile == plain
 
 
 def test_another_paper_is_refused():

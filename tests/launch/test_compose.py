@@ -101,6 +101,17 @@ def test_commas_sweep_and_equal_runs_are_one():
         (["runtime.device=tpu"], r"runtime.device=tpu is not on this machine"),
         (["task.options.template=1"], r"task.options.template is not a config key|template"),
         (["prompt.length=,"], r"is not an override"),
+        (["+promtp.length=3"], r"^promtp is not a config key .*did you mean prompt\?"),
+        (["+sede=3"], r"^sede is not a config key .*did you mean seed\?"),
+        (["train.lrs={head:1e-3}"], r"^train.lrs has keys of any name.* add them one by one, as \+train.lrs.<name>="),
+        (["train.lrs.head=1e-3"], r"add them one by one, as \+train.lrs.head=\.\.\.$"),
+        (["sources.first.seed=3"], r"^sources has keys of any name.* as \+sources.first.seed=\.\.\.$"),
+        (
+            ["prompt.reparameterization=mlp", "prompt.reparameterization.hidden=64"],
+            r"^prompt.reparameterization.hidden is a key of reparameterization=mlp alone: choose that too",
+        ),
+        (["prompt.init.text=so"], r"^prompt.init.text is a key of init=activations and init=text alone"),
+        (["train.steps=100"], r"^train is refused: both are set of train.epochs and train.steps"),
     ],
     ids=str,
 )
@@ -150,6 +161,17 @@ def test_on_a_gpu_the_laptop_profile_asks_the_gpu(monkeypatch, native, wanted):
     assert compose.expand(["task=cb", "profile=laptop"])[0].train.precision == wanted
 
 
+def test_keys_are_added_to_an_open_mapping_one_by_one():
+    (run,) = compose.expand([*TINY, "+train.lrs.head=1e-3"])
+    assert run.train.lrs == {"head": 1e-3}
+
+
+def test_the_laptop_profile_caps_a_task_that_it_has_no_line_for():
+    config = compose.composed(["profile=laptop", "task=rte"])
+    config.task.name = "new"
+    assert config.data.train_rows == 320
+
+
 def test_local_data_can_be_given_to_a_profile():
     runs = compose.expand(
         ["experiment=p_tuning_v2/table2", "profile=small", "data=local", "data.root=/data", "task=rte"]
@@ -168,7 +190,7 @@ def test_every_method_and_task_has_its_python_and_its_yaml():
                 or "task@tasks" in (compose.CONF / "task" / f"{name}.yaml").read_text()}  # fmt: skip
     assert names("method") - {"mpt_2"} == set(
         registry.names("ptuning.methods")
-    )  # which is p_tuning_v2 with a stage before it
+    )  # which is p_tuning_v2 from a source run
     assert names("task") - mixtures == set(registry.names("ptuning.tasks"))
 
 

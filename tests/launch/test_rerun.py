@@ -58,6 +58,21 @@ def record_of(run):
             "+task@sources.ner_open.task=ner_open",
             *RTE[3:],
         ],
+        [*RTE[:2], "method=prompt_tuning", "init=text", "data=miniature", 'prompt.init.text="Does it, or not?"'],
+        [*RTE[:3], "init=activations", "data=miniature", "prompt.length=4", 'prompt.init.text="Does it, or not?"'],
+        [*RTE[:3], "init=prompt", "data=miniature", "+sources.first.seed=3"],
+        [*RTE[:3], "init=prompt", "data=miniature", "+sources.first={}"],
+        [*RTE[:3], "init=prompt", "data=miniature", "+sources.first.id=0123456789"],
+        [
+            *RTE[:3],
+            "init=prompt",
+            "+task@sources.cb.task=cb",
+            "data=miniature",
+            "+sources.cb.seed=3",
+            '+sources.cb.sources.a.id="1234567890"',
+            "+sources.cb.sources.a.step=7",
+        ],
+        [*RTE, "+train.lrs.head=0.001"],
     ],
     ids=lambda written: " ".join(written[:4]) + " …" + " ".join(written[4:]),
 )
@@ -70,7 +85,7 @@ def test_defaults_and_what_never_counts_are_left_out():
     assert rerun.overrides(record_of(run)) == RTE
 
 
-def test_another_mixture_than_the_task_names_is_a_stage_like_any_other():
+def test_another_mixture_than_the_task_names_is_a_source_like_any_other():
     run = compose.read(compose.composed(["task=btc", "method=mpt_2", "task.mixture=ner", "data=miniature"]))
     found = rerun.overrides(record_of(run))
     assert found[2:6] == ["method=p_tuning_v2", "init=prompt", "+task@sources.shared.task=ner", "data=miniature"]
@@ -115,10 +130,11 @@ def parsed(found):
 
 def test_every_committed_record_composes_back_to_its_own_id():
     """All by what they change in the config that their files compose, and one of each kind by composing the whole: of
-    those with the same keys, and every run after another, whose stage is composed in."""
+    those with the same keys, and every run from a source, which is composed in."""
     kinds = {}
     for _, record in store.read_all(RESULTS):
         found = rerun.shortest(record)
+        assert not any("{id:" in override for override in found), "a source as a whole"
         if record["config"].get("parent") is not None:
             kinds[record["id"]] = record
             continue

@@ -167,6 +167,8 @@ def test_a_name_alone_chooses_a_file_and_a_papers_choice_is_not_overruled_in_sil
     assert run.prompt["init"] == {"name": "uniform", "scale": 0.5}
     paper = ["task=wic", "backbone=bert_large", "paper=p_tuning_v2"]
     assert compose.read(compose.composed(paper)).prompt["reparameterization"]["name"] == "mlp"
+    wide = compose.read(compose.composed([*paper, "prompt.reparameterization.hidden=64"]))
+    assert wide.prompt["reparameterization"] == {"name": "mlp", "hidden": 64}
     plain = compose.read(compose.composed([*paper, "prompt.reparameterization=none"]))
     assert plain.prompt["reparameterization"] == {"name": "none"}
     with pytest.raises(InputError, match=r"overruled by the file of a paper: write prompt.reparameterization=none"):
