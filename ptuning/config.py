@@ -40,7 +40,7 @@ class Schema(BaseModel):
 
 
 class BackboneConfig(Schema):
-    """The pretrained model. It is frozen, whatever is set here, unless the method is fine-tuning.
+    """The pretrained model. It is frozen unless the run trains it (`train.backbone`, else as the method has it).
 
     `pooler` belongs to the heads that read [CLS], and is what stands between that and their linear layer: `none`;
     `frozen` (the checkpoint's own, as frozen as the backbone: refused where the checkpoint has none); `trained` (each
@@ -181,7 +181,10 @@ class SourceConfig(Schema):
 
     id: str | None = Field(default=None, pattern=r"^[0-9a-f]{10}$", description="of a run whose prompt was kept")
     task: TaskConfig | MixtureConfig | None = Field(default=None, description="what it learns; null: the same")
-    data: dict[str, Any] = Field(default={}, description="keys in which it differs")
+    head: HeadConfig | None = Field(default=None, description="null: the same; auto where it learns another task")
+    data: dict[str, Any] = Field(
+        default={}, description="keys in which it differs; data=bundled is what its own task means by it"
+    )
     prompt: dict[str, Any] = Field(default={}, description="its `init` is else what `prompt.init.start` says")
     train: dict[str, Any] = Field(default={}, description="keys in which it differs")
     seed: int | None = Field(default=None, ge=0, description="null: the same")
@@ -192,6 +195,16 @@ class SourceConfig(Schema):
     weight: float = Field(default=1, gt=0, description="in the mean of several sources")
 
     _task = field_validator("task", mode="before")(lambda value: _task_or_mixture(value, "sources.<name>.task"))
+    _head = field_validator("head", mode="before")(lambda value: {"name": value} if isinstance(value, str) else value)
+
+    @field_validator("id", mode="before")
+    @classmethod
+    def _is_text(cls, value: Any) -> Any:
+        """Hydra reads ids of digits alone as integers, and such as 12e3456789 as floats."""
+        if isinstance(value, int | float):
+            shown = value if isinstance(value, int) else "<id>"
+            raise ValueError(f"it was read as a number: quote it, '+sources.<name>.id=\"{shown}\"'")
+        return value
 
     @model_validator(mode="after")
     def _either_an_id_or_a_run(self) -> SourceConfig:
@@ -253,7 +266,8 @@ class RunConfig(Schema):
     def _source_run(self, key: str, source: SourceConfig) -> RunConfig:
         changed = {
             "task": source.task or self.task,
-            "data": parse(DataConfig, self.data.model_dump() | source.data, f"{key}.data"),
+            "head": self._source_head(source),
+            "data": parse(DataConfig, self.data.model_dump() | self._source_data(source), f"{key}.data"),
             "prompt": self._source_prompt(source),
             "train": parse(TrainConfig, self.train.model_dump() | source.train, f"{key}.train"),
             "seed": self.seed if source.seed is None else source.seed,
@@ -262,6 +276,17 @@ class RunConfig(Schema):
             "sources": source.sources,
         }
         return self.model_copy(update=changed)
+
+    def _source_head(self, source: SourceConfig) -> HeadConfig:
+        if source.head is not None:
+            return source.head
+        same_task = source.task is None or source.task.name == self.task.name
+        return self.head if same_task else HeadConfig()
+
+    def _source_data(self, source: SourceConfig) -> dict[str, Any]:
+        if source.task is not None and self.data.source == self.task.bundled:
+            return {"source": source.task.bundled} | source.data
+        return source.data
 
     def _source_prompt(self, source: SourceConfig) -> dict[str, Any] | None:
         if self.prompt is None:

@@ -64,13 +64,17 @@ def identity(config: Recorded) -> Document:
     if isinstance(config, EvaluationConfig):
         return hashed(config, nodes) | {"protocol": PROTOCOL, "kind": "evaluation"}
     head = _head(config)
-    found = hashed(config, nodes | {"prompt": _prompt(config)}) | {"protocol": PROTOCOL} | _sources(config)
+    found = (
+        hashed(config, nodes | {"prompt": _prompt(config), "train": _train(config)})
+        | {"protocol": PROTOCOL}
+        | _sources(config)
+    )
     return found if head is None else found | {"head": head}
 
 
 def _sources(config: RunConfig) -> Document:
     """The runs that it starts from: one alone, after its last step, as a whole; others by their ids, with the step and
-    the share of each."""
+    the share of each, in an order that is not that of the config: their mean has none."""
     sources = config.source_runs
     match sources:
         case []:
@@ -78,7 +82,8 @@ def _sources(config: RunConfig) -> Document:
         case [Source(run=RunConfig() as run, step="last")]:
             return {"parent": identity(run)}
     total = sum(one.weight for one in sources)
-    return {"sources": [{"run": source_id(one), "step": one.step, "share": one.weight / total} for one in sources]}
+    found = [{"run": source_id(one), "step": one.step, "share": one.weight / total} for one in sources]
+    return {"sources": sorted(found, key=lambda one: (one["run"], str(one["step"]), one["share"]))}
 
 
 def source_id(source: Source) -> str:
@@ -156,6 +161,14 @@ def _prompt(config: RunConfig) -> Document | None:
     """The `prompt` keys as the method's own schema has them."""
     schema = methods.load(config.method).Prompt
     return None if schema is None else hashed(parse(schema, config.prompt or {}, "prompt"))
+
+
+def _train(config: RunConfig) -> Document:
+    """The `train` keys; `backbone` among them only where it is not as the method has it anyway."""
+    train = config.train
+    if train.backbone == methods.load(config.method).trains_backbone:
+        train = train.model_copy(update={"backbone": None})
+    return hashed(train)
 
 
 def _head(config: RunConfig) -> Document | None:

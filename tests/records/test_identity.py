@@ -74,6 +74,13 @@ def test_equal_settings_written_differently_are_one_run(make_run):
     assert run_id(make_run(prompt__dropout=0)) == run_id(make_run(prompt__dropout=0.0))
 
 
+@pytest.mark.parametrize("method", ["p_tuning_v2", "fine_tuning"])
+def test_whether_the_backbone_trains_counts_only_where_it_is_not_as_the_method_has_it(make_run, method):
+    own = method == "fine_tuning"
+    assert run_id(make_run(method, train__backbone=own)) == run_id(make_run(method))
+    assert run_id(make_run(method, train__backbone=not own)) != run_id(make_run(method))
+
+
 def hub(make_run, where, name="mine"):
     return run_id(make_run(backbone__source="hub", backbone__name=name, backbone__id=where))
 

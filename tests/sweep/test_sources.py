@@ -7,7 +7,7 @@ from ptuning.config import RunConfig
 from ptuning.errors import InputError
 from ptuning.launch import compose
 from ptuning.parsed import Run
-from ptuning.records import weights
+from ptuning.records import configs, store, weights
 from ptuning.records.identity import identity, run_id, run_name
 from ptuning.run import run
 from ptuning.sweep.resume import done, with_sources
@@ -121,6 +121,8 @@ def test_a_run_is_another_by_its_sources_their_steps_and_shares_alone(make_run):
     doubled = {name: one | {"weight": 2} for name, one in two.items()}
     renamed = {"x": two["a"], "y": two["b"]}
     assert run_id(start(base, **doubled)) == run_id(start(base, **renamed)) == run_id(start(base, **two))
+    swapped = {"a": two["b"], "b": two["a"]}
+    assert run_id(start(base, **swapped)) == run_id(start(base, **two)), "a mean has no order"
 
 
 def test_one_source_after_its_last_step_keeps_the_key_and_the_name_of_old(make_run):
@@ -148,7 +150,44 @@ def test_a_source_is_a_run_or_an_id_and_a_cycle_is_refused():
     plain = ["task=rte", "init=prompt"]
     with pytest.raises(InputError, match="a source with an id is that run"):
         compose.read(compose.composed([*plain, "+sources.a.id=0123456789", "+sources.a.seed=3"]))
+    with pytest.raises(InputError, match="remove id, or all but id, step and weight"):
+        compose.read(compose.composed([*plain, "+sources.a.id=0123456789", "+sources.a.head=classification"]))
     with pytest.raises(InputError, match="Interpolation to parent node"):
         compose.read(compose.composed([*plain, "+sources.a={seed:3,sources:${sources}}"]))
     with pytest.raises(InputError, match=r"prompt\.init\.name=normal uses no sources: set init=prompt"):
         compose.read(compose.composed(["task=rte", "+sources.a.seed=3"]))
+
+
+def test_an_id_that_reads_as_a_number_is_refused_with_the_way_to_write_it():
+    plain = ["task=rte", "init=prompt"]
+    for number, quoted in (("1123456789", "1123456789"), ("12e3456789", "<id>")):
+        with pytest.raises(InputError, match=rf"""sources\.a\.id=.*read as a number: .*id="{quoted}"'"""):
+            compose.read(compose.composed([*plain, f"+sources.a.id={number}"]))
+        config = compose.read(compose.composed([*plain, f'+sources.a.id="{number}"']))
+        assert config.source_runs[0].run == number
+
+
+def test_a_stored_config_with_a_source_s_id_is_read_again(make_run):
+    config = start(make_run(), a={"id": "0123456789", "step": 2})
+    assert run_id(configs.parse_run(store.dump(config), config.runtime)) == run_id(config)
+
+
+def test_a_source_on_another_task_has_that_task_s_own_head():
+    overrides = ["task=rte", "init=prompt", "backbone=tiny_bert", "+task@sources.a.task=conll03"]
+    auto, own = (compose.read(compose.composed([*overrides, f"head={name}"])) for name in ("auto", "classification"))
+    assert source(own).head.name == "auto"
+    assert run_id(own) == run_id(auto)
+    said = compose.read(compose.composed([*overrides, "+sources.a.head=token"]))
+    assert source(said).head.name == "token"
+    same = compose.read(compose.composed(["task=copa", "head=choice", "init=prompt", "+sources.a.seed=3"]))
+    assert source(same).head.name == "choice"
+
+
+def test_bundled_data_of_a_source_are_those_of_its_own_task():
+    def of(target, task, *others):
+        overrides = [f"task={target}", "init=prompt", f"+task@sources.a.task={task}", *others]
+        return source(compose.read(compose.composed(overrides))).data.source
+
+    assert (of("boolq", "rte"), of("rte", "boolq"), of("rte", "cb")) == ("miniature", "package", "miniature")
+    assert of("rte", "boolq", "data=hub") == "hub"
+    assert of("rte", "boolq", "+sources.a.data.source=miniature") == "miniature"
