@@ -7,19 +7,19 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import Container, DictConfig, OmegaConf
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from ptuning import methods, registry, tasks
+from ptuning import heads, methods, registry, tasks
 from ptuning.config import RunConfig, SourceConfig
 from ptuning.files import write_atomic
-from ptuning.launch import compose
+from ptuning.launch import compose, rerun
 from ptuning.prompts import inits, reparameterizations
 
 PAGE = Path(__file__).parents[1] / "docs/reference.md"
@@ -31,6 +31,8 @@ with the keys that are allowed in its place.
 """
 
 Row = tuple[str, str, str, str]  # key, allowed, default, meaning
+REQUIRED = object()  # in the place of a default
+TYPES = {NoneType: "`null`", bool: "`true`, `false`", str: "text", int: "integer", float: "number", Path: "path"}
 
 
 def page() -> str:
@@ -39,6 +41,8 @@ def page() -> str:
     parts = [INTRODUCTION, _groups(), "## Keys of every run\n", _table(_rows(RunConfig, plain))]
     for name in registry.names("ptuning.methods"):
         parts += _method(name)
+    for name in registry.names("ptuning.heads"):
+        parts += _head(name)
     for group, package in (("init", inits), ("reparameterization", reparameterizations)):
         for name in registry.names(package.__name__):
             defaults = OmegaConf.load(compose.CONF / group / f"{name}.yaml")
@@ -47,6 +51,7 @@ def page() -> str:
                 _table(_rows(package.load(name).Config, defaults, f"prompt.{group}.")),
             ]
     parts += ["## Keys of a source\n", _table(_rows(SourceConfig, None, "sources.<name>."))]
+    parts += ["## Keys of a sweep\n", _table(_sweep_rows())]
     parts += ["## Options of tasks\n", "What they mean stands in the tasks' files in `conf/task/`.\n", *_options()]
     return "\n".join(parts)
 
@@ -69,58 +74,111 @@ def _method(name: str) -> list[str]:
     return [title, _table(_rows(schema, compose.composed([f"method={name}"]).prompt, "prompt."))]
 
 
+def _head(name: str) -> list[str]:
+    keys = heads.load(name).Keys
+    if keys is None:
+        return []
+    defaults = OmegaConf.load(compose.CONF / "head" / f"{name}.yaml")
+    return [f"## Keys of `head={name}`\n", _table(_rows(keys, defaults, "head."))]
+
+
+def _sweep_rows() -> list[Row]:
+    """What no schema of a run has."""
+    launcher = OmegaConf.load(compose.CONF / "hydra/launcher/packed.yaml")
+    small = OmegaConf.to_container(OmegaConf.load(compose.CONF / "profile/small.yaml").sweep.budget)
+    budget = ", ".join(f"`{key}`" for key in sorted(set(_leaves(small))))
+    return [
+        (
+            "`hydra.launcher.devices`", f"`auto` or {_type(list[str])}", _shown(launcher.devices),
+            "auto: every GPU of this machine, or its CPU; [cuda:0,cuda:1]: a worker process on each",
+        ),
+        (
+            "`sweep.budget.<method>.<backbone>.<task>`", budget, _shown({}),
+            "of `profile=small`: what its runs have instead of the method's epochs and all of the data; the method as "
+            "it is chosen (`mpt_2`), stage_epochs of the run that it starts from",
+        ),
+    ]  # fmt: skip
+
+
+def _leaves(node: Any) -> Iterator[str]:
+    """The keys of the innermost nodes."""
+    for key, value in node.items():
+        yield from _leaves(value) if isinstance(value, Mapping) else [key]
+
+
 def _rows(schema: type[BaseModel], defaults: Any, prefix: str = "") -> list[Row]:
-    """A row a key; keys of a node below stand with its name before them."""
-    rows: list[Row] = []
+    """A row a key; keys of a node below stand with its name before them, where it can be one of several schemas those
+    of each. `defaults`: of conf/; the schema's own stand for what is not there."""
+    rows: dict[str, Row] = {}
     for name, field in schema.model_fields.items():
-        default = defaults.get(name) if isinstance(defaults, DictConfig) else None
-        nested = _schema(field.annotation)
         if name == "prompt" and not prefix:
             continue  # the method's own
-        if nested is not None and default:
-            rows += _rows(nested, default, f"{prefix}{name}.")
-        else:
-            rows.append((f"`{prefix}{name}`", _allowed(field), _shown(default), _meaning(field)))
-    return rows
+        default = _default(field, name, defaults)
+        below = [row for one in _schemas(field.annotation) for row in _rows(one, default, f"{prefix}{name}.")]
+        for row in below or [(f"`{prefix}{name}`", _allowed(field), _shown(default), _meaning(field))]:
+            rows.setdefault(row[0], row)
+    return list(rows.values())
 
 
-def _schema(annotation: Any) -> type[BaseModel] | None:
-    """The first schema in an annotation."""
-    found = (
-        one for one in (annotation, *get_args(annotation)) if isinstance(one, type) and issubclass(one, BaseModel)
-    )
-    return next(found, None)
+def _default(field: FieldInfo, name: str, defaults: Any) -> Any:
+    """A key's default; `REQUIRED` where it has none."""
+    if isinstance(defaults, DictConfig) and name in defaults:
+        return defaults[name]
+    return REQUIRED if field.is_required() else field.get_default(call_default_factory=True)
+
+
+def _members(annotation: Any) -> list[Any]:
+    """What it can be, without the notes in an annotation."""
+    if get_origin(annotation) is Annotated:
+        return _members(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, UnionType):
+        return [member for one in get_args(annotation) for member in _members(one)]
+    return [annotation]
+
+
+def _schemas(annotation: Any) -> list[type[BaseModel]]:
+    """The schemas that a node has; none where it can be something else, such as null."""
+    members = _members(annotation)
+    return members if all(map(_is_schema, members)) else []
+
+
+def _is_schema(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
 
 
 def _allowed(field: FieldInfo) -> str:
     """The values that a field takes: its choices, or its type and bounds."""
-    bounds = [str(bound) for bound in field.metadata if not hasattr(bound, "as_before")]
-    shown = [_type(field.annotation), *(_bound(bound) for bound in bounds)]
-    return ", ".join(one for one in shown if one)
+    return ", ".join([_type(field.annotation), *_bounds(field)])
 
 
-def _bound(text: str) -> str:
-    """`Ge(ge=1)` as `>= 1`."""
-    found = re.fullmatch(r"\w+\((ge|gt|le|lt)=(.+)\)", text)
+def _bounds(field: FieldInfo) -> list[str]:
+    """`Ge(ge=1)` as `≥ 1`."""
     signs = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
-    return f"{signs[found[1]]} {found[2]}" if found else ""
+    found = (re.fullmatch(r"\w+\((ge|gt|le|lt)=(.+)\)", str(one)) for one in field.metadata)
+    return [f"{signs[bound[1]]} {bound[2]}" for bound in found if bound]
 
 
 def _type(annotation: Any) -> str:
-    if get_origin(annotation) is Literal:
-        return ", ".join(f"`{choice}`" for choice in get_args(annotation))
-    if get_origin(annotation) in (Union, UnionType):
-        return " or ".join(_type(one) for one in get_args(annotation))
-    names = {NoneType: "`null`", bool: "`true`, `false`", str: "text", int: "integer", float: "number", Path: "path"}
-    if annotation in names:
-        return names[annotation]
-    return str(getattr(annotation, "__name__", annotation)) if get_origin(annotation) is None else "keys and values"
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Literal:
+        return ", ".join(f"`{choice}`" for choice in arguments)
+    if origin is Annotated:
+        notes = [bound for note in arguments[1:] if isinstance(note, FieldInfo) for bound in _bounds(note)]
+        return " ".join([_type(arguments[0]), *notes])
+    if origin in (Union, UnionType):
+        return " or ".join(dict.fromkeys(map(_type, arguments)))
+    if origin is list:
+        return f"list of {_type(arguments[0])}"
+    if origin is dict or _is_schema(annotation):
+        return "keys and values"
+    return TYPES[annotation]
 
 
 def _shown(value: Any) -> str:
-    if isinstance(value, DictConfig) and not value:
-        return "`{}`"
-    return "`null`" if value is None else f"`{str(value).lower() if isinstance(value, bool) else value}`"
+    if value is REQUIRED:
+        return "must be set"
+    plain = OmegaConf.to_container(value) if isinstance(value, Container) else value
+    return f"`{value if isinstance(value, str | Path) else rerun.format_value(plain)}`"
 
 
 def _meaning(field: FieldInfo) -> str:

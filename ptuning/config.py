@@ -88,10 +88,14 @@ class MixtureConfig(Schema):
     """Sets that one prompt learns from (multi-task P-Tuning v2): a head a set, batches of one set at a time."""
 
     name: str
-    tasks: dict[str, TaskConfig] = Field(min_length=1)
+    tasks: dict[str, TaskConfig] = Field(
+        min_length=1, description="of a mixture: its sets by any names, each with the keys of a task"
+    )
     bundled: Annotated[Literal["package", "miniature"], NOT_HASHED]
-    cap: int | None = Field(default=None, ge=1, description="a set counts as at most so many examples in its share")
-    temperature: float = Field(default=1, ge=1, description="1: in proportion to the sets' sizes; larger: more alike")
+    cap: int | None = Field(default=None, ge=1, description="of a mixture: how many examples a set counts as at most")
+    temperature: float = Field(
+        default=1, ge=1, description="of a mixture, the sets' shares: 1: as their sizes; larger: more alike"
+    )
 
 
 class DataConfig(Schema):
@@ -236,7 +240,9 @@ class RunConfig(Schema):
     seed: int = Field(ge=0, description="of everything that is drawn")
     selection: Annotated[str, NOT_HASHED] = Field(description="best_dev or last: the evaluation a run is reported by")
     runtime: Annotated[RuntimeConfig, NOT_HASHED]
-    sources: Annotated[dict[str, SourceConfig], NOT_HASHED] = {}  # the runs that they make count: `source_runs`
+    sources: Annotated[dict[str, SourceConfig], NOT_HASHED] = Field(  # the runs that they make count: `source_runs`
+        default={}, description="runs whose trained prompts this one starts from, by any names; their keys: below"
+    )
 
     _task = field_validator("task", mode="before")(lambda value: _task_or_mixture(value, "task"))
     _head = field_validator("head", mode="before")(lambda value: {"name": value} if isinstance(value, str) else value)

@@ -14,7 +14,9 @@ from ptuning.prompts.inits.base import Init
 
 class Normal(Init):
     class Config(Init.Config):
-        name: Annotated[str, NOT_HASHED]  # what identities mean that name none
+        name: Annotated[str, NOT_HASHED] = Field(  # not hashed: what identities mean that name none
+            description="a file in ptuning/prompts/inits"
+        )
         std: Annotated[float, Hashed(key="init_std")] = Field(gt=0, description="standard deviation")
 
     config: Config

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class Prompt(Init):
     class Config(Init.Config):
         # Neither counts by itself: an identity holds the source runs, each with what it starts from.
-        name: Annotated[str, NOT_HASHED]
+        name: Annotated[str, NOT_HASHED] = Field(description="a file in ptuning/prompts/inits")
         start: Annotated[dict[str, Any], NOT_HASHED] = Field(
             description="the init of source runs that do not say it themselves"
         )
