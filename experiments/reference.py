@@ -95,7 +95,7 @@ def _sweep_rows() -> list[Row]:
         (
             "`sweep.budget.<method>.<backbone>.<task>`", budget, _shown({}),
             "of `profile=small`: what its runs have instead of the method's epochs and all of the data; the method as "
-            "it is chosen (`mpt_2`), stage_epochs of the run that it starts from",
+            "it is chosen (`mpt_2`), source_epochs of the run that it starts from",
         ),
     ]  # fmt: skip
 

@@ -1,6 +1,7 @@
-"""Imports run one way only, and nothing in ptuning/ knows a particular table."""
+"""Imports run one way only, as docs/design.md says, and only its own file knows a method, head or task by name."""
 
 import ast
+import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -40,6 +41,13 @@ def test_every_module_has_its_place_in_the_flow():
     assert not [name for name in FLOW if name not in names], "no such module"
 
 
+def test_the_table_of_the_design_is_in_the_order_of_the_flow():
+    design = (ROOT / "docs/design.md").read_text()
+    table = re.search(r"\| package \|.*?\n\n", design, re.DOTALL)[0].strip()
+    named = [name for line in table.splitlines()[2:] for name in re.findall(r"`([^`]+)`", line.split("|")[1])]
+    assert [name.removesuffix(".py").strip("/").replace("/", ".") for name in named] == FLOW
+
+
 def test_imports_go_one_way():
     for file, name in modules():
         if name != "__init__":
@@ -48,7 +56,7 @@ def test_imports_go_one_way():
 
 
 def test_only_its_own_file_branches_on_a_method_head_or_task():
-    folders = ("methods", "tasks")
+    folders = ("methods", "heads", "tasks")
     names = {file.stem for folder in folders for file in (ROOT / "ptuning" / folder).glob("*.py")}
     for file, _ in modules():
         for node in ast.walk(ast.parse(file.read_text())):

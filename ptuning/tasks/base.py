@@ -14,7 +14,7 @@ from ptuning.pypi import Package
 from ptuning.tasks.kinds.examples import Example, Question, Sentence
 
 E = TypeVar("E", Example, Sentence, Question)  # what a task asks
-A = TypeVar("A")  # what it is answered with: see `ptuning.training.datasets`
+A = TypeVar("A")  # what it is answered with: what its head's `collect` gives (`ptuning.heads.base`)
 
 
 class Task(ABC, Generic[E, A]):

@@ -53,7 +53,7 @@ def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BertModel:
 
 
 def fetched_from(files: Path) -> Callable[[Package, Mapping[str, str]], dict[str, Path]]:
-    """`packages.members`, with every package's files in one folder."""
+    """`pypi.members`, with every package's files in one folder."""
     return lambda package, wanted: {member: files / Path(member).name for member in wanted}
 
 

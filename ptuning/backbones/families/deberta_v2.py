@@ -3,7 +3,7 @@ checkpoints, the content's own projections for positions too.
 
 No absolute positions here either: `prompt.positions` shift and keep are one function for deep prompts. v2-xlarge and
 v2-xxlarge add a convolution to the first layer's output, within the encoder's loop, so that the encoder cannot be
-entered at a later layer: `Backbone.can_split` comes out false for them.
+entered at a later layer: `Backbone.runs_from_layer` comes out false for them.
 """
 
 from __future__ import annotations

