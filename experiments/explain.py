@@ -22,9 +22,10 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from experiments.artefacts import facts, methods, names, sidecar
+from experiments.artefacts import facts, names, sidecar
 from experiments.artefacts.facts import Point
 from experiments.artefacts.sidecar import Place, Sidecar
+from ptuning import registry
 from ptuning.errors import InputError
 from ptuning.launch import rerun
 from ptuning.records import store
@@ -34,7 +35,10 @@ WIDTH = 100
 VALUES = 18  # the column where they begin
 EPOCHS = 11  # of a curve, in numbers
 BARS = "▁▂▃▄▅▆▇█"
-RUN = re.compile(r"([^-]+)-(.+?)-([^-]+)(-from-[^-]+)?-seed(\d+)-[0-9a-f]{10}")  # run_name's
+# run_name's
+RUN = re.compile(
+    rf"([^-]+)-(.+?)-({'|'.join(registry.names('ptuning.methods'))})(?:-from-(.+))?-seed(\d+)-[0-9a-f]{{10}}"
+)
 
 
 @dataclass(frozen=True)
@@ -53,8 +57,8 @@ class Cell:
         words = [*values, *(word for value in values for word in _parts(value))]
         for record in filter(None, self.runs.values()):
             words += _words_of(record)
-        for run in filter(None, map(RUN.fullmatch, self.unread)):
-            words += _run_words(*run.groups())
+        for task, backbone, method, origin, seed in (run.groups() for run in map(RUN.fullmatch, self.unread) if run):
+            words += [task, backbone, _called(method, task, (origin,) if origin else ()), seed]
         return {word.casefold(): word for word in words if any(map(str.isalnum, word))}
 
     @property
@@ -68,14 +72,13 @@ def _words_of(record: Record) -> list[str]:
     config = record["config"]
     if kind(record) == "evaluation":
         return [config["task"]["name"], config["backbone"]["name"], config["rule"]]
-    names = (config["task"]["name"], config["backbone"]["name"], config["method"])
-    return _run_words(*names, config.get("sources"), config["seed"])
+    task, method = config["task"]["name"], config["method"]
+    return [task, config["backbone"]["name"], _called(method, task, rerun.origins(config)), str(config["seed"])]
 
 
-def _run_words(task: str, backbone: str, method: str, stage: object, seed: int | str) -> list[str]:
-    """Of a run, whose method is called as on the command line, so that PT-2 and MPT-2 can be told apart."""
-    found = methods.find(method, bool(stage))
-    return [task, backbone, method if found is None else found.name, str(seed)]
+def _called(method: str, task: str, origins: tuple[str, ...]) -> str:
+    """The method as on the command line, so that PT-2 and MPT-2 can be told apart."""
+    return (rerun.method_file(method, task, origins) if origins else None) or method
 
 
 def artefacts(results: Path) -> dict[str, Sidecar]:

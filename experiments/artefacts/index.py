@@ -48,7 +48,7 @@ def _how(record: Record) -> str:
     config = record["config"]
     if kind(record) == "evaluation":
         return str(config["rule"])
-    return methods.shown(config["method"], bool(config.get("sources"))).label
+    return methods.of(config).label
 
 
 def _group(title: str, group: Mapping[Path, Record]) -> Iterator[str]:

@@ -12,7 +12,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from experiments.artefacts.style import Look
 from ptuning.config import RunConfig
 from ptuning.errors import InputError
-from ptuning.launch import compose
+from ptuning.launch import compose, rerun
+from ptuning.records import store
+
+FROM = " from "  # in the label of a run that starts from others: `PT-2 from cb`
 
 
 class Shown(BaseModel):
@@ -33,40 +36,62 @@ class Shown(BaseModel):
 
 def label(run: RunConfig) -> str:
     """What the papers' tables call the run's method. Raises InputError where no file says."""
-    return shown(run.method, bool(run.sources)).label
+    return of(store.dump(run)).label
 
 
 def looks(labels: Iterable[str]) -> dict[str, Look]:
-    """How each of the methods with these labels is drawn, once each, in their order. Raises KeyError."""
-    known = {one.label: one.look for one in _all().values()}
-    return {one: known[one] for one in labels}
+    """How each of the methods with these labels is drawn, once each, in their order: the same from whatever it starts.
+    Raises KeyError."""
+    known = {one.label: one.look for one in _files().values()}
+    return {one: known[one.partition(FROM)[0]] for one in labels}
 
 
-def shown(method: str, from_stage: bool = False) -> Shown:
-    """Of the method, or of the one that goes on `from_stage` with it. Raises InputError where no file says."""
-    found = find(method, from_stage)
-    if found is None:
+def of(config: Mapping[str, Any]) -> Shown:
+    """Of a run, whose config this is: as the file says that adds the runs that it starts from, or else as the method's
+    own, `from` them. Raises InputError where no file says."""
+    origins = rerun.origins(config)
+    file = rerun.method_file(config["method"], config["task"]["name"], origins) if origins else None
+    if file is not None and file in _files():
+        return _files()[file]
+    own = shown(config["method"])
+    return own.model_copy(update={"label": own.label + FROM + ", ".join(origins)}) if origins else own
+
+
+def shown(method: str) -> Shown:
+    """Of a method whose runs start from no other. Raises InputError where no file says."""
+    if method not in _by_method():
         raise InputError(
-            f"method {method}{' after a stage before it' if from_stage else ''} has no label: give its file in "
-            "conf/method a `shown: {label: ..., color: ..., marker: ..., line: ...}`."
+            f"method {method} has no label: give its file in conf/method a `shown: {{label: ..., color: ..., "
+            "marker: ..., line: ...}`."
         )
-    return found
-
-
-def find(method: str, from_stage: bool) -> Shown | None:
-    """As `shown`, but None where no file says."""
-    return _all().get((method, from_stage))
+    return _by_method()[method]
 
 
 @cache
-def _all() -> dict[tuple[str, bool], Shown]:
-    """By a run's method, and whether the run goes on from a stage before it."""
-    files: dict[str, Any] = {f.stem: OmegaConf.load(f) for f in sorted((compose.CONF / "method").glob("*.yaml"))}
-    return {
-        (_method(file, files), "sources" in file): _read(name, file["shown"])
-        for name, file in files.items()
-        if "shown" in file
-    }
+def _by_method() -> dict[str, Shown]:
+    """What the files say of methods that start from no other run. Raises InputError where two speak of one."""
+    files, found = _loaded(), dict[str, Shown]()
+    for name, one in _files().items():
+        method = _method(files[name], files)
+        if "sources" not in files[name]:
+            if method in found:
+                raise InputError(
+                    f"conf/method/{found[method].name}.yaml and conf/method/{name}.yaml both say how {method} is "
+                    "shown: take `shown` out of one."
+                )
+            found[method] = one
+    return found
+
+
+@cache
+def _files() -> dict[str, Shown]:
+    """What each file says, by its name."""
+    return {name: _read(name, file["shown"]) for name, file in _loaded().items() if "shown" in file}
+
+
+@cache
+def _loaded() -> dict[str, Any]:
+    return {file.stem: OmegaConf.load(file) for file in sorted((compose.CONF / "method").glob("*.yaml"))}
 
 
 def _method(file: Any, files: Mapping[str, Any]) -> str:

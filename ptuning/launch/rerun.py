@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from functools import cache
 from typing import Any, cast
 
@@ -97,18 +98,34 @@ def _backbone_choice(run: RunConfig) -> list[str]:
 
 
 def _method_choice(run: RunConfig) -> list[str]:
-    """With a source: the method's file that adds the one which the task's file names, else the sources themselves."""
+    """With sources: the method's file that adds such, else the sources themselves."""
     if not run.sources:
         return [f"method={run.method}", *_prompt_files(run)]
-    first, *others = run.sources.values()
-    mixture = None if first.task is None else first.task.name
-    if not others and _group_files("task").get(run.task.name, {}).get("mixture") == mixture is not None:
-        for name, file in _group_files("method").items():
-            defaults = file.get("defaults", [])
-            if run.method in defaults and {f"/task@mixtures.{mixture}": mixture} in defaults:
-                return [f"method={name}"]
+    if file := method_file(run.method, run.task.name, origins(store.dump(run))):
+        return [f"method={file}"]
     tasks = [f"+task@sources.{key}.task={one.task.name}" for key, one in run.sources.items() if one.task is not None]
     return [f"method={run.method}", *_prompt_files(run), *tasks]
+
+
+def origins(config: Mapping[str, Any]) -> tuple[str, ...]:
+    """What the runs are on that a run, whose config this is, starts from: the names of their tasks, or else an id."""
+    sources = config.get("sources", {}).values()
+    return tuple(one.get("id") or (one.get("task") or config["task"])["name"] for one in sources)
+
+
+@cache
+def method_file(method: str, task: str, starts: tuple[str, ...]) -> str | None:
+    """The file of conf/method that lets runs of `method` on `task` start from runs on `starts`, such as multi-task
+    P-Tuning v2's from the task's mixture; None where there is none. Raises InputError where there are two."""
+    found = []
+    for name in (name for name, file in _group_files("method").items() if "sources" in file):
+        with suppress(InputError):  # the file does not go with the task
+            run = _composed(f"task={task}", f"method={name}")[0]
+            found += [name] if (run.method, origins(store.dump(run))) == (method, starts) else []
+    if len(found) > 1:
+        files = " and ".join(f"conf/method/{name}.yaml" for name in found)
+        raise InputError(f"{files} let {method} on {task} start from the same runs: leave out all but one.")
+    return next(iter(found), None)
 
 
 def _prompt_files(run: RunConfig) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from experiments.artefacts import methods, names, published, sidecar
 from experiments.artefacts.remake import artefact
 from ptuning.errors import InputError
 from ptuning.launch import compose
+from ptuning.records import store
 
 ROOT = Path(__file__).parents[3]
 FOLDER = compose.CONF / "experiment"
@@ -69,8 +71,7 @@ def test_every_methods_file_says_how_it_is_shown_and_no_two_alike():
     files = sorted(file.stem for file in (compose.CONF / "method").glob("*.yaml"))
     shown = {}
     for name in files:
-        stage = bool(compose.composed([*RUN[:1], f"method={name}"]).sources)
-        shown[name] = methods.shown(compose.composed([*RUN[:1], f"method={name}"]).method, stage)
+        shown[name] = methods.of(store.dump(compose.read(compose.composed(["task=btc", f"method={name}"]))))
     assert {name: one.name for name, one in shown.items()} == {name: name for name in files}
     assert shown["mpt_2"].label == "MPT-2" and shown["p_tuning_v2"].label == "PT-2"
     for part in ("label", "color", "marker"):
@@ -80,5 +81,41 @@ def test_every_methods_file_says_how_it_is_shown_and_no_two_alike():
 def test_a_method_without_a_label_is_refused(make_run):
     run = make_run("fine_tuning")
     assert methods.label(run) == "FT"
-    with pytest.raises(InputError, match=r"^method fine_tuning after a stage before it has no label: give its file"):
-        methods.shown("fine_tuning", from_stage=True)
+    with pytest.raises(InputError, match=r"^method lora has no label: give its file"):
+        methods.shown("lora")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "label"),
+    [
+        (["task=btc", "method=mpt_2"], "MPT-2"),
+        (["task=btc", "method=p_tuning_v2", "init=prompt", "+task@sources.a.task=ner_open"], "MPT-2"),
+        (["task=rte", "method=p_tuning_v2", "init=prompt", "+task@sources.a.task=cb"], "PT-2 from cb"),
+        (["task=rte", "method=p_tuning_v2", "init=prompt", "+task@sources.a.task=ner_open"], "PT-2 from ner_open"),
+        (["task=rte", "method=p_tuning_v2", "init=prompt", "+sources.a.id=0123456789"], "PT-2 from 0123456789"),
+        (
+            ["task=rte", "method=prompt_tuning", "init=prompt", "+task@sources.a.task=cb", "+sources.b.seed=1"],
+            "PT from cb, rte",
+        ),
+    ],
+    ids=str,
+)
+def test_a_run_from_sources_is_called_by_the_file_that_adds_them_or_by_what_it_starts_from(overrides, label):
+    run = compose.read(compose.composed(overrides))
+    assert methods.label(run) == label
+    assert methods.looks([label])[label] == methods.of(store.dump(run)).look
+
+
+def test_two_files_that_show_one_method_are_refused(tmp_path, monkeypatch):
+    shutil.copytree(compose.CONF / "method", tmp_path / "method")
+    (tmp_path / "method/twin.yaml").write_text((tmp_path / "method/fine_tuning.yaml").read_text())
+    monkeypatch.setattr(compose, "CONF", tmp_path)
+    cached = (methods._loaded, methods._files, methods._by_method)
+    for one in cached:
+        one.cache_clear()
+    try:
+        with pytest.raises(InputError, match=r"conf/method/fine_tuning.yaml and conf/method/twin.yaml both say how"):
+            methods.shown("prompt_tuning")
+    finally:
+        for one in cached:
+            one.cache_clear()
