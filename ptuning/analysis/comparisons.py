@@ -11,9 +11,9 @@ from typing import Any
 
 from scipy import stats
 
-from ptuning.config import RunConfig
-from ptuning.records import store
-from ptuning.records.identity import identity
+from ptuning.config import RunConfig, RuntimeConfig, Source
+from ptuning.records import configs, store
+from ptuning.records.identity import Document, identity
 from ptuning.records.record import score_of
 
 LEVEL = 0.95
@@ -88,18 +88,37 @@ class Pair:
 
 def pairs(runs: Sequence[RunConfig], key: str, first: Any, second: Any) -> list[Pair]:
     """The runs whose `key` (`prompt.placement`) has one of the two values, paired with those that are the same in
-    everything else, seeds apart; what has no counterpart is left out."""
+    everything else, seeds apart, as are the runs that they start from; what has no counterpart is left out. Raises
+    InputError where a source's record cannot be read."""
     groups: dict[str, tuple[list[RunConfig], list[RunConfig]]] = {}
     for run in runs:
-        rest = identity(run)
-        value, rest["seed"] = _pop(rest, key), None
-        if "parent" in rest:  # the run that it started from had the same
-            _pop(rest["parent"], key)
-            rest["parent"]["seed"] = None
+        value, rest = _split(run, key)
         if value in (first, second):
             group = groups.setdefault(json.dumps(rest, sort_keys=True), ([], []))
             group[value == second].append(run)
     return [Pair(tuple(ones), tuple(others)) for ones, others in groups.values() if ones and others]
+
+
+def _split(run: RunConfig, key: str) -> tuple[Any, Document]:
+    """A run's value of `key`, and the rest of its identity without the seed; in the runs that it starts from neither
+    counts."""
+    rest = {name: value for name, value in identity(run).items() if name not in ("parent", "sources")}
+    value, rest["seed"] = _pop(rest, key), None
+    total = sum(source.weight for source in run.source_runs)
+    sources = [
+        {"run": _source_rest(source, run.runtime, key), "step": source.step, "share": source.weight / total}
+        for source in run.source_runs
+    ]
+    rest["sources"] = sorted(sources, key=lambda one: json.dumps(one, sort_keys=True))  # their order does not count
+    return value, rest
+
+
+def _source_rest(source: Source, runtime: RuntimeConfig, key: str) -> Document | str:
+    """Of a source run what `_split` leaves; of one that is given by its id, if it has a record, else the id."""
+    if isinstance(source.run, RunConfig):
+        return _split(source.run, key)[1]
+    found = store.find_id(runtime.results, source.run)
+    return source.run if found is None else _split(configs.parse_run(found["config"], runtime), key)[1]
 
 
 def _pop(identity: dict[str, Any], key: str) -> Any:

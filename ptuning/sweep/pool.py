@@ -118,9 +118,9 @@ def end_on_sigterm() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
 
-def _work(events: Connection, runs: list[Run], workers: int, alone: list[str]) -> None:
+def _work(events: Connection, runs: list[Run], workers: int, quarantined: list[str]) -> None:
     """What a worker process does."""
     end_on_sigterm()
     if runs[0].config.runtime.device == "cpu":
         torch.set_num_threads(max(1, torch.get_num_threads() // workers))
-    Worker(runs, workers, events.send, alone).work()
+    Worker(runs, workers, events.send, quarantined).work()

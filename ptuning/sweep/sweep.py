@@ -33,9 +33,11 @@ def launch(config: RunConfig) -> Record:
             to_stderr(event.text)
 
     sweep([config], ["auto"], keep)
-    last = outcomes[-1]  # before it come the runs that it starts from
-    if isinstance(last, RunFailed):
-        last.raise_error()
+    for outcome in outcomes:
+        if isinstance(outcome, RunFailed):  # of what it starts from, where that failed before it
+            outcome.raise_error()
+    *_, last = outcomes  # before it come the runs that it starts from
+    assert isinstance(last, RunEnded)
     return last.record
 
 

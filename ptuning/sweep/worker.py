@@ -24,11 +24,11 @@ POLL = 2.0  # seconds between looks at runs that another process trains
 
 
 class Worker:
-    """`workers` processes, this one among them, share `runs`; those whose ids are in `alone` get a pack to
+    """`workers` processes, this one among them, share `runs`; those whose ids are `quarantined` get a pack to
     themselves; `listener` hears of all that happens here, and how every run ends."""
 
-    def __init__(self, runs: Sequence[Run], workers: int, listener: Listener, alone: Sequence[str] = ()) -> None:
-        self.workers, self.alone = workers, set(alone)
+    def __init__(self, runs: Sequence[Run], workers: int, listener: Listener, quarantined: Sequence[str] = ()) -> None:
+        self.workers, self.quarantined = workers, set(quarantined)
         self.wandb_logger = WandbLogger()
         self.notify = to_all([self._on_event, listener, self.wandb_logger])
         self.writer = RecordWriter(lambda text: self.notify(Notice(text)))
@@ -56,7 +56,8 @@ class Worker:
 
     def _packs(self) -> list[list[Run]]:
         runs = list(self.open.values())
-        return packs([run for run in runs if run.id not in self.alone]) + [[r] for r in runs if r.id in self.alone]
+        shared = [run for run in runs if run.id not in self.quarantined]
+        return packs(shared) + [[run] for run in runs if run.id in self.quarantined]
 
     def _train(self, pack: list[Run]) -> None:
         queue = RunQueue(self, pack)

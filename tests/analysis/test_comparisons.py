@@ -7,7 +7,9 @@ from scipy import stats
 
 from ptuning.analysis import comparisons
 from ptuning.analysis.comparisons import Difference
+from ptuning.launch import compose
 from ptuning.records import store
+from ptuning.records.identity import run_id
 from tests.experiments.records import fake_record
 
 
@@ -71,3 +73,37 @@ def test_a_key_outside_the_prompt_pairs_too(make_run):
     assert (pair.first, pair.second) == ((none,), (trained,))
     off, on = make_run(), make_run(train__backbone_dropout=0.1)
     assert comparisons.pairs([on, off], "train.backbone_dropout", 0.0, 0.1)[0].second == (on,)
+
+
+CHAIN = ["+sources.a.train.epochs=2", "+sources.a.sources.b.train.epochs=3"]
+
+
+def from_sources(tmp_path, *overrides):
+    where = [f'runtime.results="{tmp_path}"', "backbone=tiny_bert", "data=miniature", "init=prompt"]
+    return compose.read(compose.composed([*where, *overrides]))
+
+
+def test_runs_from_runs_from_runs_are_one_pair_over_their_seeds(tmp_path):
+    sides = [
+        [from_sources(tmp_path, *CHAIN, f"prompt.positions={positions}", f"seed={seed}") for seed in (1, 2)]
+        for positions in ("shift", "keep")
+    ]
+    (pair,) = comparisons.pairs([*sides[0], *sides[1]], "prompt.positions", "shift", "keep")
+    assert (pair.first, pair.second) == (tuple(sides[0]), tuple(sides[1]))
+    other = from_sources(tmp_path, "+sources.a.train.epochs=9", CHAIN[1], "prompt.positions=keep")
+    assert comparisons.pairs([*sides[0], other], "prompt.positions", "shift", "keep") == []
+
+
+def test_runs_whose_sources_are_given_by_id_are_paired_by_what_those_are(tmp_path):
+    where = [f'runtime.results="{tmp_path}"', "backbone=tiny_bert", "data=miniature", "task=cb"]
+    sides = []
+    for positions in ("shift", "keep"):
+        sides.append([])
+        for seed in (1, 2):
+            asked = [f"prompt.positions={positions}", f"seed={seed}"]
+            source = compose.read(compose.composed([*where, *asked]))
+            store.write(source, fake_record(source, [50]))
+            by_id = f'+sources.a.id="{run_id(source)}"'
+            sides[-1].append(from_sources(tmp_path, *asked, by_id, "+sources.a.step=best"))
+    (pair,) = comparisons.pairs([*sides[0], *sides[1]], "prompt.positions", "shift", "keep")
+    assert (pair.first, pair.second) == (tuple(sides[0]), tuple(sides[1]))

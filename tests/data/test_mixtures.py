@@ -1,4 +1,4 @@
-"""Mixtures: how often each set is drawn, one prompt with a head a set, and the stage that runs start from."""
+"""Mixtures: how often each set is drawn, one prompt with a head a set, and the source run that others start from."""
 
 from __future__ import annotations
 
@@ -146,10 +146,10 @@ def test_what_can_change_a_mixture_s_number_is_in_its_id(make_run):
     assert len({run_id(config) for config in [one, *others, make_run()]}) == 5
 
 
-# --- the stage before a run
+# --- source runs
 
 
-def test_a_run_starts_from_the_prompt_of_the_stage_before_it(make_run):
+def test_a_run_starts_from_the_prompt_of_its_source(make_run):
     config = child_of(make_run(task="btc"), epochs=1, lr=3e-2)
     parent = source_of(config)
     assert (parent.train.epochs, parent.train.lr, config.train.epochs) == (1, 3e-2, 2)
@@ -161,7 +161,7 @@ def test_a_run_starts_from_the_prompt_of_the_stage_before_it(make_run):
     assert torch.equal(lanes[0].adapter.method.folded()["prompt"], folded)
 
 
-def test_a_sweep_trains_the_stage_first_and_once_and_the_record_names_it(make_run):
+def test_a_sweep_trains_the_source_first_and_once_and_the_record_names_it(make_run):
     configs = [child_of(make_run(task=task), epochs=1) for task in ("wnut17", "btc")]
     ended = swept(configs).ended
     parent = source_of(configs[0])
@@ -172,7 +172,7 @@ def test_a_sweep_trains_the_stage_first_and_once_and_the_record_names_it(make_ru
     assert [event.found for event in swept(configs).ended.values()] == [True, True]
 
 
-def test_two_workers_share_a_sweep_with_a_stage(make_run, tmp_path):
+def test_two_workers_share_a_sweep_with_a_source(make_run, tmp_path):
     configs = [child_of(make_run(task="btc", seed=seed), epochs=1) for seed in (1, 2)]
     elsewhere = {"results": tmp_path / "one", "weights": tmp_path / "one"}
     runtime = configs[0].runtime.model_copy(update=elsewhere)
@@ -184,7 +184,7 @@ def test_two_workers_share_a_sweep_with_a_stage(make_run, tmp_path):
         np.testing.assert_allclose(losses[0], losses[1], rtol=2e-4)
 
 
-def test_a_run_whose_stage_failed_fails_with_it(make_run):
+def test_a_run_whose_source_failed_fails_with_it(make_run):
     good = make_run(task="btc")
     broken = child_of(make_run(task="btc", train__lr=1e30), epochs=1)
     ended = swept([broken, good]).ended
@@ -193,12 +193,12 @@ def test_a_run_whose_stage_failed_fails_with_it(make_run):
     assert ended[run_id(good)].record["status"] == "finished"
 
 
-def test_a_diverged_stage_fails_its_runs_alone_also_when_launched_again(make_run, monkeypatch):
+def test_a_diverged_source_fails_its_runs_alone_also_when_launched_again(make_run, monkeypatch):
     """In whatever epoch it diverged, and nobody starts from what it was before."""
     broken, good = child_of(make_run(task="btc"), epochs=3), make_run(task="btc", seed=5)
     sound = Lane.step
-    of_stage = lambda lane: len(lane.tasks) > 1 and lane.epoch == 2  # noqa: E731
-    monkeypatch.setattr(Lane, "step", lambda lane: spoil(lane) if of_stage(lane) else sound(lane))
+    of_source = lambda lane: len(lane.tasks) > 1 and lane.epoch == 2  # noqa: E731
+    monkeypatch.setattr(Lane, "step", lambda lane: spoil(lane) if of_source(lane) else sound(lane))
     for _ in range(2):
         ended = swept([broken, good]).ended
         parent = ended[run_id(source_of(broken))].record
@@ -212,31 +212,40 @@ def spoil(lane):
         parameter.data.fill_(float("nan"))
 
 
-def test_a_stage_whose_weights_are_gone_is_trained_again_for_those_who_need_it(make_run):
+def test_a_source_whose_weights_are_gone_is_trained_again_for_those_who_need_it(make_run):
     """As on a fresh clone, where records are and weights are not."""
     first, second = (child_of(make_run(task=task), epochs=1) for task in ("wnut17", "btc"))
     swept([first])
     weights.path(source_of(first), "last").unlink()
-    assert with_sources([first]) == [first], "what is done needs no stage"
+    assert with_sources([first]) == [first], "what is done needs no source"
     ended = swept([first, second]).ended.values()
     assert [(event.record["config"]["task"]["name"], event.found) for event in ended] == [
         ("wnut17", True), ("mixed", False), ("btc", False),
     ]  # fmt: skip
 
 
-def test_a_stage_that_is_also_asked_for_by_itself_keeps_its_prompt(make_run):
+def test_a_source_that_is_also_asked_for_by_itself_keeps_its_prompt(make_run):
     child = child_of(make_run(task="btc"))
     alone = source_of(child).model_copy(update={"runtime": child.runtime})
     ended = swept([alone, child]).ended
     assert [event.record["status"] for event in ended.values()] == ["finished", "finished"]
 
 
-def test_launching_a_run_with_a_stage_gives_its_own_record(make_run):
+def test_launching_a_run_whose_source_fails_says_what_became_of_that(make_run, monkeypatch):
+    def fail(lane):
+        raise RuntimeError("the source is broken")
+
+    monkeypatch.setattr(Lane, "step", fail)
+    with pytest.raises(RuntimeError, match="the source is broken"):
+        launch_one(child_of(make_run(task="btc"), epochs=1))
+
+
+def test_launching_a_run_with_a_source_gives_its_own_record(make_run):
     config = child_of(make_run(task="btc"), epochs=1)
     assert launch_one(config)["id"] == run_id(config)
 
 
-def test_a_changed_stage_is_another_run_and_a_seedless_key_is_not(make_run):
+def test_a_changed_source_is_another_run_and_a_seedless_key_is_not(make_run):
     base = make_run(task="btc")
     ids = [run_id(one) for one in (base, child_of(base), child_of(base, epochs=1), child_of(base, lr=1.0))]
     assert len(set(ids)) == 4
@@ -248,7 +257,7 @@ def test_a_prompt_of_another_run_starts_no_mlp(make_run):
         run([config])
 
 
-def test_a_stage_before_a_method_without_a_prompt_is_refused(make_run):
+def test_a_source_of_a_method_without_a_prompt_is_refused(make_run):
     with pytest.raises(InputError, match="method=fine_tuning has no prompt to start from: remove sources"):
         run([child_of(make_run("fine_tuning", task="btc"))])
 
@@ -265,7 +274,7 @@ def test_mpt_2_and_groups_of_one_s_own_compose():
     assert (multi.method, multi.sources["shared"].task.name) == ("p_tuning_v2", "ner")
     assert list(multi.sources["shared"].task.tasks) == ["conll03", "ontonotes", "conll04"]
     both = compose.expand(["task=conll03,conll04", "method=mpt_2"])
-    assert len({run_id(source_of(config)) for config in both}) == 1, "one stage serves all sets"
+    assert len({run_id(source_of(config)) for config in both}) == 1, "one source serves all sets"
     (own,) = compose.expand(["task=rte", "init=prompt", "+task@sources.a.task=cb", "+sources.a.train.epochs=2"])
     assert (source_of(own).task.name, source_of(own).train.epochs) == ("cb", 2)
     with pytest.raises(InputError, match=r"sources\.a\.train\.epoch is not a key of this config"):
