@@ -27,15 +27,20 @@ class Streams:
     def __init__(self, seed: int, device: torch.device | str = "cpu") -> None:
         self.seed, self.device = seed, device
         self._dropout = generator(seed, "dropout", device)
+        self._steps: dict[str, int] = {}  # up to which masks are drawn, by purpose
 
     def initial(self, purpose: str) -> torch.Generator:
         """What draws the initial weights of a part of the run: `prompt`, `head`."""
         return generator(self.seed, purpose)
 
-    def keep_mask(self, rate: float, shape: Sequence[int]) -> Tensor | None:
-        """Which elements dropout of `rate` leaves (boolean, of `shape`); None where it drops nothing."""
+    def keep_mask(self, purpose: str, step: int, rate: float, shape: Sequence[int]) -> Tensor | None:
+        """Which elements dropout of `rate` leaves of what `purpose` names (`prompt`, `head`) in a `step` (boolean, of
+        `shape`); None where it drops nothing. Steps come in order, and each is asked for once: what a step that is
+        tried again needs is kept."""
         if rate == 0:
             return None
+        assert step > self._steps.get(purpose, -1), f"the {purpose}'s mask of step {step} was drawn before"
+        self._steps[purpose] = step
         drawn = torch.empty(tuple(shape), device=self.device, dtype=torch.bool)
         return drawn.bernoulli_(1 - rate, generator=self._dropout)
 

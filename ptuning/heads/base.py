@@ -71,7 +71,7 @@ class Head(nn.Module, ABC):
         """The examples' predictions, as `task.score` takes them, from those of the items of `encoded`."""
 
     @abstractmethod
-    def dropout_mask(self, streams: Streams, sequences: int, width: int) -> Tensor | None:
+    def dropout_mask(self, streams: Streams, step: int, sequences: int, width: int) -> Tensor | None:
         """What dropout leaves of what the head reads, in each of the `sequences` of a step's whole batch, of at most
         `width` tokens, `[B, …]`: those of the sequences in a pass come back to `forward`. None without dropout."""
 

@@ -59,9 +59,9 @@ class Classification(Head):
         """Numbers that a sequence is scored with."""
         return len(context.labels)
 
-    def dropout_mask(self, streams: Streams, sequences: int, width: int) -> Tensor | None:
+    def dropout_mask(self, streams: Streams, step: int, sequences: int, width: int) -> Tensor | None:
         """Of the pooled states, `[B, H]`."""
-        return streams.keep_mask(self.dropout.rate, (sequences, self.linear.in_features))
+        return streams.keep_mask("head", step, self.dropout.rate, (sequences, self.linear.in_features))
 
     def forward(self, hidden: Tensor, real: Tensor, dropout_mask: Tensor | None = None) -> Tensor:
         """Logits `[B, labels]` of the states at the token that is read, `[B, 1, H]`."""

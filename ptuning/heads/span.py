@@ -34,9 +34,9 @@ class Span(Head):
         scores = linear(context.backbone.hidden, 2, context.streams.initial("head"))
         self.linear = without_bias(scores)  # it is the same at all tokens
 
-    def dropout_mask(self, streams: Streams, sequences: int, width: int) -> Tensor | None:
+    def dropout_mask(self, streams: Streams, step: int, sequences: int, width: int) -> Tensor | None:
         """Of each token's state, `[B, T, H]`."""
-        return streams.keep_mask(self.dropout.rate, (sequences, width, self.linear.in_features))
+        return streams.keep_mask("head", step, self.dropout.rate, (sequences, width, self.linear.in_features))
 
     def forward(self, hidden: Tensor, real: Tensor, dropout_mask: Tensor | None = None) -> Tensor:
         """Logits `[B, T, 2]`, as low as can be at padding."""

@@ -31,9 +31,9 @@ class Token(Head):
         super().__init__(context)
         self.linear = linear(context.backbone.hidden, len(context.labels), context.streams.initial("head"))
 
-    def dropout_mask(self, streams: Streams, sequences: int, width: int) -> Tensor | None:
+    def dropout_mask(self, streams: Streams, step: int, sequences: int, width: int) -> Tensor | None:
         """Of each token's state, `[B, T, H]`."""
-        return streams.keep_mask(self.dropout.rate, (sequences, width, self.linear.in_features))
+        return streams.keep_mask("head", step, self.dropout.rate, (sequences, width, self.linear.in_features))
 
     def forward(self, hidden: Tensor, real: Tensor, dropout_mask: Tensor | None = None) -> Tensor:
         """Logits `[B, T, labels]`."""

@@ -44,7 +44,7 @@ class Method(nn.Module):
         if config.sources:
             raise InputError(f"sources: method={config.method} has no prompt to start from: remove sources.")
 
-    def dropout_mask(self, streams: Streams, sequences: int) -> Tensor | None:
+    def dropout_mask(self, streams: Streams, step: int, sequences: int) -> Tensor | None:
         """What dropout leaves of the prompt in each of the `sequences` of a step's whole batch, `[B, …]`: those of the
         sequences in a pass come back to `embed` and `deep_prompt`. None without dropout."""
         return None

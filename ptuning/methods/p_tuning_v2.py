@@ -44,10 +44,10 @@ class PTuningV2(PromptMethod):
             init,
         )
 
-    def dropout_mask(self, streams: Streams, sequences: int) -> Tensor | None:
+    def dropout_mask(self, streams: Streams, step: int, sequences: int) -> Tensor | None:
         """`[B, sites, 2, A, P, D]`."""
         length, sites, pair, heads, size = self.shape
-        mask = streams.keep_mask(self.dropout.rate, (sites, pair, sequences, heads, length, size))
+        mask = streams.keep_mask("prompt", step, self.dropout.rate, (sites, pair, sequences, heads, length, size))
         return None if mask is None else mask.movedim(2, 0)
 
     def deep_prompt(self, dropout_mask: Tensor | None = None) -> DeepPrompt:

@@ -42,9 +42,9 @@ class PromptTuning(PromptMethod):
         self.shape = (prompt.length, backbone.embedding)
         self.double_embedding = prompt.double_embedding
 
-    def dropout_mask(self, streams: Streams, sequences: int) -> Tensor | None:
+    def dropout_mask(self, streams: Streams, step: int, sequences: int) -> Tensor | None:
         """`[B, P, E]`."""
-        return streams.keep_mask(self.dropout.rate, (sequences, *self.shape))
+        return streams.keep_mask("prompt", step, self.dropout.rate, (sequences, *self.shape))
 
     def embed(
         self, backbone: Backbone, batch: Batch, embeds: Tensor, dropout_mask: Tensor | None

@@ -119,14 +119,14 @@ class AdapterBatch:
         """The targets of the items, `[B, K]`, on the CPU."""
         return torch.from_numpy(self.examples.targets_of(self.rows))
 
-    def with_dropout(self) -> AdapterBatch:
-        """With dropout masks for the next step of the adapter's run, whose whole batch this is."""
+    def with_dropout(self, step: int) -> AdapterBatch:
+        """With dropout masks for a step of the adapter's run, whose whole batch this is."""
         sequences, streams = len(self.sequences), self.adapter.streams
-        prompt = self.adapter.method.dropout_mask(streams, sequences)
+        prompt = self.adapter.method.dropout_mask(streams, step, sequences)
         return replace(
             self,
             prompt_dropout_mask=prompt,
-            head_dropout_mask=self.adapter.head.dropout_mask(streams, sequences, self.text_width),
+            head_dropout_mask=self.adapter.head.dropout_mask(streams, step, sequences, self.text_width),
         )
 
     def cut(self, pieces: int) -> list[AdapterBatch]:

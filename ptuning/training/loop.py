@@ -74,7 +74,7 @@ class LaneProgress:
     def draw_dropout(self) -> None:
         """Once a step, however often the step is tried."""
         if not self.has_dropout:
-            self.batch, self.has_dropout = self.current_batch.with_dropout(), True
+            self.batch, self.has_dropout = self.current_batch.with_dropout(self.lane.steps_done), True
 
     def _next_batch(self) -> AdapterBatch:
         self.has_dropout = False

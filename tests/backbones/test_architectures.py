@@ -124,9 +124,9 @@ def test_classification_reads_the_last_token_which_sees_the_whole_prompt(make_ru
     (lane,) = lanes_of([make_run(method, "wic", prompt__placement=placement)], backbone)
     dev = lane.tasks[0].dataset.dev
     assert dev.reads.tolist() == (dev.lengths - 1).tolist()
-    step(backbone, [(lane, next(lane.batches()).with_dropout())])
+    step(backbone, [(lane, next(lane.batches()).with_dropout(lane.steps_done))])
     before = lane.adapter.method.reparameterization.prompt.detach().clone()
-    step(backbone, [(lane, next(lane.batches()).with_dropout())])
+    step(backbone, [(lane, next(lane.batches()).with_dropout(lane.steps_done))])
     assert (lane.adapter.method.reparameterization.prompt != before).all()
     part = AdapterBatch(lane.adapter, dev, np.arange(3))
     read = []

@@ -19,7 +19,7 @@ def changes(config):
     (lane,) = lanes_of([config], backbone)
     modules = {"": lane.adapter, "backbone.": backbone}
     before = {name: copy.deepcopy(module.state_dict()) for name, module in modules.items()}
-    step(backbone, [(lane, next(lane.batches()).with_dropout())])
+    step(backbone, [(lane, next(lane.batches()).with_dropout(lane.steps_done))])
     return {
         prefix + name: (value - before[prefix][name]).abs().max().item()
         for prefix, module in modules.items()
@@ -50,7 +50,7 @@ def test_adafactor_takes_the_rate_as_it_is_given(make_run):
     lr = 0.3
     (lane,) = lanes_of([make_run(train__optimizer="adafactor", train__lr=lr, prompt__init={"name": "zero"})],
                        backbone := make_backbone())  # fmt: skip
-    step(backbone, [(lane, next(lane.batches()).with_dropout())])
+    step(backbone, [(lane, next(lane.batches()).with_dropout(lane.steps_done))])
     change = lane.adapter.method.folded()["prompt"].square().mean().sqrt()
     assert 0.3 * lr < change <= lr * 1.001
 

@@ -16,7 +16,7 @@ def gradients(config, passes, monkeypatch):
     backbone = make_backbone()
     (lane,) = lanes_of([config], backbone)
     monkeypatch.setattr(lane, "step", lambda: None)
-    (loss,) = step(backbone, [(lane, next(lane.batches()).with_dropout())], passes)
+    (loss,) = step(backbone, [(lane, next(lane.batches()).with_dropout(lane.steps_done))], passes)
     return loss, [parameter.grad for parameter in lane.parameters]
 
 
@@ -45,7 +45,7 @@ def test_lanes_are_cut_side_by_side_and_a_short_batch_has_fewer_passes(make_run,
     lanes = lanes_of(configs, backbone)
     for lane in lanes:
         monkeypatch.setattr(lane, "step", lambda: None)
-    losses = step(backbone, [(lane, next(lane.batches()).with_dropout()) for lane in lanes], passes=3)
+    losses = step(backbone, [(lane, next(lane.batches()).with_dropout(lane.steps_done)) for lane in lanes], passes=3)
     for lane, loss, (expected, gradient) in zip(lanes, losses, alone, strict=True):
         torch.testing.assert_close(loss, expected, atol=1e-6, rtol=1e-6)
         for parameter, one in zip(lane.parameters, gradient, strict=True):
