@@ -29,11 +29,11 @@ from ptuning import registry
 from ptuning.errors import InputError
 from ptuning.launch import rerun
 from ptuning.records import store
-from ptuning.records.record import Record, kind
+from ptuning.records.record import Record, kind, short
 
 WIDTH = 100
 VALUES = 18  # the column where they begin
-EPOCHS = 11  # of a curve, in numbers
+EVALUATIONS = 9  # of a curve, in numbers
 BARS = "▁▂▃▄▅▆▇█"
 # run_name's
 RUN = re.compile(
@@ -195,30 +195,31 @@ def _wrapped(name: str, value: str) -> list[str]:
 
 
 def drawn(curve: Sequence[Point], metric: str) -> Iterator[str]:
-    """A learning curve: a bar an epoch, and below it the numbers of as many epochs as a line has room for."""
+    """A learning curve: a bar an evaluation, and below it the numbers of as many as a line has room for."""
     if not curve:
         return
     few = _spread(curve)
-    some = f"; {len(few)} of {len(curve)} epochs in numbers" if len(few) < len(curve) else ""
+    some = f"; {len(few)} of {len(curve)} evaluations in numbers" if len(few) < len(curve) else ""
     yield f"  Learning curve (*: the chosen epoch{some})"
     yield from _wrapped(f"dev {metric}", _bars([point.dev for point in curve]))
     rows = {
-        "epoch": [f"{point.epoch}{'*' if point.chosen else ''}" for point in few],
+        "epoch": [f"{short(point.epoch)}{'*' if point.chosen else ''}" for point in few],
         f"dev {metric}": [f"{point.dev:.1f}" for point in few],
     }
     for name in dict.fromkeys(name for point in curve for name in point.tests):
         rows[f"{name} {metric}"] = [f"{point.tests[name]:.1f}" if name in point.tests else "" for point in few]
     rows["loss"] = [f"{point.loss:.3g}" for point in few]
     width = max(VALUES, *(len(name) + 6 for name in rows))
+    column = max(7, *(len(value) + 1 for values in rows.values() for value in values))
     for name, values in rows.items():
-        yield (f"    {name}".ljust(width) + "".join(f"{value:<7}" for value in values)).rstrip()
+        yield (f"    {name}".ljust(width) + "".join(f"{value:<{column}}" for value in values)).rstrip()
 
 
 def _spread(curve: Sequence[Point]) -> list[Point]:
-    """At most EPOCHS of them: the first, the last, the chosen one, and others evenly between."""
-    if len(curve) <= EPOCHS:
+    """At most EVALUATIONS of them: the first, the last, the chosen one, and others evenly between."""
+    if len(curve) <= EVALUATIONS:
         return list(curve)
-    even = {round(index * (len(curve) - 1) / (EPOCHS - 2)) for index in range(EPOCHS - 1)}
+    even = {round(index * (len(curve) - 1) / (EVALUATIONS - 2)) for index in range(EVALUATIONS - 1)}
     return [point for index, point in enumerate(curve) if index in even or point.chosen]
 
 

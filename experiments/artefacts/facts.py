@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ptuning.launch import rerun
-from ptuning.records.record import Record, choose_epoch, kind
+from ptuning.records.record import Record, choose_line, kind, place, short
 
 Fact = tuple[str, str]  # name, value
 Section = tuple[str, list[Fact]]  # heading, facts
@@ -18,9 +18,10 @@ Section = tuple[str, list[Fact]]  # heading, facts
 
 @dataclass(frozen=True)
 class Point:
-    """An epoch of a learning curve, scores in percent. `tests`: on the test sets that were scored in that epoch."""
+    """An evaluation in a learning curve, after so many epochs, scores in percent. `tests`: on the test sets that were
+    scored then."""
 
-    epoch: int
+    epoch: float
     loss: float
     dev: float
     tests: Mapping[str, float]
@@ -28,18 +29,19 @@ class Point:
 
 
 def curve(record: Record, rule: str | None = None) -> list[Point]:
-    """The record's metric epoch by epoch, with the one that the selection rule (None: the run's own) chooses."""
+    """The record's metric, evaluation by evaluation, with the one that the selection rule (None: the run's own)
+    chooses."""
     if kind(record) == "evaluation":
         return []
     metric = record["metric"]
-    found = choose_epoch(record, rule or record["config"]["selection"])
+    chosen = choose_line(record, rule or record["config"]["selection"])
     return [
         Point(
             epoch=one["epoch"],
             loss=one.get("loss", float("nan")),
             dev=one["dev"][metric],
             tests={name: scores[metric] for name, scores in one.get("tests", {}).items() if metric in scores},
-            chosen=found is not None and one["epoch"] == found[0],
+            chosen=one is chosen,
         )
         for one in record["history"]
     ]
@@ -55,7 +57,7 @@ def sections(record: Record, rule: str | None = None) -> list[Section]:
         ("Backbone", _backbone(record)),
         ("Method", _method(record)),
         ("Training", [("train", _pairs(record["config"]["train"])), ("seed", str(record["config"]["seed"]))]),
-        ("Stage before", _stage(record)),
+        ("Source runs", _source_runs(record)),
         ("Cost", _cost(record.get("speed", {}))),
         ("Made with", _provenance(record)),
     ]
@@ -78,12 +80,11 @@ def _evaluation(record: Record) -> list[Section]:
 
 def _score(record: Record, rule: str) -> list[Fact]:
     facts = [("status", record["status"].replace("_", " "))]
-    found = choose_epoch(record, rule)
-    if found is None:
-        return [*facts, ("chosen", f"no epoch: loss or answers were not finite after epoch {len(record['history'])}")]
-    epoch, _ = found
-    at = next(one for one in record["history"] if one["epoch"] == epoch)
-    facts.append(("chosen", f"epoch {epoch} of {len(record['history'])}, by {rule}"))
+    at = choose_line(record, rule)
+    if at is None:
+        last = short(record["history"][-1]["epoch"]) if record["history"] else 0
+        return [*facts, ("chosen", f"no epoch: loss or answers were not finite after epoch {last}")]
+    facts.append(("chosen", f"{place(record, at)}, by {rule}"))
     sets = {"dev": at["dev"], **at.get("tests", {})}
     return [*facts, *((name, _scores(scores, record["metric"])) for name, scores in sets.items())]
 
@@ -132,7 +133,7 @@ def _method(record: Record) -> list[Fact]:
     return [*facts, ("trained", f"{trained:,} of {parameters['total']:,} parameters, {share}")]
 
 
-def _stage(record: Record) -> list[Fact]:
+def _source_runs(record: Record) -> list[Fact]:
     sources = record["config"].get("sources", {})
     facts = [("record", record["parent"])] if record.get("parent") else []
     for name, one in sources.items():

@@ -19,7 +19,7 @@ from ptuning.errors import InputError
 from ptuning.files import write_atomic
 from ptuning.launch import rerun
 from ptuning.records import store
-from ptuning.records.record import Record, choose_epoch, kind
+from ptuning.records.record import Record, choose_line, kind, place
 
 HEAD = """# Runs
 
@@ -83,22 +83,21 @@ def _most_common(values: list[Any]) -> Any:
 
 
 def _words(key: str, value: Any) -> str:
-    """`train.batch_size` of 16 is `batch size 16`; of the stage before, `stage batch size 16`."""
+    """`train.batch_size` of 16 is `batch size 16`; of a source run, `source batch size 16`."""
     *above, name = key.split(".")
     if above[-1:] in (["init"], ["reparameterization"]):  # `init std 0.02`, `reparameterization mlp`
         name = above[-1] if name == "name" else f"{above[-1]} {name}"
-    stage = "stage " if above[:1] == ["sources"] else ""
-    return f"{stage}{name.replace('_', ' ')} {rerun.format_value(value)}"
+    source = "source " if above[:1] == ["sources"] else ""
+    return f"{source}{name.replace('_', ' ')} {rerun.format_value(value)}"
 
 
 def _score(record: Record) -> str:
     if kind(record) == "evaluation":
         return f"{record['metric']} {record['score']:.1f}, of {len(record['prompts'])} prompts"
-    found = choose_epoch(record, record["config"]["selection"])
-    if found is None:
+    chosen = choose_line(record, record["config"]["selection"])
+    if chosen is None:
         return str(record["status"])
-    epoch, score = found
-    return f"{record['metric']} {score:.1f}, epoch {epoch} of {len(record['history'])}"
+    return f"{record['metric']} {chosen['dev'][record['metric']]:.1f}, {place(record, chosen)}"
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from experiments.artefacts.facts import Point
+from ptuning.records.record import short
 
 LEFT, RIGHT, TOP, BOTTOM = 44, 270, 30, 88  # where the outermost points are
 
@@ -16,10 +17,10 @@ class Curve:
     """A number of a run by epoch; `chosen` is the epoch by which the run is reported, where the drawing marks it."""
 
     title: str
-    epochs: Sequence[int]
+    epochs: Sequence[float]
     values: Sequence[float]
     digits: int
-    chosen: int | None = None
+    chosen: float | None = None
 
     @property
     def points(self) -> list[tuple[float, float]]:
@@ -42,7 +43,12 @@ class Curve:
         """The drawing for those who do not see it."""
         pairs = zip(self.epochs, self.values, strict=True)
         said = (self._shown(value) + (" (chosen)" if epoch == self.chosen else "") for epoch, value in pairs)
-        return f"{self.title}, epochs {self.epochs[0]} to {self.epochs[-1]}: {', '.join(said)}"
+        return f"{self.title}, epochs {self.ends[0]} to {self.ends[1]}: {', '.join(said)}"
+
+    @property
+    def ends(self) -> tuple[str, str]:
+        """The first and the last epoch."""
+        return short(self.epochs[0]), short(self.epochs[-1])
 
     def _shown(self, value: float) -> str:
         return f"{value:.{self.digits}f}"

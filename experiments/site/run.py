@@ -13,7 +13,7 @@ from experiments.site.curve import Curve
 from ptuning.errors import InputError
 from ptuning.launch import rerun
 from ptuning.records import store
-from ptuning.records.record import Record, kind
+from ptuning.records.record import Record, choose_line, kind, place
 
 _SAID = {"task", "backbone", "method", "seed", "data", "data.root"}  # by the label, and by the facts about the data
 
@@ -65,15 +65,15 @@ class Run:
 
     def outcome(self, rule: str | None = None) -> str:
         """The scores in the epoch that the rule named `rule` (None: the run's own) chooses."""
-        points, metric = facts.curve(self.record, rule), self.record["metric"]
+        metric = self.record["metric"]
         if kind(self.record) == "evaluation":
             return f"dev {metric} {self.record['scores']['dev'][metric]:.1f}"
-        chosen = next((point for point in points if point.chosen), None)
+        chosen = choose_line(self.record, rule or self.record["config"]["selection"])
         if chosen is None:
             return str(self.record["status"])
-        scores = {"dev": chosen.dev, **chosen.tests}
-        said = ", ".join(f"{name} {metric} {score:.1f}" for name, score in scores.items())
-        return f"{said}; epoch {chosen.epoch} of {len(points)}"
+        sets = {"dev": chosen["dev"], **chosen.get("tests", {})}
+        said = ", ".join(f"{name} {metric} {scores[metric]:.1f}" for name, scores in sets.items() if metric in scores)
+        return f"{said}; {place(self.record, chosen)}"
 
 
 def read_all(results: Path) -> dict[str, Run]:

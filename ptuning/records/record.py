@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from ptuning.errors import InputError
 from ptuning.training import epoch_selection
@@ -22,14 +22,32 @@ def last_step(record: Record) -> int | None:
     return None if step is None else int(step)
 
 
-def choose_epoch(record: Record, rule: str) -> tuple[int, float] | None:
-    """The epoch (from 1) and score by which the selection rule named `rule` reports a run; None if it diverged, and
-    for an evaluation, which has no epochs."""
+def choose_epoch(record: Record, rule: str) -> tuple[float, float] | None:
+    """The epoch (from 1; a part of one where it was evaluated within) and score by which the selection rule named
+    `rule` reports a run; None if it diverged, and for an evaluation, which has no epochs."""
+    line = choose_line(record, rule)
+    return None if line is None else (line["epoch"], line["dev"][record["metric"]])
+
+
+def choose_line(record: Record, rule: str) -> Record | None:
+    """The line of its history that the rule reports a run by; None as in `choose_epoch`."""
     if record["status"] == "diverged" or kind(record) == "evaluation":
         return None
-    scores = [epoch["dev"][record["metric"]] for epoch in record["history"]]
-    index = epoch_selection.rule(rule)(scores)
-    return record["history"][index]["epoch"], scores[index]
+    scores = [line["dev"][record["metric"]] for line in record["history"]]
+    return cast("Record", record["history"][epoch_selection.rule(rule)(scores)])
+
+
+def place(record: Record, line: Record) -> str:
+    """When a line of a run's history was written: `epoch 2.33 of 3`, or `step 40 of 100` of a run of so many steps."""
+    train = record["config"]["train"]
+    if train.get("steps") is not None:
+        return f"step {line['step']} of {train['steps']}"
+    return f"epoch {short(line['epoch'])} of {train['epochs']}"
+
+
+def short(epoch: float) -> str:
+    """`2`, `2.33`."""
+    return f"{round(epoch, 2):g}"
 
 
 def score_of(record: Record, rule: str, split: str = "dev", metric: str | None = None) -> float | None:
@@ -53,8 +71,5 @@ def _scores(record: Record, rule: str) -> tuple[str, Record] | None:
     """What a report takes a record's scores from (`dev`, and `tests` by their names), and where that is."""
     if kind(record) == "evaluation":
         return "", record["scores"]
-    found = choose_epoch(record, rule)
-    if found is None:
-        return None
-    line = next(one for one in record["history"] if one["epoch"] == found[0])
-    return f" in epoch {found[0]}, the one that {rule} chooses", line
+    line = choose_line(record, rule)
+    return None if line is None else (f" in epoch {short(line['epoch'])}, the one that {rule} chooses", line)

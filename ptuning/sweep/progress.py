@@ -12,7 +12,7 @@ from ptuning.config import RunConfig
 from ptuning.records import store
 from ptuning.records.events import Event, Notice, RunEnded, RunFailed
 from ptuning.records.identity import run_id, run_name
-from ptuning.records.record import Record, choose_epoch
+from ptuning.records.record import Record, choose_line, place
 
 
 class Progress:
@@ -48,13 +48,11 @@ class Progress:
 def run_summary(config: RunConfig, record: Record, found: bool) -> str:
     """One line on a finished run; `found`: its record was there already."""
     name = f"{config.task.name:8} {config.backbone.name:10} {config.method:13} seed {config.seed}"
-    place = f"{store.path(config)}" + (" (already there)" if found else "")
-    chosen = choose_epoch(record, config.selection)
+    file = f"{store.path(config)}" + (" (already there)" if found else "")
+    chosen, metric = choose_line(record, config.selection), record["metric"]
     if chosen is None:
-        return f"{name}  {record['status']}  {place}"
-    epoch, score = chosen
-    how = f"epoch {epoch}, {config.selection}, {record['data']['source']} data"
-    tests = next(one for one in record["history"] if one["epoch"] == epoch).get("tests", {})
-    metric = record["metric"]
-    scores = [f"dev {metric} {score:.1f}", *(f"{split} {scored[metric]:.1f}" for split, scored in tests.items())]
-    return f"{name}  {', '.join(scores)} ({how})  {place}"
+        return f"{name}  {record['status']}  {file}"
+    how = f"{place(record, chosen)}, {config.selection}, {record['data']['source']} data"
+    dev, tests = chosen["dev"][metric], chosen.get("tests", {})
+    scores = [f"dev {metric} {dev:.1f}", *(f"{split} {scored[metric]:.1f}" for split, scored in tests.items())]
+    return f"{name}  {', '.join(scores)} ({how})  {file}"

@@ -172,7 +172,7 @@ def test_a_multi_task_cell_is_explained_whole(results):
     assert text.startswith("Table 2 (table2_small): tiny_bert · MPT-2 · btc · Broad Twitter F1 = 40.0\n=====")
     for line in (
         "    status        finished",
-        "    chosen        epoch 1 of 1, by best_dev",
+        "    chosen        epoch 1 of 10, by best_dev",
         "    dev           f1 41.0",
         "    test          f1 40.0",
         "    task          btc, max_length=384",
@@ -207,11 +207,19 @@ def test_the_commands_can_be_copied(results):
 
 def test_a_long_curve_is_drawn_whole_and_told_in_part(results):
     text = shown(results, "ft")
-    assert "Learning curve (*: the chosen epoch; 11 of 120 epochs in numbers)" in text
+    assert "Learning curve (*: the chosen epoch; 9 of 120 evaluations in numbers)" in text
     assert sum(text.count(bar) for bar in explain.BARS) == 120
     rows = {line.split()[0]: line.split()[1:] for line in text.splitlines() if line.startswith("    epoch")}
     assert rows["epoch"][0] == "1" and rows["epoch"][-1] == "120" and "100*" in rows["epoch"]
     assert "\nnot run: rte-tiny_bert-fine_tuning-seed12-" in text
+
+
+def test_columns_of_fractional_epochs_stand_apart():
+    curve = [facts.Point(100 + index / 3, 1e-5 + index / 7e4, 50.0 + index, {}, index == 2) for index in range(9)]
+    _, _, epochs, _, losses = explain.drawn(curve, "accuracy")
+    assert epochs.split()[1:4] == ["100", "100.33", "100.67*"]
+    assert len(epochs.split()) == len(losses.split()) == 10
+    assert len(epochs) <= explain.WIDTH and len(losses) <= explain.WIDTH
 
 
 def test_diverged_and_lost_runs_and_such_as_cannot_be_made_again_are_said_so(results, monkeypatch):
@@ -240,7 +248,7 @@ def test_facts_are_sections_in_a_fixed_order_and_a_curve(results):
     assert [(point.dev, point.chosen) for point in facts.curve(record)] == [(50, False), (60.5, True), (55, False)]
     assert [point.chosen for point in facts.curve(record, "last")] == [False, False, True]
     assert facts.curve(record)[1].tests == {"test": 59.5}
-    assert facts.sections(record, "last")[0][1][1] == ("chosen", "epoch 3 of 3, by last")
+    assert facts.sections(record, "last")[0][1][1] == ("chosen", "epoch 3 of 10, by last")
 
 
 def test_the_command_line_prints_or_refuses(results, monkeypatch, capsys):
