@@ -132,8 +132,8 @@ print(f"on minus off: {Difference(gains, len(gains)).text}")
 # %% [markdown]
 # The interval is wide and holds zero; but it does not show either that switching dropout off is free.
 #
-# ## What choosing the best dev epoch flatters
-# ![flattery](../results/figures/ablations/selection_small.png)
+# ## Selection optimism of the best dev epoch
+# ![selection optimism](../results/figures/ablations/selection_small.png)
 
 # %%
 selection = show("ablations/selection_small")
@@ -142,7 +142,7 @@ selection = show("ablations/selection_small")
 # The best dev epoch looks better than it is: by up to a point on BoolQ (400 examples, one to three epochs), one to
 # two on RTE (277, `minilm_l3` alone), and two to six on CB (56 examples, four to ten epochs). The more epochs and
 # the fewer examples, the more: the authors search up to 120 epochs on COPA's 100 dev examples, and over
-# hyperparameters besides, with this rule. The intervals are wide, but CB's flattery is of the size of the
+# hyperparameters besides, with this rule. The intervals are wide, but CB's optimism is of the size of the
 # differences between the methods in Table 2. `-- (no answers)`: runs from before records kept their answers.
 
 # %% [markdown]

@@ -27,7 +27,7 @@ behind = [record for file, record in store.read_all(results) if file.name in nam
 # %% [markdown]
 # ## The runs
 # One line a run: the score at the epoch that the paper's rule (best dev epoch) chooses, and at the last epoch, to show
-# how much the rule flatters.
+# the rule's selection optimism.
 
 # %%
 runs = pd.DataFrame(

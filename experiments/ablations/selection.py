@@ -1,4 +1,4 @@
-"""How much the papers' selection rule flatters: the best dev epoch against an epoch that other examples chose.
+"""The selection optimism of the papers' rule: the best dev epoch against an epoch that other examples chose.
 
     python -m experiments.run -m experiment=ablations/selection profile=laptop     # train what is missing
     python -m experiments.ablations.selection profile=laptop                       # records -> figure
@@ -24,12 +24,12 @@ from ptuning.analysis.selection_optimism import HALVINGS, RESAMPLES, Optimism
 from ptuning.config import RunConfig
 from ptuning.records import store
 
-COLUMNS = ["task and backbone", "method", "best dev", "held-out half", "flattery [95 %]", "epochs", "runs"]
+COLUMNS = ["task and backbone", "method", "best dev", "held-out half", "optimism [95 %]", "epochs", "runs"]
 
 
 @dataclass(frozen=True)
 class Line:
-    """Runs that differ in their seeds alone; no flattery while one of them is missing."""
+    """Runs that differ in their seeds alone; no optimism while one of them is missing."""
 
     where: str
     method: str
@@ -38,7 +38,7 @@ class Line:
 
     @property
     def texts(self) -> list[str]:
-        """The held-out score and the flattery, or why there is none."""
+        """The held-out score and the optimism, or why there is none."""
         if self.optimism is None:
             return ["--", self.cell.text if self.cell.mean is None else "-- (no answers)"]
         low, high = self.optimism.interval
@@ -48,7 +48,7 @@ class Line:
 class Selection(Artefact):
     kind = "figures"
     experiment = "ablations/selection"
-    title = "What choosing the best dev epoch flatters"
+    title = "Selection optimism of the best dev epoch"
     caption = (
         "The score of the best dev epoch, as the papers report it, against that of an epoch chosen on a random half "
         "of the dev set and reported on the other."
@@ -73,7 +73,7 @@ class Selection(Artefact):
             for row, line in enumerate(lines)
             for of, column, text in (
                 ("best dev", "best dev", line.cell.text),
-                ("flattery", COLUMNS[4], line.texts[1]),
+                ("optimism", COLUMNS[4], line.texts[1]),
             )
         ]
         text = rendering.markdown(frame, [self.caption, *notes])

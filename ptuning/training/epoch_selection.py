@@ -10,7 +10,7 @@ from ptuning.errors import InputError
 
 def best_dev(scores: Sequence[float]) -> int:
     """The P-Tuning v2 paper's rule: the best dev score, the first of equals. It selects on the set that it reports, so
-    it flatters."""
+    its scores are optimistic (`ptuning.analysis.selection_optimism`)."""
     return max(range(len(scores)), key=lambda index: (scores[index], -index))
 
 

@@ -1,4 +1,4 @@
-"""What choosing the best dev epoch flatters, on answers whose truth is known."""
+"""Selection optimism of the best dev epoch, on answers whose truth is known."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def test_one_epoch_leaves_nothing_to_choose():
     assert found.interval == pytest.approx((0, 0))
 
 
-def test_an_epoch_that_is_best_everywhere_is_not_flattered():
+def test_an_epoch_that_is_best_everywhere_has_no_optimism():
     right = np.zeros((3, 40), int)
     right[1] = 1
     found = selection_optimism.optimism([right])
@@ -64,7 +64,7 @@ def test_which_records_have_kept_their_answers(history, kept):
 
 
 def test_the_interval_covers_the_truth():
-    """Ten epochs of like quality on 56 examples, many times over: the flattery that a large sample of such runs has
+    """Ten epochs of like quality on 56 examples, many times over: the optimism that a large sample of such runs has
     lies in the interval in most trials."""
     truth = np.mean(
         [selection_optimism.optimism([answers(10, 56, 0.7, 1000 + seed)]).difference for seed in range(40)]

@@ -37,7 +37,7 @@ from tests.guards.support import (
 
 
 class Asked(NamedTuple):
-    """A run: what `make_run` is asked for, and the mixture it is on, or that the stage before it is on."""
+    """A run: what `make_run` is asked for, and the mixture it is on, or that its source run is on."""
 
     method: str
     task: str = "rte"
@@ -161,7 +161,7 @@ def _config(make_run: Make, asked: Asked) -> list[RunConfig]:
 
 
 def _told(make_run: Make, asked: list[Asked]) -> list[dict[str, Any]]:
-    """The numbers of runs in one call; those of a stage before a run come before its own."""
+    """The numbers of runs in one call; those of its source run come before its own."""
     configs = [_config(make_run, one) for one in asked]
     if len(configs) > 1:
         return [numbers(record) for record in run([config for (config,) in configs])]

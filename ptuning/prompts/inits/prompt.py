@@ -1,5 +1,5 @@
-"""The trained prompt of a source run, or the weighted mean of several: multi-task P-Tuning v2's shared stage (Liu et
-al., 2022, section 3.3), SPoT (Vu et al., 2022), PPT (Gu et al., 2022), a warm start."""
+"""The trained prompt of a source run, or the weighted mean of several: multi-task P-Tuning v2 (Liu et al.,
+2022, section 3.3), SPoT (Vu et al., 2022), PPT (Gu et al., 2022), a warm start."""
 
 from __future__ import annotations
 

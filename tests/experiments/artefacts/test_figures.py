@@ -240,9 +240,9 @@ def test_nothing_to_compare_and_lines_that_look_alike_are_refused(make_run):
         PLACEMENT.lines(both)
 
 
-def test_a_run_that_goes_on_from_a_stage_is_compared_under_its_own_name(make_run):
+def test_a_run_from_another_is_compared_under_a_name_that_says_so(make_run):
     runs = [child_of(make_run(prompt__placement=place)) for place in ("prefix", "infix")]
-    assert [line.where for line in PLACEMENT.lines(runs)] == ["rte, tiny_bert, MPT-2"]
+    assert [line.where for line in PLACEMENT.lines(runs)] == ["rte, tiny_bert, PT-2 from mixed"]
 
 
 def test_a_run_without_a_place_is_refused(make_run):
