@@ -29,6 +29,7 @@ from ptuning.config import DataConfig
 from ptuning.data import splits
 from ptuning.errors import InputError
 from ptuning.launch import compose
+from ptuning.parsed import Run
 from ptuning.records import store
 from ptuning.sweep import sweep
 from ptuning.training.datasets import DatasetCache
@@ -153,7 +154,7 @@ print(f"bags of words: {classifier.score(texts['dev'], labels['dev']):.0%} right
 # %%
 (run,) = compose.expand([searchpath, "task=payer", "data=miniature", "backbone=tiny_bert"])
 backbone = load.load(run.backbone, run.train)
-encoded = DatasetCache(backbone).of(run).dev.first(1)
+encoded = DatasetCache(backbone).of(Run.parse(run), "payer").dev.first(1)
 tokens = backbone.tokenizer.convert_ids_to_tokens(encoded.tokens)
 print("first segment: ", *tokens[: encoded.infix[0]])
 print("second segment:", *tokens[encoded.infix[0] :])
