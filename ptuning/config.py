@@ -121,7 +121,10 @@ class TrainConfig(Schema):
         default=None, ge=1, description="steps from one evaluation on dev to the next; null: an epoch"
     )
     batch_size: int = Field(ge=1, description="examples, or windows of long ones, in a step")
-    optimizer: Annotated[Literal["adamw", "adafactor"], ADDED] = Field(
+    batching: Annotated[Literal["shuffled", "bucketed"], ADDED] = Field(
+        default="bucketed", description="who meet in a step: any, or those of similar length"
+    )
+    optimizer: Annotated[Literal["adamw", "adamw_hf", "adafactor"], ADDED] = Field(
         default="adamw", description="what turns gradients into steps"
     )
     lr: float = Field(gt=0, description="the learning rate at its highest")

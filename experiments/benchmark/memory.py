@@ -21,6 +21,7 @@ import torch
 from experiments.benchmark.ours import Ours
 from experiments.benchmark.work import SHAPES, Work, backbone, texts
 from ptuning.training.budget import Budget
+from ptuning.training.measure import SOLO
 
 # glibc returns blocks of this size (bytes) and more as soon as they are freed, as long as the bound is set: what is
 # resident is then what is in use, and the same from process to process. Other systems do not look at it.
@@ -57,10 +58,10 @@ def peak(device: torch.device) -> Iterator[list[float]]:
 def of_training(work: Work, method: str, length: int) -> float:
     """Bytes that one run of ours takes at its peak, beyond backbone and prompt as they were loaded.
 
-    Two steps tell: AdamW's moments are there in the second, and it has the longer half of the texts.
+    Two steps tell: AdamW's moments are there in the second.
     """
     two = dataclasses.replace(work, examples=texts(work.task, 2 * work.batch_size))
-    ours = Ours(two, backbone(two), Budget(1))  # not measured, for nothing may have run; it does not cut a lone run
+    ours = Ours(two, backbone(two), Budget(SOLO))  # a lone run's: not measured, for nothing may have run
     epoch = ours.prepare(method=method, length=length)()
     with peak(work.device) as found:
         epoch()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from ptuning import registry
+from collections.abc import Mapping
+from typing import Any
+
+from ptuning import registry, tasks
 from ptuning.config import RunConfig, Schema, parse
 from ptuning.errors import InputError
 from ptuning.heads.base import Head
@@ -35,6 +38,17 @@ def keys(config: RunConfig, head: type[Head]) -> Schema | None:
     for key in config.head.keys:
         raise InputError(f"head.{key} is not a key of head={config.head.name}, which has none: remove it.")
     return None
+
+
+def usual_dropout(task: Mapping[str, Any], head: Mapping[str, Any]) -> float:
+    """`train.head_dropout` where nothing else is said (in conf/), from a config's `task` and `head` as mappings: that
+    of the head; of a mixture with several, the most. What is wrong with a name is refused when the run is read."""
+    members = task["tasks"].values() if "tasks" in task else [task]
+    try:
+        chosen = {tasks.own_head(one["name"]) if head["name"] == "auto" else head["name"] for one in members}
+        return max(load(name).usual_dropout for name in chosen)
+    except InputError:
+        return Head.usual_dropout
 
 
 def _answers(name: str, task: AnyTask) -> bool:

@@ -52,6 +52,7 @@ class Head(nn.Module, ABC):
 
     Keys: ClassVar[type[Schema] | None] = None  # the schema of its own `head` config keys; None: it has none
     also_answers: ClassVar[tuple[str, ...]] = ()  # other heads, in the place of which it can stand in any task
+    usual_dropout: ClassVar[float] = 0.1  # `train.head_dropout` where nothing else is said
     needs_language_model: ClassVar[bool] = False  # whether it asks the backbone for the logits of tokens
 
     def __init__(self, context: HeadContext) -> None:

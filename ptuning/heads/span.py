@@ -4,6 +4,9 @@ section 4.2; the same windows and n-best list as the P-Tuning v2 code).
 An answer is learned in each window that holds the whole of it; in the others, and where there is none, the target is
 [CLS]. The score of an answer is the sum of its first and last token's logits; that of no answer the least, over the
 windows, of [CLS]'s.
+
+As in the P-Tuning v2 authors' code there is no dropout before the linear layer. Differs from it: their padding takes
+part in the softmax over positions, with a logit like any other; here it is masked.
 """
 
 from __future__ import annotations
@@ -28,6 +31,8 @@ from ptuning.tasks.kinds.qa import QA, Candidates
 class Span(Head):
     """For each token how likely it is the first, and the last, of the answer; cross-entropy over the tokens, the mean
     of the two."""
+
+    usual_dropout = 0.0
 
     def __init__(self, context: HeadContext) -> None:
         super().__init__(context)

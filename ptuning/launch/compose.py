@@ -14,6 +14,7 @@ from hydra.errors import ConfigCompositionException, HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
+from ptuning import heads
 from ptuning.config import RunConfig, parse
 from ptuning.errors import InputError
 from ptuning.launch import overrides as sweeping
@@ -27,6 +28,7 @@ PROMPT_GROUPS = ("init", "reparameterization")  # whose files set what stands at
 HELPERS = {"variant", "shown", "sweep", "mixtures"}  # names in files of conf/ beside the keys of a run
 sys.path.append(str(Path(__file__).parents[1] / "sweep/plugins"))  # where Hydra finds our launcher and sweeper
 OmegaConf.register_new_resolver("native_precision", native_precision, replace=True)
+OmegaConf.register_new_resolver("usual_head_dropout", heads.usual_dropout, replace=True)
 OmegaConf.register_new_resolver("unless", lambda given, value: value if given is None else None, replace=True)
 
 

@@ -17,12 +17,21 @@ def load(name: str, **options: Any) -> AnyTask:
 
     Raises InputError for an unknown task or an option that it does not have.
     """
-    task = registry.find_class(__name__, name, Task, "task.name")  # type: ignore[type-abstract]
+    task = _find(name)
     known = list(inspect.signature(task).parameters)
     for option in options.keys() - known:
         allowed = f"its options are {', '.join(known)}" if known else "it has none"
         raise InputError(f"task.options.{option} is not an option of {name}: {allowed}, remove the key.")
     return task(**options)
+
+
+def own_head(name: str) -> str:
+    """The head that answers the task, unless a run chooses another. Raises InputError for an unknown task."""
+    return _find(name).head
+
+
+def _find(name: str) -> type[AnyTask]:
+    return registry.find_class(__name__, name, Task, "task.name")  # type: ignore[type-abstract]
 
 
 def hashed_options(task: AnyTask, options: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -92,13 +91,15 @@ def head_context(run: Run, name: str, backbone: Backbone, streams: Streams) -> H
 @dataclass(frozen=True)
 class AdapterBatch:
     """What one adapter predicts in a batch: the items `rows` of `examples`. In training with what dropout leaves, in
-    each of their sequences, of the prompt and of what the head reads, `[S, …]`."""
+    each of their sequences, of the prompt and of what the head reads, `[S, …]`. `divisible`: its items, which ascend
+    in length then, may go through the backbone in several passes."""
 
     adapter: Adapter
     examples: Encoded
     rows: np.ndarray
     prompt_dropout_mask: Tensor | None = None
     head_dropout_mask: Tensor | None = None
+    divisible: bool = False
 
     @property
     def text_width(self) -> int:
@@ -109,6 +110,11 @@ class AdapterBatch:
     def width(self) -> int:
         """Tokens of the longest sequence, an inserted prompt included."""
         return self.text_width + self.adapter.layout.inserted
+
+    @property
+    def widths(self) -> np.ndarray:
+        """Tokens of each item's longest sequence, an inserted prompt included, `[B]`."""
+        return self.examples.longest[self.rows] + self.adapter.layout.inserted
 
     @property
     def sequences(self) -> np.ndarray:
@@ -129,12 +135,10 @@ class AdapterBatch:
             head_dropout_mask=self.adapter.head.dropout_mask(streams, step, sequences, self.text_width),
         )
 
-    def cut(self, pieces: int) -> list[AdapterBatch]:
-        """The same items in so many batches, or in one each where there are fewer, one after another."""
-        bounds = np.linspace(0, len(self.rows), min(pieces, len(self.rows)) + 1).astype(int)
-        return [self._slice(begin, end) for begin, end in pairwise(bounds.tolist())]
-
-    def _slice(self, begin: int, end: int) -> AdapterBatch:
+    def part(self, begin: int, end: int) -> AdapterBatch:
+        """The items from `begin` to `end`."""
         mine = slice(begin * self.examples.choices, end * self.examples.choices)
-        masks = (None if mask is None else mask[mine] for mask in (self.prompt_dropout_mask, self.head_dropout_mask))
-        return AdapterBatch(self.adapter, self.examples, self.rows[begin:end], *masks)
+        prompt, head = (
+            None if mask is None else mask[mine] for mask in (self.prompt_dropout_mask, self.head_dropout_mask)
+        )
+        return AdapterBatch(self.adapter, self.examples, self.rows[begin:end], prompt, head)

@@ -8,9 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+import numpy as np
 import torch
-
-from ptuning.training.adapter import AdapterBatch
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -18,8 +17,8 @@ R = TypeVar("R")
 
 @dataclass
 class Budget:
-    """tokens: at most so many, padding included, in one pass through the backbone (one lane's batch is never cut);
-    overhead: the fixed cost of a pass, in tokens."""
+    """tokens: at most so many, padding included, in one pass through the backbone, unless what is not to be cut has
+    more; overhead: the fixed cost of a pass, in tokens."""
 
     tokens: int
     overhead: int = 256
@@ -28,45 +27,34 @@ class Budget:
         """After `used` tokens were too many."""
         self.tokens = max(1, min(self.tokens, used) // 2)
 
-    def passes(self, batches: Sequence[AdapterBatch]) -> list[list[int]]:
-        """The indices of `batches` in groups, one a pass, so that overheads and padded tokens add up to the least.
-
-        Only batches that enter the backbone at the same layer share a pass.
-        """
-        by_layer: dict[int, list[int]] = {}
-        for index, batch in enumerate(batches):
-            by_layer.setdefault(batch.adapter.entry_layer, []).append(index)
-        return [group for indices in by_layer.values() for group in self._cheapest(batches, indices)]
-
-    def _cheapest(self, batches: Sequence[AdapterBatch], indices: list[int]) -> list[list[int]]:
-        """The best cut of `indices`, ordered by width, into groups of neighbours (dynamic programming)."""
-        order = sorted(indices, key=lambda index: batches[index].width)
-        costs, cuts = [0.0], [0]
-        for end in range(1, len(order) + 1):
-            width, rows = batches[order[end - 1]].width, 0
-            best, cut = float("inf"), end - 1
-            for start in range(end - 1, -1, -1):
-                batch = batches[order[start]]
-                rows += len(batch.rows) * batch.examples.choices
-                if start < end - 1 and rows * width > self.tokens:
-                    break
-                cost = costs[start] + self.overhead + rows * width
-                if cost < best:
-                    best, cut = cost, start
-            costs.append(best)
-            cuts.append(cut)
-        groups, end = [], len(order)
+    def cuts(self, widths: np.ndarray, sequences: np.ndarray) -> list[tuple[int, int]]:
+        """The best cut of things that have so many `sequences` of so many tokens (`widths`, ascending) into groups of
+        neighbours, one a pass: where each begins and ends. Overheads and padded tokens add up to the least (dynamic
+        programming)."""
+        before = np.concatenate([[0], sequences.cumsum()])
+        costs, cuts = np.zeros(len(widths) + 1), [0]
+        for end in range(1, len(widths) + 1):
+            width = widths[end - 1]
+            first = min(end - 1, int(np.searchsorted(before, before[end] - self.tokens // width)))
+            through_here = costs[first:end] + (before[end] - before[first:end]) * width
+            cuts.append(end - 1 - int(through_here[::-1].argmin()))
+            costs[end] = self.overhead + through_here[cuts[end] - first]
+        found, end = [], len(widths)
         while end:
-            groups.append(order[cuts[end] : end])
+            found.append((cuts[end], end))
             end = cuts[end]
-        return groups[::-1]
+        return found[::-1]
 
 
 def retry_in_halves(
-    budget: Budget, work: Callable[[Sequence[T]], list[R | Exception]], items: Sequence[T], tokens: int
+    budget: Budget,
+    work: Callable[[Sequence[T]], list[R | Exception]],
+    items: Sequence[T],
+    tokens: Callable[[Sequence[T]], int],
 ) -> list[R | Exception]:
     """`work(items)`, one result an item. Where that fails, each half of the items is worked on by itself, down to the
-    item that is at fault: its result is the exception. Where memory ran out, the budget shrinks too.
+    item that is at fault: its result is the exception. Where memory ran out, the budget shrinks too; `tokens` says how
+    many the largest pass of some items has.
     """
     try:
         return work(items)
@@ -76,13 +64,13 @@ def retry_in_halves(
         error.add_note("".join(traceback.format_exception(error)))
         failure = error.with_traceback(None)  # which would keep the failed pass's tensors alive
     if out_of_memory(failure):
-        budget.shrink(tokens)
+        budget.shrink(tokens(items))
         give_back_memory()
     if len(items) == 1:
         return [failure]
     middle = len(items) // 2
     halves = (items[:middle], items[middle:])
-    return [result for half in halves for result in retry_in_halves(budget, work, half, tokens // 2)]
+    return [result for half in halves for result in retry_in_halves(budget, work, half, tokens)]
 
 
 def give_back_memory() -> None:

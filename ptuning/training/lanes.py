@@ -25,7 +25,7 @@ from ptuning.parsed import Run
 from ptuning.prompts.inits.base import SourcePrompt
 from ptuning.training import epoch_selection
 from ptuning.training.adapter import Adapter, AdapterBatch
-from ptuning.training.batching import bucketed
+from ptuning.training.batching import BATCHINGS
 from ptuning.training.datasets import TaskDataset
 from ptuning.training.optimizers import optimizer
 from ptuning.training.schedules import schedule
@@ -183,7 +183,7 @@ class Lane:
         return [HiddenCache.key(one, self.adapter.method.first_layer, self.adapter.layout) for one in sets]
 
     def batches(self) -> Iterator[AdapterBatch]:
-        """The epoch's batches: shuffled by the run's seed, of similar length each, of one set at a time."""
+        """The epoch's batches: by `train.batching` and the run's seed, of one set at a time."""
         randoms = [np.random.default_rng([self.config.seed, self.epoch, i]) for i in range(len(self.tasks) + 1)]
         steps = _steps(self.config, self.tasks)
         batches = [
@@ -197,12 +197,13 @@ class Lane:
         """A set's batches, shuffled anew each time they are through; where an epoch takes only `steps` of them, those
         of so many items drawn from all."""
         examples, batch_size = lane_task.dataset.train, self.config.train.batch_size
+        batching = BATCHINGS[self.config.train.batching]
         while True:
             drawn = np.arange(len(examples))
             if steps * batch_size < len(examples):
                 drawn = random.permutation(drawn)[: steps * batch_size]
-            for rows in bucketed(examples.longest[drawn], batch_size, random):
-                yield AdapterBatch(lane_task.adapter, examples, drawn[rows])
+            for rows in batching.make(examples.longest[drawn], batch_size, random):
+                yield AdapterBatch(lane_task.adapter, examples, drawn[rows], divisible=batching.divisible)
 
     @property
     def test_sets(self) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 
 import torch
@@ -13,6 +14,7 @@ from tqdm.auto import tqdm
 
 from ptuning.backbones.backbone import Backbone
 from ptuning.errors import InputError
+from ptuning.training import passes
 from ptuning.training.adapter import AdapterBatch
 from ptuning.training.budget import Budget, device_lost, give_back_memory, out_of_memory, retry_in_halves
 from ptuning.training.epoch_selection import improved_within
@@ -54,7 +56,7 @@ class LaneProgress:
 
     def __init__(self, lane: Lane) -> None:
         self.lane = lane
-        self.passes = 1  # that its batch is cut into: more once it did not fit in memory
+        self.divided = False  # whether its batches are cut whatever their batching: once one did not fit in memory
         self.batches: Iterator[AdapterBatch] = iter(())
         self.has_dropout = False  # whether that of the next batch is drawn
         self.go_on()
@@ -76,13 +78,17 @@ class LaneProgress:
         if not self.has_dropout:
             self.batch, self.has_dropout = self.current_batch.with_dropout(self.lane.steps_done), True
 
+    def divide(self) -> None:
+        """Let its batches be cut, this one and all that follow."""
+        self.batch, self.divided = replace(self.current_batch, divisible=True), True
+
     def _next_batch(self) -> AdapterBatch:
         self.has_dropout = False
         batch = next(self.batches, None)
         if batch is None:  # the epoch's batches are through
             self.batches = self.lane.batches()
             batch = next(self.batches)
-        return batch
+        return replace(batch, divisible=True) if self.divided else batch
 
     @property
     def current_batch(self) -> AdapterBatch:
@@ -122,57 +128,60 @@ def _advance(backbone: Backbone, running: Sequence[LaneProgress], budget: Budget
     """One step of every lane, in as few passes as the budget allows; the lanes that failed."""
     failed: list[Lane] = []
     step_lanes = partial(_step_lanes, backbone, budget)
-
-    for indices in budget.passes([one.current_batch for one in running]):
-        group = [running[index] for index in indices]
-        tokens = max(one.current_batch.width for one in group) * sum(len(o.current_batch.sequences) for o in group)
-        for one, loss in zip(group, retry_in_halves(budget, step_lanes, group, tokens), strict=True):
-            if isinstance(loss, Exception):
-                failed.append(_fail(one.lane, loss))
-            else:
-                one.end_step(loss)
+    for one, loss in zip(
+        running, retry_in_halves(budget, step_lanes, running, partial(_largest_pass, budget)), strict=True
+    ):
+        if isinstance(loss, Exception):
+            failed.append(_fail(one.lane, loss))
+        else:
+            one.end_step(loss)
     return failed
+
+
+def _largest_pass(budget: Budget, some: Sequence[LaneProgress]) -> int:
+    """The tokens of the largest pass of a step."""
+    batches = [one.current_batch for one in some]
+    return passes.largest(batches, passes.plan(batches, budget))
 
 
 def _step_lanes(backbone: Backbone, budget: Budget, some: Sequence[LaneProgress]) -> list[Tensor | Exception]:
     try:
-        return _try_step(backbone, some)
+        return _try_step(backbone, budget, some)
     except Exception as error:
         if len(some) > 1 or not out_of_memory(error):
             raise
-    return _step_in_cuts(backbone, budget, some[0])
+    return _step_in_smaller_passes(backbone, budget, some[0])
 
 
-def _step_in_cuts(backbone: Backbone, budget: Budget, one: LaneProgress) -> list[Tensor | Exception]:
-    """The step of a lane whose batch does not fit in memory even alone, in twice as many passes until it does, and so
-    from now on. Raises the error where one item does not fit."""
+def _step_in_smaller_passes(backbone: Backbone, budget: Budget, one: LaneProgress) -> list[Tensor | Exception]:
+    """The step of a lane that does not fit in memory even alone, in passes half as large until it does, and so from
+    now on. Raises the error where one item does not fit."""
     while True:
-        budget.shrink(one.current_batch.width * len(one.current_batch.sequences) // one.passes)
+        budget.shrink(_largest_pass(budget, [one]))
         give_back_memory()
-        one.passes *= 2
+        one.divide()
         try:
-            return _try_step(backbone, [one])
+            return _try_step(backbone, budget, [one])
         except Exception as error:
-            if not out_of_memory(error) or one.passes >= len(one.current_batch.rows):
+            smallest = len(passes.plan([one.current_batch], budget)) == len(one.current_batch.rows)
+            if smallest or not out_of_memory(error):
                 raise
 
 
-def _try_step(backbone: Backbone, some: Sequence[LaneProgress]) -> list[Tensor | Exception]:
+def _try_step(backbone: Backbone, budget: Budget, some: Sequence[LaneProgress]) -> list[Tensor | Exception]:
     for one in some:
         one.draw_dropout()
-    return step(backbone, [(one.lane, one.current_batch) for one in some], max(one.passes for one in some))
+    return step(backbone, [(one.lane, one.current_batch) for one in some], budget)
 
 
-def step(
-    backbone: Backbone, batches: Sequence[tuple[Lane, AdapterBatch]], passes: int = 1
-) -> list[Tensor | Exception]:
-    """One update of every lane on its own batch, which is cut into so many passes through the backbone; the losses,
+def step(backbone: Backbone, batches: Sequence[tuple[Lane, AdapterBatch]], budget: Budget) -> list[Tensor | Exception]:
+    """One update of every lane on its own batch, all of them in the passes that the budget allows; the losses,
     detached, and an exception in the place of a lane's loss where its own update failed.
 
     After an error that is raised nothing has changed: no weight and no gradient.
     """
     try:
-        losses = _gradients(backbone, batches, passes)
+        losses = _gradients(backbone, batches, passes.plan([batch for _, batch in batches], budget))
     except Exception:
         for lane, _ in batches:
             lane.optimizer.zero_grad(set_to_none=True)
@@ -191,21 +200,21 @@ def _updated(lane: Lane, loss: Tensor) -> Tensor | Exception:
     return loss
 
 
-def _gradients(backbone: Backbone, batches: Sequence[tuple[Lane, AdapterBatch]], passes: int) -> list[Tensor]:
+def _gradients(
+    backbone: Backbone, batches: Sequence[tuple[Lane, AdapterBatch]], planned: Sequence[passes.Pass]
+) -> list[Tensor]:
     """Add each lane's gradients up over the passes, and return its losses."""
     weights = [batch.adapter.head.weight(batch.targets) for _, batch in batches]
-    pieces = [batch.cut(passes) for _, batch in batches]
     losses: list[list[Tensor]] = [[] for _ in batches]
-    for index in range(max(map(len, pieces))):
-        here = [lane for lane, own in enumerate(pieces) if index < len(own)]
-        with forward(backbone, [pieces[lane][index] for lane in here]) as logits:
+    for one in planned:
+        parts = [batches[place.batch][1].part(place.begin, place.end) for place in one]
+        with forward(backbone, parts) as logits:
             scaled = []
-            for lane, own in zip(here, logits, strict=True):
-                piece = pieces[lane][index]
-                targets = piece.targets.to(own.device, non_blocking=True)
-                loss = piece.adapter.head.loss(own, targets) / weights[lane]
-                scaled.append(batches[lane][0].scaler.scale(loss))
-                losses[lane].append(loss.detach())
+            for place, part, own in zip(one, parts, logits, strict=True):
+                targets = part.targets.to(own.device, non_blocking=True)
+                loss = part.adapter.head.loss(own, targets) / weights[place.batch]
+                scaled.append(batches[place.batch][0].scaler.scale(loss))
+                losses[place.batch].append(loss.detach())
             torch.stack(scaled).sum().backward()
     return [own[0] if len(own) == 1 else torch.stack(own).sum() for own in losses]
 

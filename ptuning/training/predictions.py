@@ -39,8 +39,7 @@ def _predict_all(
     predictions = [[np.empty(0)] * len(batch.rows) for batch in batches]
     failures: dict[int, Exception] = {}
     for chunk in _chunks(batches, budget):
-        tokens = len(chunk) * int(_widths(batches, chunk).max())
-        found = retry_in_halves(budget, partial(_predict, backbone, batches), chunk, tokens)
+        found = retry_in_halves(budget, partial(_predict, backbone, batches), chunk, partial(_tokens, batches))
         for (batch, position), prediction in zip(chunk, found, strict=True):
             if isinstance(prediction, Exception):
                 failures[batch] = prediction
@@ -56,6 +55,11 @@ def _widths(batches: Sequence[AdapterBatch], positions: Sequence[Position]) -> n
         * batches[b].examples.choices
         for b, position in positions
     ])  # fmt: skip
+
+
+def _tokens(batches: Sequence[AdapterBatch], positions: Sequence[Position]) -> int:
+    """Of one pass, padding included."""
+    return len(positions) * int(_widths(batches, positions).max())
 
 
 def _chunks(batches: Sequence[AdapterBatch], budget: Budget) -> Iterator[list[Position]]:

@@ -69,8 +69,31 @@ def test_a_paper_says_where_its_hyperparameters_stand(paper):
 
 
 def test_the_paper_profile_leaves_a_run_that_its_paper_says_nothing_of_to_its_method():
-    profile, plain = read("profile=paper", "task=rte"), read("task=rte", "data=hub")
+    """But for the optimizer, which the authors have for all."""
+    profile, plain = read("profile=paper", "task=rte"), read("task=rte", "data=hub", "train.optimizer=adamw_hf")
     assert profile == plain
+
+
+def test_only_question_answering_has_no_dropout_on_its_head_and_no_paper_gives_it_any():
+    def rate(*overrides):
+        return read(*overrides).train.head_dropout
+
+    tasks = ("rte", "copa", "wnut17", "ner", "squad", "squad_v2", "qa_open")
+    assert {task: rate(f"task={task}") for task in tasks} == {
+        "rte": 0.1, "copa": 0.1, "wnut17": 0.1, "ner": 0.1, "squad": 0.0, "squad_v2": 0.0, "qa_open": 0.0,
+    }  # fmt: skip
+    assert rate("task=squad", "train.head_dropout=0.3") == 0.3
+    authors = ("paper=p_tuning_v2", "method=p_tuning_v2", "backbone=roberta_large")
+    assert [rate(*authors, f"task={task}") for task in ("squad", "squad_v2", "boolq")] == [0.0, 0.0, 0.1]
+    with pytest.raises(InputError, match=r"^task\.name=none is unknown"):
+        rate("task.name=none")
+
+
+@pytest.mark.parametrize("task", ["rte", "squadshifts", "wnut17"])
+def test_the_small_profile_is_as_its_committed_records_were_made(task):
+    small, plain = read("profile=small", f"task={task}").train, read(f"task={task}").train
+    assert (small.batching, small.head_dropout) == ("bucketed", 0.1)
+    assert (plain.batching, plain.optimizer, small.optimizer) == ("shuffled", "adamw", "adamw")
 
 
 def test_another_paper_is_refused():

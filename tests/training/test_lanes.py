@@ -10,7 +10,7 @@ from ptuning.parsed import Run
 from ptuning.records import weights
 from ptuning.run import run
 from ptuning.tasks.wnut17 import WNUT17
-from ptuning.training.batching import bucketed
+from ptuning.training.batching import bucketed, shuffled
 from ptuning.training.budget import Budget
 from ptuning.training.datasets import DatasetCache
 from ptuning.training.evaluate import Evaluation, SplitScores
@@ -62,8 +62,12 @@ def mixed(make_run):
     ]
 
 
-def test_packed_equals_solo(mixed):
-    packed, ended = trained(mixed)
+@pytest.mark.parametrize("batching", ["shuffled", "bucketed"])
+def test_packed_equals_solo(mixed, batching):
+    mixed = [
+        config.model_copy(update={"train": config.train.model_copy(update={"batching": batching})}) for config in mixed
+    ]
+    packed, ended = trained(mixed, Budget(4096, overhead=30))
     assert [lane.status for lane in ended] == ["finished"] * len(mixed)
     for lane, config in zip(packed, mixed, strict=True):
         (alone,), _ = trained([config])
@@ -140,6 +144,21 @@ def test_bucketed_batches_hold_every_example_once_and_little_padding():
     assert padded < 1.15 * sum(lengths)
 
 
+def test_shuffled_batches_hold_every_example_once_and_any_may_meet():
+    lengths = np.arange(250) // 2
+    random = np.random.default_rng(0)
+    epochs = [shuffled(lengths, 16, random) for _ in range(2)]
+    pairs = []
+    for batches in epochs:
+        assert sorted(index for batch in batches for index in batch) == list(range(250))
+        assert [len(batch) for batch in batches] == [16] * 15 + [10]
+        assert all((np.diff(lengths[batch]) >= 0).all() for batch in batches), "so that a cut by length is a slice"
+        assert all(np.ptp(lengths[batch]) > 30 for batch in batches[:-1])
+        pairs.append({(a, b) for batch in batches for a in batch for b in batch if a < b})
+    again = len(pairs[0] & pairs[1]) / len(pairs[0])
+    assert again < 0.12, "that meet again in the next epoch: 6 % by chance"
+
+
 def test_lanes_of_other_seeds_have_batches_of_the_same_length_at_each_step():
     lengths = np.random.default_rng(0).integers(5, 100, size=1000)
     one, other = (bucketed(lengths, 16, np.random.default_rng(seed)) for seed in (1, 2))
@@ -156,6 +175,8 @@ def test_the_data_order_depends_on_seed_and_epoch_only(make_run):
 
     assert order(make_run(seed=1)) == order(make_run(seed=1, train__lr=1e-3))
     assert order(make_run(seed=1)) != order(make_run(seed=2))
+    assert order(make_run(train__batching="shuffled")) != order(make_run(train__batching="shuffled", seed=2))
+    assert order(make_run(train__batching="shuffled")) != order(make_run(train__batching="bucketed"))
 
 
 @pytest.mark.parametrize(
