@@ -65,8 +65,10 @@ length = show("p_tuning_v2/figure4_small")
 # that no figure shows, at 3e-3 (`wnut17-minilm_l6-p_tuning_v2-seed11-35d99907fd.json`) and 1e-3
 # (`…-ed56cae185.json`). At the high rates the loss stays where it is when no word is an entity; at 3e-4 it falls all
 # along, but slowly: prompt and head share one rate, and what suits the MLP is little for a new head. The authors'
-# one released script with an MLP trains 80 epochs at 1e-4. So this shows what an MLP costs where there are few
-# steps, not that it cannot help. **On CB** nothing can be told apart: one dev example is 1.8 points. The paper's
+# one released script with an MLP trains 80 epochs at 1e-4, and their own code, run with MiniLM on 300 of these
+# sentences, does the same: F1 0 after 10 epochs at 1e-2, 1e-3 and 3e-4, and at 3e-4 it learns from about 15 to 20
+# epochs on (F1 22.5, 15.5 and 28.6 after 25, three seeds). So this shows that an MLP needs more epochs than these
+# runs have, not that it cannot help. **On CB** nothing can be told apart: one dev example is 1.8 points. The paper's
 # claim that simple classification needs fewer than 20 tokens is consistent with that.
 
 # %% [markdown]

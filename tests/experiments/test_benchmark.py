@@ -66,7 +66,7 @@ def test_every_contestant_trains_on_every_example(tiny, monkeypatch):
 
 
 def test_the_official_recipe_trains_its_prefix_and_nothing_of_the_backbone(tiny):
-    model = official.Prefix(tiny)
+    model = official.Prefix(work.encoder("tiny", 0.1, "eager"), tiny.length, labels=2)
     batch = work.padded(tiny, np.arange(8), work.MAX_LENGTH)
     assert batch["input_ids"].shape == (8, 128)
     model(**batch).backward()
