@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ptuning.errors import InputError
-from ptuning.formats import spans
+from ptuning.formats import spans, text_files
 from ptuning.formats.rows import Rows
 
+WANTED = "a word a line with its columns (CoNLL)"
 # ASCII only, because a word of a tweet may be, or hold, another of Unicode's spaces.
 _ASCII_SPACE = " \t\r\n\v\f"
 _ASCII_WORDS = re.compile(r"\S+", re.ASCII)
 # With a key and a value, because tweets and prices have the word "#".
 _COMMENT = re.compile(r"# (\S+) = (.*)")
+_JSON = ('{"', '[{"')
 _BETWEEN_DOCUMENTS = ("-DOCSTART-", "#begin document", "#end document")
 
 
@@ -40,7 +42,9 @@ def sentences(path: Path, columns: int | None, separator: str | None = None) -> 
     """
     found: list[Sentence] = []
     current = Sentence([], [], {})
-    for where, line in _lines(path):
+    for where, line in text_files.lines(path, WANTED):
+        if where.endswith(":1") and line.startswith(_JSON):
+            raise InputError(f"{where}: the file is JSON, and {WANTED} is wanted: put the official file there.")
         comment = _COMMENT.fullmatch(line)
         if not line.strip(_ASCII_SPACE) or line.startswith(_BETWEEN_DOCUMENTS):
             found.append(current)
@@ -73,17 +77,6 @@ def ner_columns(path: Path) -> Rows:
         row = {"words": sentence.column(0), "tags": sentence.column(-1), "places": sentence.places}
         rows.append((where, row))
     return rows
-
-
-def _lines(path: Path) -> Iterator[tuple[str, str]]:
-    """The lines without their ends, each with its place. Only \\n ends a line: words may hold U+2028 and the like."""
-    with path.open("rb") as lines:
-        for number, line in enumerate(lines, 1):
-            where = f"{path}:{number}"
-            try:
-                yield where, line.decode().rstrip("\r\n")
-            except UnicodeDecodeError as error:
-                raise InputError(f"{where}: not valid UTF-8 ({error}): save the file as UTF-8.") from None
 
 
 def _split(line: str, separator: str | None) -> list[str]:

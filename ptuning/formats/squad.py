@@ -11,15 +11,17 @@ from ptuning.formats import fields
 from ptuning.formats.json_files import read_json
 from ptuning.formats.rows import Row, Rows
 
+WANTED = "one JSON object with SQuAD's articles"
+
 
 def read(path: Path) -> Rows:
     """Rows {"id", "title", "context", "question", "answers", "is_impossible"} of a SQuAD 1.1 or 2.0 file.
 
     Answers are {"text", "answer_start"}, none where there is no answer.
     """
-    whole = read_json(path)
+    whole = read_json(path, WANTED)
     if not isinstance(whole, dict):
-        raise InputError(f"{path}: the file is not a JSON object: put the official file there.")
+        raise InputError(f"{path}: the file is not a JSON object: put the official file, {WANTED}, there.")
     rows: Rows = []
     for number, article in enumerate(fields.records(whole, "data", str(path)), 1):
         where = f"{path}: article {number}"
@@ -40,6 +42,11 @@ def _question(question: Row, where: str) -> dict[str, Any]:
     given = [] if question.get("answers") == [] else fields.records(question, "answers", where)
     if not given and not impossible:
         raise InputError(f"{where}: the question has no answers: add them, or set is_impossible to true.")
+    if given and impossible:
+        raise InputError(
+            f"{where}: is_impossible=true, and the question has answers: remove them (or call them plausible_answers),"
+            " or set is_impossible to false."
+        )
     return {
         "id": question["id"],
         "question": fields.text(question, "question", where),

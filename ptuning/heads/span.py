@@ -64,7 +64,8 @@ class Span(Head):
     def encode(cls, context: HeadContext, examples: Sequence[Question]) -> Encoded:
         """`places` are the characters of the passage that a token stands for, `[all tokens, 2]`, -1 elsewhere."""
         pairs = [(example.question.strip(), example.context) for example in examples]
-        windows = windowed(pairs, context.tokenizer, context.max_length, context.task.stride, "second")
+        wheres = [example.where for example in examples]
+        windows = windowed(pairs, context.tokenizer, context.max_length, context.task.stride, "second", wheres)
         places = np.where(
             ((windows.segments == 1) & (windows.offsets[:, 1] > windows.offsets[:, 0]))[:, None], windows.offsets, -1
         )

@@ -58,7 +58,8 @@ class Token(Head):
     def encode(cls, context: HeadContext, examples: Sequence[Sentence]) -> Encoded:
         """`places` is the word, counted from 0 in its sentence, at that token which answers for it, -1 elsewhere."""
         pairs = [(" ".join(example.words), example.about) for example in examples]
-        windows = windowed(pairs, context.tokenizer, context.max_length, context.task.stride, "first")
+        wheres = [example.where for example in examples]
+        windows = windowed(pairs, context.tokenizer, context.max_length, context.task.stride, "first", wheres)
         owned = _owned(windows, _first_tokens(windows, examples))
         begins = np.cumsum([0, *(len(example.words) for example in examples)])
         labels = np.array(

@@ -40,6 +40,10 @@ class Task(ABC, Generic[E, A]):
         """The rows of a file (or folder) in the official format, each with where it stands. Raises InputError."""
         return json_files.json_lines(path)
 
+    def others_beside(self, path: Path) -> list[Path]:
+        """What lies beside a file or folder and could be meant as well, so that the choice has to be named."""
+        return []
+
     def make_splits(self, splits: dict[str, list[tuple[str, Row]]]) -> dict[str, list[tuple[str, Row]]]:
         """The splits to use, made of those of the files; the same by default."""
         return splits

@@ -35,6 +35,9 @@ class CoNLL12(SRL):
     def read(self, path: Path) -> list[tuple[str, Row]]:
         return conll2012.read(path)
 
+    def others_beside(self, path: Path) -> list[Path]:
+        return conll2012.others_beside(path)
+
     def from_hub(self, rows: Iterable[Row]) -> Iterator[Row]:
         """The hub stores a row a document, and a predicate's roles as BIO tags."""
         for sentence in (sentence for row in rows for sentence in row["sentences"]):

@@ -39,6 +39,9 @@ class OntoNotes(NER):
     def read(self, path: Path) -> list[tuple[str, Row]]:
         return conll2012.read(path)
 
+    def others_beside(self, path: Path) -> list[Path]:
+        return conll2012.others_beside(path)
+
     def from_hub(self, rows: Iterable[Row]) -> Iterator[Row]:
         """The hub stores a row a document."""
         sentences = (sentence for row in rows for sentence in row["sentences"])

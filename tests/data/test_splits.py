@@ -72,7 +72,7 @@ def test_a_missing_root_or_file_is_named(root: Path) -> None:
     "line, said",
     [
         (b'{"premise": "cut', r"train\.jsonl:3: not valid JSON"),
-        (b'{"premise": "\xff"}', r"train\.jsonl:3: not valid JSON"),
+        (b'{"premise": "\xff"}', r"train\.jsonl:3: not valid UTF-8"),
         (b'["premise"]', r"train\.jsonl:3: the line is not a JSON object"),
         (b'{"premise": "p", "hypothesis": "h", "label": "maybe"}', r"train\.jsonl:3: label 'maybe' is not one of "
          r"entailment, not_entailment: correct the line or remove it\."),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -65,7 +67,7 @@ def test_json_lines_have_their_places(saved: Save) -> None:
 
 
 @pytest.mark.parametrize(
-    "line, message", [(b"{", "not valid JSON"), (b'"\xff"', "not valid JSON"), (b"[]", "the line")]
+    "line, message", [(b"{", "not valid JSON"), (b'"\xff"', "not valid UTF-8"), (b"[]", "the line")]
 )
 def test_a_malformed_json_line_is_refused(saved: Save, line: bytes, message: str) -> None:
     path = saved(b"{}\n\n" + line + b"\n")
@@ -295,15 +297,181 @@ def test_a_missing_or_mistyped_key_of_squad_is_refused(saved: Save, node: list[A
 
 def test_squad_that_is_no_json_or_contradicts_itself_is_refused(saved: Save) -> None:
     path = saved("[")
-    refused(lambda: squad.read(path), path, ": not valid JSON (")
-    saved(b'{"\xff": 1}')
-    refused(lambda: squad.read(path), path, ": not valid JSON (")
+    refused(lambda: squad.read(path), path, ":1: not valid JSON (")
+    saved(b'{\n"\xff": 1}')
+    refused(lambda: squad.read(path), path, ":2: not valid UTF-8 (the byte 0xff)")
     saved("[]")
     refused(lambda: squad.read(path), path, ": the file is not a JSON object")
     whole = squad_file()
+    whole["data"][0]["paragraphs"][0]["qas"][0]["is_impossible"] = True
+    saved(json.dumps(whole))
+    refused(lambda: squad.read(path), path, ": question q1: is_impossible=true, and the question has answers: remove")
+    whole["data"][0]["paragraphs"][0]["qas"][0]["is_impossible"] = False
     whole["data"][0]["paragraphs"][0]["qas"][1]["is_impossible"] = "yes"
     saved(json.dumps(whole))
     refused(lambda: squad.read(path), path, ': question q2: is_impossible="yes" is not true or false')
     del whole["data"][0]["paragraphs"][0]["qas"][1]["is_impossible"]
     saved(json.dumps(whole))
     refused(lambda: squad.read(path), path, ": question q2: the question has no answers")
+
+
+# --- what files are
+
+
+def test_byte_order_marks_are_no_part_of_a_file(saved: Save) -> None:
+    mark = b"\xef\xbb\xbf"
+    assert json_files.json_lines(saved(mark + b'{"a": 1}\n'))[0][1] == {"a": 1}
+    assert json_files.json_list(saved(mark + b'[{"a": 1}]'))[0][1] == {"a": 1}
+    assert [one.cells for one in sentences(saved(mark + b"-DOCSTART- O\n\na O\n"), 2)] == [[["a", "O"]]]
+    (first, _) = ewt.read(saved(mark + TREEBANK.encode()))
+    assert first[1]["genre"] == "email"
+    assert len(squad.read(saved(mark + json.dumps(squad_file()).encode()))) == 2
+    assert len(conll2012.read(saved(mark + ONTONOTES.encode()))) == 2
+    words, props = saved(mark + WORDS.encode(), "x.words"), saved(mark + PROPS.encode(), "x.props")
+    assert conll2005.read(words, props)[0][1]["words"] == ["Ada", "reads", "."]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_lines_end_in_one_of_three_ways(saved: Save, end: str) -> None:
+    path = saved(f'{{"a": 1}}{end}{end}{{"a": 2}}{end}')
+    assert json_files.json_lines(path) == [(f"{path}:1", {"a": 1}), (f"{path}:3", {"a": 2})]
+    path = saved(f"a O{end}b O{end}{end}c O{end}")
+    assert [one.places for one in sentences(path, 2)] == [[f"{path}:1", f"{path}:2"], [f"{path}:4"]]
+    assert [row["genre"] for _, row in ewt.read(saved(TREEBANK.replace("\n", end)))] == ["email", "weblog"]
+
+
+@pytest.mark.parametrize("content", ["a O\rb O\nc O\n", "a O\nb O\rc O\n", "a O\rb O\n"])
+def test_a_mixture_of_line_ends_is_refused(saved: Save, content: str) -> None:
+    path = saved(content)
+    with pytest.raises(InputError, match=r":[12]: a carriage return stands inside the line: give all lines"):
+        sentences(path, 2)
+
+
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        (gzip.compress(b"{}"), " is packed with gzip, and {} is wanted, as text in UTF-8: unpack it."),
+        (
+            '{"a": 1}'.encode("utf-16"),
+            " is in UTF-16 or UTF-32, and {} is wanted, as text in UTF-8: save it as UTF-8.",
+        ),
+        ('{"a": 1}'.encode("utf-16-le"), " is in UTF-16, or no text at all, and {} is wanted, as text in UTF-8: save"),
+        (b"PK\x03\x04..", " is a zip archive, and {} is wanted"),
+        (b"version https://git-lfs.github.com/spec/v1\n", " is a pointer of Git LFS, not the file itself, and {} is"),
+    ],
+)
+def test_a_file_that_is_something_else_is_called_by_its_name(saved: Save, content: bytes, message: str) -> None:
+    path = saved(content)
+    for read, wanted in (
+        (json_files.json_lines, "JSON lines (one object a line)"),
+        (json_files.json_list, "one JSON list"),
+        (squad.read, "one JSON object with SQuAD's articles"),
+        (ner_columns, "a word a line with its columns (CoNLL)"),
+        (conll2012.read, "a word a line with its columns (CoNLL)"),
+        (ewt.read, "a word a line with its columns (CoNLL)"),
+    ):
+        refused(lambda read=read: read(path), path, message.replace("{}", wanted))
+
+
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        ("premise,hypothesis,label\na,b,c\n", ":1: the file looks like comma-separated values (CSV), and JSON lines"),
+        ("premise\thypothesis\na\tb\n", ":1: the file looks like tab-separated values, and JSON lines"),
+        ('[{"premise": "a"}]', ":1: the file is one JSON list, and JSON lines (one object a line) is wanted"),
+        ("<html>\n", ":1: the file is XML or HTML, and JSON lines"),
+    ],
+)
+def test_another_format_in_the_place_of_json_lines_is_named(saved: Save, content: str, message: str) -> None:
+    path = saved(content)
+    refused(lambda: json_files.json_lines(path), path, message)
+
+
+def test_json_in_the_place_of_columns_and_a_folder_in_the_place_of_a_file_are_named(saved: Save) -> None:
+    path = saved('{"words": ["a"]}\n')
+    refused(lambda: ner_columns(path), path, ":1: the file is JSON, and a word a line with its columns (CoNLL) is")
+    folder = path.parent
+    refused(lambda: json_files.json_lines(folder), folder, " cannot be read (Is a directory): JSON lines")
+
+
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        ('{"a": "x \\ud83d"}', ":2: \\ud83d is half of a character (a lone surrogate) and no text: write the whole"),
+        ('{"a": "\\ude00 x"}', ":2: \\ude00 is half of a character"),
+        ('{"a": "\\ud83d\\ud83d\\ude00"}', ":2: \\ud83d is half of a character"),
+        ('{"\\uD800": 1}', ":2: \\uD800 is half of a character"),
+        ('{"a": ' + "[" * 100_000 + "]" * 100_000 + "}", ":2: JSON nested too deeply to be read: "),
+        ('{"a": ' + "7" * 5000 + "}", ":2: the number 77777777777777777777... is too long to be read: "),
+        ('{"label": 0, "label": 1}', ":2: an object has the key 'label' twice: "),
+    ],
+)
+def test_json_that_no_one_can_mean_is_refused_at_its_line(saved: Save, content: str, message: str) -> None:
+    path = saved("{}\n" + content + "\n")
+    refused(lambda: json_files.json_lines(path), path, message)
+    saved("[{},\n" + content + "]\n")
+    refused(lambda: json_files.json_list(path), path, message if "nested" not in message else ":1: JSON nested")
+
+
+def test_whole_surrogate_pairs_and_letters_that_look_like_escapes_are_text(saved: Save) -> None:
+    (row,) = json_files.json_lines(saved('{"a": "\\ud83d\\uDE00", "b": "\\\\ud83d", "c": "\\ud7ff\\ue000"}'))
+    assert row[1] == {"a": "😀", "b": "\\ud83d", "c": "\ud7ff\ue000"}
+
+
+# --- folders of CoNLL-2012
+
+
+def put_gold(*names: Path) -> None:
+    for name in names:
+        name.parent.mkdir(parents=True, exist_ok=True)
+        name.write_text(ONTONOTES)
+
+
+def test_links_in_a_folder_are_followed(tmp_path: Path) -> None:
+    folder = tmp_path / "data/annotations"
+    put_gold(folder / "bc/x.v4_gold_conll", tmp_path / "elsewhere/y.v4_gold_conll", tmp_path / "z")
+    (folder / "nw").symlink_to(tmp_path / "elsewhere")
+    (folder / "bc/z.v4_gold_conll").symlink_to(tmp_path / "z")
+    places = [where.removeprefix(f"{folder}/").partition(":")[0] for where, _ in conll2012.read(tmp_path / "data")]
+    assert sorted(set(places)) == ["bc/x.v4_gold_conll", "bc/z.v4_gold_conll", "nw/y.v4_gold_conll"]
+
+
+@pytest.mark.parametrize(
+    "link, to, message",
+    [
+        ("nw", "nowhere", "/nw is a link to nothing (nowhere): mend it or remove it."),
+        ("nw", "bc", "are one folder, linked: remove the link, or name one of them."),
+        ("bc/up", "..", "are one folder, linked: remove the link, or name one of them."),
+        ("bc/y.v4_gold_conll", "y", "/bc/y.v4_gold_conll is a link to nothing (y)"),
+    ],
+)
+def test_links_to_nothing_or_to_what_is_read_already_are_refused(
+    tmp_path: Path, link: str, to: str, message: str
+) -> None:
+    put_gold(tmp_path / "bc/x.v4_gold_conll")
+    (tmp_path / link).symlink_to(to)
+    with pytest.raises(InputError, match=re.escape(message)):
+        conll2012.read(tmp_path)
+
+
+def test_a_link_that_was_unpacked_as_a_text_is_refused(tmp_path: Path) -> None:
+    put_gold(tmp_path / "bc/x.v4_gold_conll")
+    (tmp_path / "nw").write_text("../../../elsewhere/nw")
+    refused(lambda: conll2012.read(tmp_path), tmp_path / "nw", " is a link unpacked as a text (../../../elsewhere/nw)")
+
+
+@pytest.mark.parametrize(
+    "one, other, message",
+    [
+        ("v4/x.v4_gold_conll", "v9/y.v4_gold_conll", "has two releases or two splits side by side"),
+        ("x.v4_gold_conll", "y.v9_gold_conll", "has two releases or two splits side by side"),
+        ("test/x.v4_gold_conll", "conll-2012-test/y.v4_gold_conll", "has two releases or two splits"),
+        ("train/x.v4_gold_conll", "development/y.v4_gold_conll", "has two releases or two splits side by side"),
+        ("a/annotations/x.v4_gold_conll", "b/annotations/x.v4_gold_conll", "is the same document as"),
+    ],
+)
+def test_two_of_a_kind_in_one_folder_are_refused(tmp_path: Path, one: str, other: str, message: str) -> None:
+    put_gold(tmp_path / one, tmp_path / other)
+    with pytest.raises(InputError, match=message):
+        conll2012.read(tmp_path)
+    assert len(conll2012.read(tmp_path / one)) == 2

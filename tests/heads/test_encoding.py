@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -105,12 +106,28 @@ def test_what_the_tokenizer_drops_is_answered_with_o(tokenizer):
 
 def test_a_window_without_room_is_refused(tokenizer):
     task = tasks.load("squad", stride=8)
-    with pytest.raises(
-        InputError, match=r"task.max_length=20 leaves no window beside 'who knew that .* of \d+ tokens"
-    ):
-        encode(task, [Question("who knew that Wellington was no town", " ".join(WORDS), ())], tokenizer, 20)
-    with pytest.raises(InputError, match=r"task.max_length=32 leaves no window beside ''"):
+    asked = Question("who knew that Wellington was no town", " ".join(WORDS), (), "train.json: question q7")
+    said = r"^train\.json: question q7: 'who knew that .* has (\d+) tokens, and task\.max_length=20 has room for \d "
+    with pytest.raises(InputError, match=said + r".*: shorten it or remove the row, or make task"):
+        encode(task, [asked], tokenizer, 20)
+    with pytest.raises(InputError, match=r"^task\.max_length=32 leaves no window that overlaps the next by "):
         encode(tasks.load("wnut17"), [sentence(WORDS)], tokenizer, 32)
+
+
+def test_the_advice_for_a_question_without_room_works(tokenizer, monkeypatch):
+    task, context = tasks.load("squad", stride=8), " ".join(WORDS)
+    asked = Question("who knew that Wellington was no town", context, (), "train.json: question q7")
+    with pytest.raises(InputError) as caught:
+        encode(task, [asked], tokenizer, 20)
+    length, room, needed = (
+        int(found) for found in re.findall(r"has (\d+) .* for (\d+) .* (\d+) or", str(caught.value))[0]
+    )
+    assert length > room and len(encode(task, [asked], tokenizer, needed))
+    with pytest.raises(InputError):
+        encode(task, [asked], tokenizer, needed - 1)
+    monkeypatch.setattr(tokenizer, "model_max_length", needed - 1)
+    with pytest.raises(InputError, match=r"shorten it or remove the row\.$"):
+        encode(task, [asked], tokenizer, 20)
 
 
 # --- extractive questions

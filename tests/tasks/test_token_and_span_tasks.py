@@ -649,3 +649,37 @@ def test_an_answer_is_shown_with_the_likeliest_ones_and_may_be_none() -> None:
     assert tasks.load("squad_v2").format_prediction(QUESTIONS[1], found) == {
         "question": "Where?", "answer": "", "likeliest": likeliest,
     }  # fmt: skip
+
+
+# --- which of several folders
+
+
+def test_a_folder_with_another_beside_it_has_to_be_chosen(tmp_path: Path) -> None:
+    save(tmp_path, "ontonotes")
+    test = tmp_path / "conll-2012/v4/data/test"
+    other = tmp_path / "conll-2012/v4/data/conll-2012-test"
+    other.mkdir()
+    (test / "data").rename(other / "data")
+    named = {"source": "local", "root": str(tmp_path)}
+    path = {"test": "conll-2012/v4/data/conll-2012-test/data/english"}
+    chosen = splits.load(tasks.load("ontonotes"), DataConfig(**named, files=path))
+    save(tmp_path, "ontonotes")
+    message = (
+        f"{test}/data/english has {other}/data/english beside it, and only one of them can be the test set: choose"
+    )
+    refused(lambda: load("ontonotes", tmp_path), message)
+    assert splits.load(tasks.load("ontonotes"), DataConfig(**named, files=path)).tests == chosen.tests
+    (other.parent / "conll-2012-test").rename(tmp_path / "gone")
+    (tmp_path / "conll-2012/v9").symlink_to(tmp_path / "conll-2012/v4")
+    refused(
+        lambda: load("conll12", tmp_path), f"{tmp_path}/conll-2012/v4/data/train/data/english has {tmp_path}/conll"
+    )
+
+
+def test_a_packed_file_in_the_place_of_the_official_one_is_named(tmp_path: Path) -> None:
+    (tmp_path / "squad").mkdir()
+    (tmp_path / "squad/train-v1.1.json.gz").write_bytes(b"")
+    message = (
+        f"{tmp_path}/squad/train-v1.1.json does not exist (train-v1.1.json.gz is there, unpack or convert it): put "
+    )
+    refused(lambda: load("squad", tmp_path), message)

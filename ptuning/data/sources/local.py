@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from pathlib import Path
 
 from ptuning.config import DataConfig
@@ -13,7 +14,8 @@ from ptuning.tasks.base import AnyTask
 def rows(task: AnyTask, data: DataConfig) -> dict[str, list[tuple[str, Row]]]:
     """The rows of `task.files`, or of `data.files` in their place, where `{folder}` means the task's folder.
 
-    Raises InputError where the root or a file is missing, and where a file is empty or has a malformed line.
+    Raises InputError where the root or a file is missing, where another file could be meant and `data.files` does not
+    say which, and where a file is empty or has a malformed line.
     """
     if data.root is None:
         raise InputError("data.root is not set: say where the data lies, for example data.root=../shared/data.")
@@ -25,15 +27,29 @@ def rows(task: AnyTask, data: DataConfig) -> dict[str, list[tuple[str, Row]]]:
         if split not in files:
             raise InputError(f"data.files.{split} is not a split: choose from {', '.join(files)}.")
         files[split] = path.replace("{folder}", task.folder)
+    for split, path in files.items():
+        _check_choice(root / path, split, data, task)
     return {split: _read(root / path, task) for split, path in files.items()}
+
+
+def _check_choice(path: Path, split: str, data: DataConfig, task: AnyTask) -> None:
+    """Raises InputError where another folder could be meant and `data.files` does not say which."""
+    others = [] if split in (data.files or {}) or not path.exists() else task.others_beside(path)
+    if others:
+        raise InputError(
+            f"{path} has {', '.join(map(str, others))} beside it, and only one of them can be the {split} set: choose"
+            f" by data.files.{split}=<path below data.root>."
+        )
 
 
 def _read(path: Path, task: AnyTask) -> list[tuple[str, Row]]:
     if not path.exists():
         where = f" ({task.origin})" if task.origin else ""
+        beside = sorted(one.name for one in path.parent.glob(f"{glob.escape(path.stem)}.*"))
+        instead = f" ({', '.join(beside)} is there, unpack or convert it)" if beside else ""
         raise InputError(
-            f"{path} does not exist: put the official {task.folder} file there{where}, or correct data.root or"
-            " data.files."
+            f"{path} does not exist{instead}: put the official {task.folder} file there{where}, or correct data.root"
+            " or data.files."
         )
     found = task.read(path)
     if not found:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -29,11 +29,12 @@ class Example:
 @dataclass(frozen=True)
 class Sentence:
     """Words to label one by one. `labels` are indices into the task's labels, one a word, None where the row has none;
-    `about` is a second text that says what is asked of the words (SRL's predicate)."""
+    `about` is a second text that says what is asked of the words (SRL's predicate), `where` the place of its row."""
 
     words: tuple[str, ...]
     labels: tuple[int, ...] | None
     about: str | None = None
+    where: str = field(default="", compare=False, repr=False)
 
     @property
     def labelled(self) -> bool:
@@ -43,11 +44,13 @@ class Sentence:
 @dataclass(frozen=True)
 class Question:
     """A question whose answer is a part of `context`, or nothing. `answers` are (text, first character), the first one
-    to learn from, none for a question without an answer, and None where the row does not say."""
+    to learn from, none for a question without an answer, and None where the row does not say; `where` is the place of
+    its row."""
 
     question: str
     context: str
     answers: tuple[tuple[str, int], ...] | None
+    where: str = field(default="", compare=False, repr=False)
 
     @property
     def labelled(self) -> bool:
