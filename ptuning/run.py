@@ -19,7 +19,7 @@ from ptuning.errors import InputError
 from ptuning.lane_queue import LaneQueue, NextRun
 from ptuning.parsed import Run
 from ptuning.records import weights
-from ptuning.records.events import Evaluated, Event, Listener, RunEnded, RunFailed, to_all
+from ptuning.records.events import Evaluated, Event, Listener, Notice, RunEnded, RunFailed, to_all
 from ptuning.records.provenance import provenance
 from ptuning.records.record import Record
 from ptuning.records.run_record import run_record
@@ -69,7 +69,7 @@ def train_pack(next_run: NextRun, expected: int, writer: RecordWriter, notify: L
         return
     provenance()  # whatever it needs is found missing now rather than after training
     backbone = prepare_backbone(first)
-    datasets = DatasetCache(backbone)
+    datasets = DatasetCache(backbone, lambda text: notify(Notice(text)))
     budget = choose_budget(first.config.runtime.tokens_per_pass, expected, backbone)
     reset_peak_memory(backbone.device)
     try:

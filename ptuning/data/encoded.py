@@ -96,7 +96,7 @@ class Sequences:
             tokens=np.concatenate([np.array(one.ids, dtype=np.int32) for one in found]),
             types=np.concatenate([np.array(one.type_ids if typed else [0] * len(one.ids), np.int8) for one in found]),
             segments=np.concatenate(segments),
-            offsets=np.concatenate([np.array(one.offsets, dtype=np.int32) for one in found]),
+            offsets=np.concatenate([np.array(one.offsets, dtype=np.int32).reshape(-1, 2) for one in found]),
             lengths=np.array([len(one.ids) for one in found]),
             infix=np.array([one[-1] + 1 if len(one) else 1 for one in last]),
             texts=np.array(mapping),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -25,6 +26,16 @@ class TaskData:
     source: str
     fingerprint: str  # SHA-256 over the rows used
     tests: dict[str, list[Any]] = field(default_factory=dict)
+    counts: dict[str, dict[str, int]] = field(default_factory=dict)  # by split: `Task.counts`
+    quirks: dict[str, dict[str, int]] = field(default_factory=dict)  # by split: how often each occurs
+
+    @property
+    def oddities(self) -> str:
+        """The quirks in one line, empty where there are none."""
+        return "; ".join(
+            f"{split}: " + ", ".join(f"{count} {quirk}" for quirk, count in counted.items())
+            for split, counted in self.quirks.items()
+        )
 
     def examples(self, split: str) -> list[Any]:
         """Those of `dev`, or of a test set by its name."""
@@ -35,14 +46,52 @@ def load(task: AnyTask, data: DataConfig) -> TaskData:
     """Raises InputError where the source does, for a malformed row, and for a split without examples."""
     caps = {"train": data.train_rows, "dev": data.dev_rows}
     used = {split: capped(rows, caps.get(split, data.test_rows)) for split, rows in sources.rows(task, data).items()}
-    examples = {
-        split: [example for where, row in chosen for example in _labelled_examples(task, row, where)]
-        for split, chosen in used.items()
-    }
+    examples = {split: _examples(task, chosen) for split, chosen in used.items()}
     for split, found in examples.items():
         if not found:
             raise InputError(f"data.source={data.source}: {task.name} has no {split} examples, give it some.")
-    return TaskData(examples.pop("train"), examples.pop("dev"), data.source, fingerprint(used), examples)
+    counts = {split: counted for split, found in examples.items() if (counted := task.counts(found))}
+    return TaskData(
+        examples.pop("train"), examples.pop("dev"), data.source, fingerprint(used), examples, counts,
+        _quirks(task, used),
+    )  # fmt: skip
+
+
+def _examples(task: AnyTask, rows: Sequence[tuple[str, Row]]) -> list[Any]:
+    """Raises InputError for a malformed row, and for two whose examples the metric would group together."""
+    found: list[Any] = []
+    known: dict[int, str] = {}  # where a group's number stands
+    for where, row in rows:
+        examples = _labelled_examples(task, row, where)
+        for number in {example.group[0] for example in examples if getattr(example, "group", ())}:
+            if number in known:
+                raise InputError(
+                    f"{where}: idx={number} is that of {known[number]} as well, and answers are grouped by it: give "
+                    "each row its own."
+                )
+            known[number] = where
+        found += examples
+    return found
+
+
+def _quirks(task: AnyTask, used: dict[str, list[tuple[str, Row]]]) -> dict[str, dict[str, int]]:
+    """What is odd about the rows, and read all the same: by split, how often."""
+    train = {_content(row) for _, row in used["train"]}
+    found = {}
+    for split, rows in used.items():
+        counted = Counter(quirk for _, row in rows for quirk in task.quirks(row))
+        if split != "train":
+            counted[f"of {len(rows)} rows that stand in train as well"] = sum(
+                _content(row) in train for _, row in rows
+            )
+        found[split] = {quirk: count for quirk, count in counted.items() if count}
+    return {split: counted for split, counted in found.items() if counted}
+
+
+def _content(row: Row) -> str:
+    """What a row says, whatever its number and place."""
+    said = {key: value for key, value in row.items() if key not in ("idx", "id", "places")}
+    return json.dumps(said, sort_keys=True)
 
 
 def _labelled_examples(task: AnyTask, row: Row, where: str) -> list[Any]:

@@ -19,12 +19,20 @@ def cut(pairs: Sequence[Pair], tokenizer: Any, max_length: int) -> Sequences:
     """A sequence a pair, the longer segment cut first to at most `max_length` tokens, as the authors do.
 
     What comes out is what the tokenizer's own truncation gives. That one also builds all that it cuts off, in every
-    combination of both segments' rests, which is gigabytes for a few pairs of long texts.
+    combination of both segments' rests, which is gigabytes for a few pairs of long texts. Raises InputError for a text
+    that the tokenizer makes nothing of.
     """
     room = max_length - tokenizer.num_special_tokens_to_add(pair=pairs[0][1] is not None)
     from_left = tokenizer.truncation_side == "left"
     batches = _tokenized(pairs, tokenizer, truncation=False, verbose=False)
-    return Sequences.joined([_shortened(Sequences.of(batch), room, from_left) for batch in batches])
+    found = Sequences.joined([_shortened(Sequences.of(batch), room, from_left) for batch in batches])
+    if not found.lengths.all():
+        empty = int(np.argmin(found.lengths))
+        raise InputError(
+            f"the text number {empty + 1} of a split, {pairs[empty][0][:60]!r}, leaves the backbone nothing to read: "
+            "remove its row, or give it a text."
+        )
+    return found
 
 
 def windowed(
@@ -99,9 +107,9 @@ def _chunks(pairs: Sequence[Pair]) -> Iterator[list[Pair]]:
 def _shortened(whole: Sequences, room: int, from_left: bool) -> Sequences:
     """The sequences with at most `room` tokens of their segments each, and all special tokens."""
     sequence = np.repeat(np.arange(len(whole.lengths)), whole.lengths)
-    counts = [np.bincount(sequence[whole.segments == one], minlength=len(whole.lengths)) for one in (0, 1)]
+    first, second = (np.bincount(sequence[whole.segments == one], minlength=len(whole.lengths)) for one in (0, 1))
     kept = whole.segments < 0
-    for one, count, limit in zip((0, 1), counts, _kept(*counts, room), strict=True):
+    for one, count, limit in zip((0, 1), (first, second), _kept(first, second, room), strict=True):
         inside = whole.segments == one
         before = np.concatenate([[0], inside.cumsum()])
         place = before[:-1] - before[whole.starts[:-1]][sequence]

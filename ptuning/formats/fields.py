@@ -34,7 +34,19 @@ def integer(row: Mapping[str, Any], key: str, where: str) -> int:
     value = _present(row, key, where)
     if not isinstance(value, int) or isinstance(value, bool):
         raise _wrong(where, key, value, "an integer")
+    if abs(value) >= 2**63:
+        raise _wrong(where, key, value, "an integer of 64 bits")
     return value
+
+
+def check_distinct(rows: Sequence[Mapping[str, Any]], key: str, where: str) -> None:
+    """Raises InputError where two of the rows have the same integer as `key`."""
+    numbers = [integer(row, key, where) for row in rows]
+    for number in numbers:
+        if numbers.count(number) > 1:
+            raise InputError(
+                f"{where}: {key}={number} stands twice, and answers are grouped by it: give each its own."
+            )
 
 
 def record(row: Mapping[str, Any], key: str, where: str) -> Mapping[str, Any]:
@@ -85,5 +97,5 @@ def _present(row: Mapping[str, Any], key: str, where: str) -> Any:
 
 
 def _wrong(where: str, key: str, value: Any, expected: str) -> InputError:
-    shown = json.dumps(value, ensure_ascii=False, default=str)[:60]
+    shown = json.dumps(value, default=str)[:60]
     return InputError(f"{where}: {key}={shown} is not {expected}: correct the line or remove it.")

@@ -52,7 +52,16 @@ def run_summary(config: RunConfig, record: Record, found: bool) -> str:
     chosen, metric = choose_line(record, config.selection), record["metric"]
     if chosen is None:
         return f"{name}  {record['status']}  {file}"
-    how = f"{place(record, chosen)}, {config.selection}, {record['data']['source']} data"
+    how = f"{place(record, chosen)}, {config.selection}, {record['data']['source']} data{_counts(record)}"
     dev, tests = chosen["dev"][metric], chosen.get("tests", {})
     scores = [f"dev {metric} {dev:.1f}", *(f"{split} {scored[metric]:.1f}" for split, scored in tests.items())]
     return f"{name}  {', '.join(scores)} ({how})  {file}"
+
+
+def _counts(record: Record) -> str:
+    """What the splits hold besides examples, where the record says it."""
+    counted = record["data"].get("counts", {})
+    return "".join(
+        f"; {split} " + ", ".join(f"{count} {what}" for what, count in numbers.items())
+        for split, numbers in counted.items()
+    )

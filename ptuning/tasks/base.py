@@ -52,6 +52,14 @@ class Task(ABC, Generic[E, A]):
     def examples(self, row: Row, where: str) -> list[E]:
         """The examples in one official row; `where` (file and line) opens the error that a malformed row raises."""
 
+    def quirks(self, row: Row) -> list[str]:
+        """What is odd about an official row that is read all the same, a line a time that it occurs."""
+        return []
+
+    def counts(self, examples: Sequence[E]) -> dict[str, int]:
+        """What the examples of a split hold besides their number, where that says something of them."""
+        return {}
+
     @abstractmethod
     def from_hub(self, rows: Iterable[Row]) -> Iterator[Row]:
         """A split as the hub stores it, in the official schema.

@@ -30,6 +30,7 @@ class MultiRC(ClassificationTask):
     def examples(self, row: Row, where: str) -> list[Example]:
         """One example an answer; the answers of one question are a group."""
         passage = fields.record(row, "passage", where)
+        fields.check_distinct(fields.records(passage, "questions", where), "idx", where)
         paragraph, number = fields.text(passage, "text", where), fields.integer(row, "idx", where)
         return [
             Example(

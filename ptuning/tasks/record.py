@@ -41,6 +41,7 @@ class ReCoRD(ClassificationTask):
         text = fields.text(passage, "text", where)
         # In alphabetical order, because the hub does not keep the order of the official file.
         entities = sorted({fields.span(entity, text, where) for entity in fields.records(passage, "entities", where)})
+        fields.check_distinct(fields.records(row, "qas", where), "idx", where)
         examples = []
         for qa in fields.records(row, "qas", where):
             query, group = fields.text(qa, "query", where), (number, fields.integer(qa, "idx", where))
@@ -48,6 +49,11 @@ class ReCoRD(ClassificationTask):
             golds = tuple(fields.text(answer, "text", where) for answer in answers)
             if PLACEHOLDER not in query:
                 raise InputError(f"{where}: the query {query!r} has no {PLACEHOLDER}: correct the line or remove it.")
+            if golds and not set(golds) & set(entities):
+                raise InputError(
+                    f"{where}: none of the answers ({', '.join(golds)}) to the query {query!r} is an entity of the"
+                    " passage: correct the line or remove it."
+                )
             first = text.replace("@highlight\n", "- ")
             examples += [
                 Example(
@@ -59,6 +65,12 @@ class ReCoRD(ClassificationTask):
                 for name in entities
             ]
         return examples
+
+    def quirks(self, row: Row) -> list[str]:
+        passage = row["passage"]
+        entities = {passage["text"][one["start"] : one["end"] + 1] for one in passage["entities"]}
+        answers = [answer["text"] for qa in row["qas"] for answer in qa.get("answers") or ()]
+        return ["answers that are no entity of the passage" for answer in answers if answer not in entities]
 
     def from_hub(self, rows: Iterable[Row]) -> Iterator[Row]:
         """The hub's rows are single queries; those of a passage follow one another."""

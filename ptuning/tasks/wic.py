@@ -63,12 +63,23 @@ class WiC(AccuracyTask):
 
     def examples(self, row: Row, where: str) -> list[Example]:
         word, one, two = (fields.text(row, key, where) for key in ("word", "sentence1", "sentence2"))
+        for number, sentence in enumerate((one, two), 1):
+            _check_offsets(row, number, sentence, where)
         segments: tuple[str, str | None]
         if self.template == 0:
             segments = (f"{one} {two} Does {word} have the same meaning in both sentences?", None)
         else:
             segments = (f"{word}: {one}", f"{word}: {two}")
         return [Example((segments,), fields.label(row, (False, True), where))]
+
+    def quirks(self, row: Row) -> list[str]:
+        """Most words stand in the sentences in another form."""
+        return [
+            "words that stand in the sentence in another form"
+            for number in (1, 2)
+            if f"start{number}" in row
+            and row[f"sentence{number}"][row[f"start{number}"] : row[f"end{number}"]] != row["word"]
+        ]
 
     def from_hub(self, rows: Iterable[Row]) -> Iterator[Row]:
         return ({**row, "label": bool(row["label"])} for row in rows)
@@ -88,3 +99,15 @@ class WiC(AccuracyTask):
                     row |= {f"sentence{number}": sentence, f"start{number}": start, f"end{number}": start + len(word)}
                 family.append(row)
             yield family
+
+
+def _check_offsets(row: Row, number: int, sentence: str, where: str) -> None:
+    """Raises InputError where the row says where the word stands, and that is not inside the sentence."""
+    if not {f"start{number}", f"end{number}"} & row.keys():
+        return
+    start, end = (fields.integer(row, f"{key}{number}", where) for key in ("start", "end"))
+    if not 0 <= start < end <= len(sentence):
+        raise InputError(
+            f"{where}: start{number}={start} and end{number}={end} are not inside sentence{number} of {len(sentence)} "
+            "characters: correct the line or remove it."
+        )

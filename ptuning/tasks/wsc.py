@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Iterator
 
+from ptuning.errors import InputError
 from ptuning.formats import fields
 from ptuning.formats.rows import Row
 from ptuning.tasks.kinds.classification import AccuracyTask
@@ -13,6 +14,7 @@ from ptuning.tasks.kinds.miniature_words import MEN, WOMEN
 from ptuning.tasks.kinds.superglue import superglue_files
 
 SPANS = ("span1_index", "span1_text", "span2_index", "span2_text")
+INDICES = {"span1_index", "span2_index"}
 DEEDS = ["called", "visited", "joined", "followed", "asked", "met"]
 STATES = ["lonely", "bored", "curious", "worried", "late", "lost"]
 
@@ -28,9 +30,27 @@ class WSC(AccuracyTask):
 
     def examples(self, row: Row, where: str) -> list[Example]:
         """(pronoun and text, name), as in the authors' scripts."""
-        target = fields.record(row, "target", where)
-        first = f"{fields.text(target, 'span2_text', where)}: {fields.text(row, 'text', where)}"
+        target, text = fields.record(row, "target", where), fields.text(row, "text", where)
+        first = f"{fields.text(target, 'span2_text', where)}: {text}"
+        for key in INDICES & target.keys():
+            index, words = fields.integer(target, key, where), len(text.split())
+            if not 0 <= index < words:
+                raise InputError(f"{where}: {key}={index} is not one of the text's {words} words: correct the line.")
         return [Example(((first, fields.text(target, "span1_text", where)),), fields.label(row, (False, True), where))]
+
+    def quirks(self, row: Row) -> list[str]:
+        """The official files hold spans in another case, or without the punctuation of the text."""
+        words, target = row["text"].split(), row["target"]
+        spans = [
+            (target[f"span{one}_index"], target[f"span{one}_text"].split())
+            for one in (1, 2)
+            if f"span{one}_index" in target
+        ]
+        return [
+            "spans that differ from the words at their index"
+            for index, span in spans
+            if words[index : index + len(span)] != span
+        ]
 
     def from_hub(self, rows: Iterable[Row]) -> Iterator[Row]:
         """The hub has no `target`: its keys stand in the row itself."""

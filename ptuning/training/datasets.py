@@ -37,8 +37,10 @@ class TaskDataset:
 class DatasetCache:
     """The datasets of a sweep's runs on one backbone, read and encoded once each."""
 
-    def __init__(self, backbone: Backbone) -> None:
-        self.backbone = backbone
+    def __init__(self, backbone: Backbone, tell: Callable[[str], None] | None = None) -> None:
+        """`tell` hears what is odd about data when they are first asked for."""
+        self.backbone, self.tell = backbone, tell
+        self.told: set[str] = set()
         self.known: dict[tuple[str, str, str], TaskDataset] = {}
 
     def of(self, run: Run, name: str) -> TaskDataset:
@@ -47,6 +49,9 @@ class DatasetCache:
         task, loaded = splits.load_for_run(config)
         chosen = json.dumps([head.__module__, config.head.keys], sort_keys=True)
         key = config.task.model_dump_json(), config.data.model_dump_json(), chosen
+        if self.tell and loaded.oddities and loaded.fingerprint not in self.told:
+            self.tell(f"{task.name}, {loaded.source} data: {loaded.oddities}")
+            self.told.add(loaded.fingerprint)
         if key not in self.known:
             context = head_context(run, name, self.backbone, Streams(config.seed, self.backbone.device))
             encode = partial(head.encode, context)

@@ -7,6 +7,7 @@ CoNLL-2003's official files are in IOB1, where it begins an entity, and are rewr
 from __future__ import annotations
 
 import random
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import permutations
 from pathlib import Path
@@ -28,6 +29,11 @@ def bio(types: Sequence[str]) -> tuple[str, ...]:
     return ("O", *(f"{mark}-{one}" for one in types for mark in "BI"))
 
 
+def is_blank(word: str) -> bool:
+    """Whether there is nothing to be seen of it: spaces, control characters, marks of no width."""
+    return all(one.isspace() or unicodedata.category(one) in ("Cc", "Cf") for one in word)
+
+
 class NER(Task[Sentence, list[np.ndarray]]):
     head = "token"
     metric = "f1"
@@ -43,10 +49,23 @@ class NER(Task[Sentence, list[np.ndarray]]):
     def examples(self, row: Row, where: str) -> list[Sentence]:
         words = fields.texts(row, "words", where)
         if "tags" not in row:
-            return [Sentence(tuple(words), None)]
+            return [Sentence(tuple(words), None, where=where)]
         tags = fields.texts(row, "tags", where, len(words))
-        spans.check_bio(tags, row.get("places") or [where] * len(tags), self.types, self.iob1)
-        return [Sentence(tuple(words), tuple(self.labels.index(tag) for tag in spans.iob2(tags)))]
+        places = row.get("places") or [where] * len(tags)
+        spans.check_bio(tags, places, self.types, self.iob1)
+        for word, tag, place in zip(words, tags, places, strict=True):
+            if tag != "O" and is_blank(word):
+                raise InputError(
+                    f"{place}: the word {word!r} is blank, and tagged {tag}: give the entity a word, or tag it O."
+                )
+        return [Sentence(tuple(words), tuple(self.labels.index(tag) for tag in spans.iob2(tags)), where=where)]
+
+    def quirks(self, row: Row) -> list[str]:
+        return ["blank words" for word in row["words"] if is_blank(word)]
+
+    def counts(self, examples: Sequence[Sentence]) -> dict[str, int]:
+        tags = [[self.labels[label] for label in example.labels or ()] for example in examples]
+        return {"sentences": len(examples), "entities": sum(len(spans.of_tags(one)) for one in tags)}
 
     def from_hub(self, rows: Iterable[Row]) -> Iterator[Row]:
         """The hub stores tags as numbers."""

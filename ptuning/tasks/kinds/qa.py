@@ -70,7 +70,7 @@ class QA(Task[Question, list[Candidates]]):
     def examples(self, row: Row, where: str) -> list[Question]:
         question, context = fields.text(row, "question", where), fields.text(row, "context", where)
         if "answers" not in row:
-            return [Question(question, context, None)]
+            return [Question(question, context, None, where)]
         # Without an answer, an empty list is in order; `records` asks for one or more.
         given = [] if row["answers"] == [] else fields.records(row, "answers", where)
         if not given and not self.unanswerable:
@@ -82,7 +82,7 @@ class QA(Task[Question, list[Candidates]]):
             _located(context, fields.text(one, "text", where), fields.integer(one, "answer_start", where), where)
             for one in given
         )
-        return [Question(question, context, answers)]
+        return [Question(question, context, answers, where)]
 
     def from_hub(self, rows: Iterable[Row]) -> Iterator[Row]:
         """The hub stores answers as two lists."""

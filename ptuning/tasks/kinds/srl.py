@@ -54,7 +54,7 @@ class SRL(Task[Sentence, list[np.ndarray]]):
         if not 0 <= at < len(words):
             raise InputError(f"{places[0]}: the predicate at={at} is not one of {len(words)} words: correct the line.")
         if "roles" not in predicate:
-            return Sentence(words, None, words[at])
+            return Sentence(words, None, words[at], places[at])
         found: list[Span] = [(role, first, last) for role, first, last in predicate["roles"]]
         for role, first, _ in found:
             if role not in self.roles:
@@ -62,11 +62,23 @@ class SRL(Task[Sentence, list[np.ndarray]]):
                     f"{places[first]}: the role {role!r} is not one of {self.name}'s ({', '.join(self.roles[:6])}, "
                     "...): correct the line or remove the sentence."
                 )
+        if not any(role == "V" for role, _, _ in found):
+            raise InputError(
+                f"{places[at]}: the predicate {words[at]!r} has no verb (V) among its roles: mark it, or remove the"
+                " predicate."
+            )
         try:
             tags = spans.to_tags(found, len(words))
         except ValueError as error:
             raise InputError(f"{places[0]}: {error}: correct the line or remove the sentence.") from None
-        return Sentence(words, tuple(self.labels.index(tag) for tag in tags), words[at])
+        return Sentence(words, tuple(self.labels.index(tag) for tag in tags), words[at], places[at])
+
+    def quirks(self, row: Row) -> list[str]:
+        return [
+            "predicates whose verb (V) stands elsewhere"
+            for predicate in row["predicates"]
+            if not any(role == "V" and first <= predicate["at"] <= last for role, first, last in predicate["roles"])
+        ]
 
     def from_hub(self, rows: Iterable[Row]) -> Iterator[Row]:
         raise InputError(f"data.source=hub: {self.name} is not on the hub in a known form: choose data=local.")
