@@ -28,7 +28,10 @@ def read(path: Path) -> Rows:
         raise InputError(f"{path} is neither a file nor a folder with *_gold_conll files: correct the path.")
     rows: Rows = []
     for file in files:
-        for sentence in sentences(file, None):
+        found = sentences(file, None)
+        if not found:
+            raise InputError(f"{file} has no sentence: put the whole file there, or remove it.")
+        for sentence in found:
             check_width(sentence, 12, "CoNLL-2012's 11, one a predicate, and the coreference")
             names = spans.of_brackets(sentence.column(10), sentence.places)
             row = {

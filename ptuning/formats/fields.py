@@ -13,6 +13,12 @@ from typing import Any
 from ptuning.errors import InputError
 
 
+def short(value: Any) -> str:
+    """A value as a message has it: the beginning of a long one."""
+    whole = repr(value)
+    return whole if len(whole) <= 80 else f"{whole[:80]}..."
+
+
 def text(row: Mapping[str, Any], key: str, where: str) -> str:
     value = _present(row, key, where)
     if not isinstance(value, str):
@@ -72,7 +78,7 @@ def label(row: Mapping[str, Any], allowed: Sequence[str | bool | int], where: st
     # By type as well, because True == 1 in Python.
     if type(value) is not type(allowed[0]) or value not in allowed:
         shown = ", ".join(name if isinstance(name, str) else json.dumps(name) for name in allowed)
-        raise InputError(f"{where}: label {value!r} is not one of {shown}: correct the line or remove it.")
+        raise InputError(f"{where}: label {short(value)} is not one of {shown}: correct the line or remove it.")
     return allowed.index(value)
 
 
@@ -90,7 +96,7 @@ def span(row: Mapping[str, Any], passage: str, where: str) -> str:
 def _present(row: Mapping[str, Any], key: str, where: str) -> Any:
     if key not in row:
         raise InputError(
-            f"{where}: the key {key!r} is missing, the row has {', '.join(row) or 'no keys'}:"
+            f"{where}: the key {key!r} is missing, the row has {', '.join(row)[:200] or 'no keys'}:"
             " use the task's official file format."
         )
     return row[key]

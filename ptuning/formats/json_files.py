@@ -68,7 +68,9 @@ def _parse(text: str, place: Callable[[int], str], fix: str) -> Any:
         raise InputError(f"{place(0)}: JSON nested too deeply to be read: {fix}.") from None
     except _RepeatedKeyError as error:
         at = text.rfind(json.dumps(error.args[0], ensure_ascii=False))
-        raise InputError(f"{place(max(0, at))}: an object has the key {error.args[0]!r} twice: {fix}.") from None
+        raise InputError(
+            f"{place(max(0, at))}: an object has the key {fields.short(error.args[0])} twice: {fix}."
+        ) from None
     except ValueError:  # Python reads no integer of more than 4300 digits
         number = _LONG_NUMBER.search(text)
         at = number.start() if number else 0

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from ptuning.errors import InputError
+from ptuning.formats.fields import short
 
 Span = tuple[str, int, int]  # label, first word, last word; the last word belongs to the span
 # "*", "(X*", "*)", "(X*)", and "(X)", as OntoNotes writes a name of one word.
@@ -30,7 +31,9 @@ def to_tags(spans: Iterable[Span], length: int) -> list[str]:
     tags = ["O"] * length
     for label, first, last in spans:
         if not 0 <= first <= last < length or set(tags[first : last + 1]) != {"O"}:
-            raise ValueError(f"the span {label} {first} to {last} overlaps another or is outside the {length} words")
+            raise ValueError(
+                f"the span {label[:60]} {first} to {last} overlaps another or is outside the {length} words"
+            )
         tags[first : last + 1] = [f"B-{label}"] + [f"I-{label}"] * (last - first)
     return tags
 
@@ -49,15 +52,16 @@ def check_bio(tags: Sequence[str], places: Sequence[str], labels: Sequence[str],
     previous = "O"
     for tag, place in zip(tags, places, strict=True):
         if tag != "O" and tag[:2] not in ("B-", "I-"):
-            raise InputError(f"{place}: tag {tag!r} is not O, B-x or I-x: correct the line.")
+            raise InputError(f"{place}: tag {short(tag)} is not O, B-x or I-x: correct the line.")
         if tag != "O" and _label(tag) not in labels:
             raise InputError(
-                f"{place}: tag {tag!r} has a label that is not one of {', '.join(labels)}: correct the line."
+                f"{place}: tag {short(tag)} has a label that is not one of {', '.join(labels)}: correct the line."
             )
         if not iob1 and tag[0] == "I" and _begins(previous, tag):
             raise InputError(
-                f"{place}: tag {tag!r} continues no span, for it follows {previous!r}, and is refused rather than"
-                f" guessed at: write B-{_label(tag)} where a span begins (IOB2)."
+                f"{place}: tag {short(tag)} continues no span, for it follows {short(previous)}, and is"
+                " refused rather than"
+                f" guessed at: write B-{_label(tag)[:60]} where a span begins (IOB2)."
             )
         previous = tag
 
@@ -73,23 +77,29 @@ def of_brackets(cells: Sequence[str], places: Sequence[str]) -> list[Span]:
     for at, (cell, place) in enumerate(zip(cells, places, strict=True)):
         match = _CELL.fullmatch(cell)
         if match is None:
-            raise InputError(f"{place}: the cell {cell!r} is not one of *, (X*, *), (X*) and (X): correct the line.")
+            raise InputError(
+                f"{place}: the cell {short(cell)} is not one of *, (X*, *), (X*) and (X): correct the line."
+            )
         label = match["label"] or match["whole"]
         if label and opened:
             raise InputError(
-                f"{place}: the cell {cell!r} opens a bracket inside ({opened[0]} of {places[opened[1]]}, and brackets"
+                f"{place}: the cell {short(cell)} opens a bracket inside ({opened[0][:60]} of"
+                f" {places[opened[1]]}, and brackets"
                 " in a column cannot nest: close that one first or correct the line."
             )
         if label:
             opened = label, at
         if match["closed"] or match["whole"]:
             if opened is None:
-                raise InputError(f"{place}: the cell {cell!r} closes a bracket that was not opened: correct the line.")
+                raise InputError(
+                    f"{place}: the cell {short(cell)} closes a bracket that was not opened: correct the line."
+                )
             found.append((*opened, at))
             opened = None
     if opened:
         raise InputError(
-            f"{places[opened[1]]}: the bracket ({opened[0]} is still open where the sentence ends: close it with *)."
+            f"{places[opened[1]]}: the bracket ({opened[0][:60]} is still open where the sentence ends:"
+            " close it with *)."
         )
     return found
 

@@ -34,7 +34,8 @@ class COPA(AccuracyTask):
         question = fields.text(row, "question", where)
         if question not in JOINERS:
             raise InputError(
-                f"{where}: question {question!r} is not one of {', '.join(JOINERS)}: correct the line or remove it."
+                f"{where}: question {fields.short(question)} is not one of {', '.join(JOINERS)}: correct"
+                " the line or remove it."
             )
         first = f"{fields.text(row, 'premise', where)} {JOINERS[question]}"
         segments = tuple((first, fields.text(row, choice, where)) for choice in self.labels)

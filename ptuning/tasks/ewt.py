@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from ptuning.errors import InputError
-from ptuning.formats import ewt
+from ptuning.formats import ewt, fields
 from ptuning.formats.rows import Row
 from ptuning.tasks.kinds.ner import bio
 from ptuning.tasks.kinds.srl import SRL, inventory
@@ -53,7 +53,8 @@ class EWT(SRL):
         for where, row in rows:
             if row["genre"] not in GENRES:
                 raise InputError(
-                    f"{where}: the genre {row['genre']!r} is not one of {', '.join(GENRES)}: correct sent_id."
+                    f"{where}: the genre {fields.short(row['genre'])} is not one of {', '.join(GENRES)}:"
+                    " correct sent_id."
                 )
         return rows
 

@@ -48,10 +48,13 @@ class ReCoRD(ClassificationTask):
             answers = fields.records(qa, "answers", where) if qa.get("answers") else ()  # none in test sets
             golds = tuple(fields.text(answer, "text", where) for answer in answers)
             if PLACEHOLDER not in query:
-                raise InputError(f"{where}: the query {query!r} has no {PLACEHOLDER}: correct the line or remove it.")
+                raise InputError(
+                    f"{where}: the query {fields.short(query)} has no {PLACEHOLDER}: correct the line or remove it."
+                )
             if golds and not set(golds) & set(entities):
                 raise InputError(
-                    f"{where}: none of the answers ({', '.join(golds)}) to the query {query!r} is an entity of the"
+                    f"{where}: none of the answers ({', '.join(golds)[:80]}) to the query"
+                    f" {fields.short(query)} is an entity of the"
                     " passage: correct the line or remove it."
                 )
             first = text.replace("@highlight\n", "- ")

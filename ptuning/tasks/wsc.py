@@ -14,7 +14,7 @@ from ptuning.tasks.kinds.miniature_words import MEN, WOMEN
 from ptuning.tasks.kinds.superglue import superglue_files
 
 SPANS = ("span1_index", "span1_text", "span2_index", "span2_text")
-INDICES = {"span1_index", "span2_index"}
+INDICES = {"span1_index": "span1_text", "span2_index": "span2_text"}
 DEEDS = ["called", "visited", "joined", "followed", "asked", "met"]
 STATES = ["lonely", "bored", "curious", "worried", "late", "lost"]
 
@@ -32,7 +32,7 @@ class WSC(AccuracyTask):
         """(pronoun and text, name), as in the authors' scripts."""
         target, text = fields.record(row, "target", where), fields.text(row, "text", where)
         first = f"{fields.text(target, 'span2_text', where)}: {text}"
-        for key in INDICES & target.keys():
+        for key in INDICES.keys() & target.keys():
             index, words = fields.integer(target, key, where), len(text.split())
             if not 0 <= index < words:
                 raise InputError(f"{where}: {key}={index} is not one of the text's {words} words: correct the line.")
@@ -41,11 +41,7 @@ class WSC(AccuracyTask):
     def quirks(self, row: Row) -> list[str]:
         """The official files hold spans in another case, or without the punctuation of the text."""
         words, target = row["text"].split(), row["target"]
-        spans = [
-            (target[f"span{one}_index"], target[f"span{one}_text"].split())
-            for one in (1, 2)
-            if f"span{one}_index" in target
-        ]
+        spans = [(target[key], target[INDICES[key]].split()) for key in INDICES if key in target]
         return [
             "spans that differ from the words at their index"
             for index, span in spans

@@ -350,7 +350,7 @@ def test_a_mixture_of_line_ends_is_refused(saved: Save, content: str) -> None:
 @pytest.mark.parametrize(
     "content, message",
     [
-        (gzip.compress(b"{}"), " is packed with gzip, and {} is wanted, as text in UTF-8: unpack it."),
+        (gzip.compress(b"{}", mtime=0), " is packed with gzip, and {} is wanted, as text in UTF-8: unpack it."),
         (
             '{"a": 1}'.encode("utf-16"),
             " is in UTF-16 or UTF-32, and {} is wanted, as text in UTF-8: save it as UTF-8.",
@@ -475,3 +475,11 @@ def test_two_of_a_kind_in_one_folder_are_refused(tmp_path: Path, one: str, other
     with pytest.raises(InputError, match=message):
         conll2012.read(tmp_path)
     assert len(conll2012.read(tmp_path / one)) == 2
+
+
+def test_an_empty_file_among_others_is_refused(tmp_path: Path) -> None:
+    put_gold(tmp_path / "x.v4_gold_conll")
+    (tmp_path / "y.v4_gold_conll").write_text("#begin document (y); part 000\n#end document\n")
+    refused(
+        lambda: conll2012.read(tmp_path), tmp_path / "y.v4_gold_conll", " has no sentence: put the whole file there"
+    )

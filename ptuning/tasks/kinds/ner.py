@@ -56,7 +56,8 @@ class NER(Task[Sentence, list[np.ndarray]]):
         for word, tag, place in zip(words, tags, places, strict=True):
             if tag != "O" and is_blank(word):
                 raise InputError(
-                    f"{place}: the word {word!r} is blank, and tagged {tag}: give the entity a word, or tag it O."
+                    f"{place}: the word {fields.short(word)} is blank, and tagged {tag}: give the entity a"
+                    " word, or tag it O."
                 )
         return [Sentence(tuple(words), tuple(self.labels.index(tag) for tag in spans.iob2(tags)), where=where)]
 

@@ -41,14 +41,15 @@ def _located(context: str, text: str, start: int, where: str) -> tuple[str, int]
     """
     bare = text.strip()
     if not bare:
-        raise InputError(f"{where}: the answer {text!r} is blank: correct it or remove the question.")
+        raise InputError(f"{where}: the answer {fields.short(text)} is blank: correct it or remove the question.")
     begin = start + len(text) - len(text.lstrip())
     for place in (begin, begin + 1):
         if place >= 0 and context.startswith(bare, place):
             return bare, place
     raise InputError(
-        f"{where}: the answer {text!r} does not stand at answer_start={start}, where the context has "
-        f"{context[max(0, start) : max(0, start) + len(text)]!r}: correct answer_start or remove the question."
+        f"{where}: the answer {fields.short(text)} does not stand at answer_start={start}, where the context has "
+        f"{fields.short(context[max(0, start) : max(0, start) + len(text)])}: correct answer_start or"
+        " remove the question."
     )
 
 

@@ -59,12 +59,14 @@ class SRL(Task[Sentence, list[np.ndarray]]):
         for role, first, _ in found:
             if role not in self.roles:
                 raise InputError(
-                    f"{places[first]}: the role {role!r} is not one of {self.name}'s ({', '.join(self.roles[:6])}, "
+                    f"{places[first]}: the role {fields.short(role)} is not one of {self.name}'s"
+                    f" ({', '.join(self.roles[:6])}, "
                     "...): correct the line or remove the sentence."
                 )
         if not any(role == "V" for role, _, _ in found):
             raise InputError(
-                f"{places[at]}: the predicate {words[at]!r} has no verb (V) among its roles: mark it, or remove the"
+                f"{places[at]}: the predicate {fields.short(words[at])} has no verb (V) among its roles:"
+                " mark it, or remove the"
                 " predicate."
             )
         try:
