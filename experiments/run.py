@@ -4,25 +4,34 @@
     python -m experiments.run -m method=prompt_tuning,p_tuning_v2 task=cb seed=1,2,3
     python -m experiments.run -m experiment=p_tuning_v2/table2 profile=laptop
 
-Prints each run's score and its record's path; exits with 1 where runs failed, and with 2 where nothing was begun,
-because something asked for is wrong. What has a record is not run again. Runs of a sweep that share a
-backbone are trained together (`hydra/launcher=packed`, the default); any other Hydra launcher takes them one by one.
+Prints each run's score and its record's path, and at the end again which runs failed. Exits with 1 where runs failed,
+with 2 where nothing was begun, because something asked for is wrong, and with 130 after Ctrl-C. What has a record is
+not run again. Runs of a sweep that share a backbone are trained together (`hydra/launcher=packed`, the default); any
+other Hydra launcher takes them one by one.
 """
 
 from __future__ import annotations
 
+from ptuning.sweep.stopping import FirstFailure, Stopped, end_at_once, end_on_signals
+
+if __name__ == "__main__":  # the imports take seconds
+    end_at_once()
+
 import sys
+import time
 
 import hydra
 from omegaconf import DictConfig
 
+from ptuning.config import RunConfig
 from ptuning.errors import InputError
 from ptuning.launch import compose
 from ptuning.parsed import Run
 from ptuning.records import store
 from ptuning.records.events import Event, RunEnded, RunFailed
+from ptuning.records.writer import to_stderr
+from ptuning.sweep import ending
 from ptuning.sweep.locks import RunLocks
-from ptuning.sweep.pool import end_on_sigterm
 from ptuning.sweep.progress import Progress
 from ptuning.sweep.resume import done, with_sources
 from ptuning.sweep.sweep import sweep
@@ -54,23 +63,45 @@ def main() -> None:
     if {"-h", "--help", "--hydra-help", "--cfg", "-c", "--info", "-i"} & set(sys.argv):
         job()
         return
+    end_on_signals()
+    began, runs = time.time(), list[RunConfig]()
+    overrides = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
     try:
-        runs = with_sources(compose.expand([argument for argument in sys.argv[1:] if not argument.startswith("-")]))
-        already = [done(run) for run in runs]
-        if len(runs) > 1 and all(already):
-            print(f"all {len(runs)} runs are already there: nothing to train")
-            return
-        RunLocks.check(Run.parse(runs[0]))
+        runs += with_sources(compose.expand(overrides))
+        _launch(runs)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
+    except Stopped as stop:
+        if isinstance(stop, FirstFailure):
+            _say_failures(runs, began, overrides)
+        to_stderr(f"{stop.why}: {ending.kept(runs, _missing(runs))}")
+        sys.exit(stop.code)
+    if missing := _missing(runs):
+        _say_failures(runs, began, overrides)
+        summary = f"{len(missing)} run(s) have no record; they run again next time."
+        sys.exit(summary if len(runs) > 1 else 1)
+
+
+def _launch(runs: list[RunConfig]) -> None:
+    """Train what is missing. Raises InputError before anything is begun."""
+    already = [done(run) for run in runs]
+    if len(runs) > 1 and all(already):
+        print(f"all {len(runs)} runs are already there: nothing to train")
+        return
+    RunLocks.check(Run.parse(runs[0]))
     _progress[:] = [Progress(runs)]
-    end_on_sigterm()
     job()
-    # Asked of the records, since a launcher may have run the jobs in other processes.
-    if failed := sum(not store.path(run).exists() for run in runs):
-        summary = f"{failed} run(s) have no record; see what is said above and any .failed.json beside the records."
-        sys.exit(summary + " They run again next time." if len(runs) > 1 else 1)
+
+
+def _missing(runs: list[RunConfig]) -> list[RunConfig]:
+    """Those without a record: a launcher may have run the jobs in other processes."""
+    return [run for run in runs if not store.path(run).exists()]
+
+
+def _say_failures(runs: list[RunConfig], began: float, overrides: list[str]) -> None:
+    for line in ending.failures(runs, began, overrides) if len(runs) > 1 else ():
+        to_stderr(line)
 
 
 if __name__ == "__main__":

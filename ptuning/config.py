@@ -167,6 +167,7 @@ class RuntimeConfig(Schema):
     wandb: Literal["offline", "online", "disabled"] = Field(description="the W&B mirror, which nothing reads back")
     wandb_project: str = Field(description="its project there")
     progress: bool = Field(description="show a bar with an estimate")
+    fail_fast: bool = Field(default=False, description="end a sweep when a run has failed; else the others go on")
     save: bool = Field(description="keep the trained weights of the selected epoch as safetensors")
     weights: Path = Field(description="the folder of saved weights")
     keep_steps: list[Literal["last", "best"] | Annotated[int, Field(ge=1)]] = Field(

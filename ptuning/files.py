@@ -1,9 +1,16 @@
 """Files that are either whole or not there, and the hash that tells."""
 
+import fcntl
 import hashlib
 import os
 import tempfile
+import time
+from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
+
+_PARTIAL = ".partial"  # ends the names of files that are being written
+_DAY = 86_400.0  # seconds
 
 
 def sha256(path: Path) -> str:
@@ -18,18 +25,49 @@ def write_atomic(path: Path, data: bytes | str) -> None:
     Text is written as UTF-8. The folder must exist.
     """
     content = data.encode() if isinstance(data, str) else data
-    # The same folder, because a rename is atomic only within one file system.
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    file, partial = _open_partial(path)
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        with file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(name, 0o666 & ~_umask())
-        os.replace(name, path)
+            os.chmod(partial, 0o666 & ~_umask())
+            os.replace(partial, path)  # while it is locked
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        partial.unlink(missing_ok=True)
         raise
+
+
+def remove_abandoned(folder: Path) -> None:
+    """Remove what killed writers have left of files in `folder`; what is being written is locked, and stays."""
+    for path in folder.glob(f".*{_PARTIAL}"):
+        with suppress(OSError), path.open("r+b") as file:
+            if _is_abandoned(file):
+                path.unlink()
+
+
+def _open_partial(path: Path) -> tuple[BinaryIO, Path]:
+    """A new file, locked while it is open, and its path: in the same folder, because a rename is atomic only within
+    one file system."""
+    while True:
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:80]}.", suffix=_PARTIAL)
+        file = os.fdopen(descriptor, "wb")
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(file, fcntl.LOCK_EX)
+        if os.path.exists(name):  # else it was taken for abandoned before it was locked
+            return file, Path(name)
+        file.close()
+
+
+def _is_abandoned(file: BinaryIO) -> bool:
+    """Whether nobody has the file locked or, where a file system has no locks, has touched it for a day."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return time.time() - os.fstat(file.fileno()).st_mtime > _DAY
+    return True
 
 
 def _umask() -> int:

@@ -105,7 +105,8 @@ def build_lane(run: Run, datasets: DatasetCache, backbone: Backbone) -> Lane:
 
 
 def report(lane: Lane, backbone: Backbone, writer: RecordWriter, notify: Listener) -> None:
-    """Tell how a lane did in its last evaluation, and write its record when it is through."""
+    """Tell how a lane did in its last evaluation, and write its record when it is through; whatever is wrong with
+    that is its failure alone."""
     run = lane.run
     if lane.error is not None:
         notify(RunFailed.of(run.id, lane.error))
@@ -115,7 +116,19 @@ def report(lane: Lane, backbone: Backbone, writer: RecordWriter, notify: Listene
             lane.best = weights.trained_state(lane.tasks, backbone)
         notify(Evaluated(run.id, lane.history[-1]))
     if lane.status != "running":
-        record = run_record(lane, backbone)
-        selected = {} if lane.best is None else {None: lane.best}
-        writer.write(run, record, {} if lane.status == "diverged" else selected | lane.kept_prompts)
-        notify(RunEnded(run.id, record))
+        try:
+            record = write_run(lane, backbone, writer)
+        except torch.AcceleratorError:
+            raise  # the device is of no use any more
+        except Exception as error:
+            notify(RunFailed.of(run.id, error))
+        else:
+            notify(RunEnded(run.id, record))
+
+
+def write_run(lane: Lane, backbone: Backbone, writer: RecordWriter) -> Record:
+    """The record of a lane that is through, written with the weights that are to be kept."""
+    record = run_record(lane, backbone)
+    selected = {} if lane.best is None else {None: lane.best}
+    writer.write(lane.run, record, {} if lane.status == "diverged" else selected | lane.kept_prompts)
+    return record

@@ -7,7 +7,7 @@ today's conf/, therefore every result is composed, and its id compared with the 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from typing import Any, cast
@@ -20,6 +20,7 @@ from omegaconf import OmegaConf
 from ptuning.config import MixtureConfig, RunConfig, SourceConfig, TaskConfig
 from ptuning.errors import InputError
 from ptuning.launch import compose
+from ptuning.launch.overrides import key_of
 from ptuning.records import configs, store
 from ptuning.records.identity import not_hashed, run_id
 from ptuning.records.record import Record, kind
@@ -27,9 +28,12 @@ from ptuning.records.record import Record, kind
 DATA_ROOT = 'data.root="<folder>"'  # records do not hold where local data are, and ids do not depend on it
 
 
-def command(record: Record) -> str:
-    """The shell command that trains the record's run again. Raises InputError as `overrides` does."""
-    return " ".join(["python -m experiments.run", *map(shlex.quote, overrides(record))])
+def command(record: Record, given: Sequence[str] = ()) -> str:
+    """The shell command that trains the record's run again, with those of the `given` overrides that say where and how
+    (`runtime.…`, `data.root`). Raises InputError as `overrides` does."""
+    where = [one for one in given if key_of(one).startswith("runtime.") or key_of(one) == "data.root"]
+    placed = [one for one in overrides(record) if one != DATA_ROOT or "data.root" not in map(key_of, where)]
+    return " ".join(["python -m experiments.run", *map(shlex.quote, [*placed, *where])])
 
 
 def overrides(record: Record) -> list[str]:

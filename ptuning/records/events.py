@@ -41,12 +41,13 @@ class RunEnded:
 
 @dataclass(frozen=True)
 class RunFailed:
-    """The run is given up. `refusal` is the sentence of an InputError, None where something else went wrong; `trace`
-    is the traceback; `found`: it failed in another process."""
+    """The run is given up. `reason` says why in one line; `trace` is the traceback; `refused`: an InputError, whose
+    sentence says all; `found`: it failed in another process."""
 
     run_id: str
+    reason: str
     trace: str
-    refusal: str | None = None
+    refused: bool = False
     found: bool = False
 
     @classmethod
@@ -54,15 +55,11 @@ class RunFailed:
         """The failure that `error` is. Text alone: its frames would keep the backbone in memory, and not every
         exception can be put together again in another process."""
         trace = "".join(traceback.format_exception(error))
-        return cls(run_id, trace, str(error) if isinstance(error, InputError) else None)
-
-    @property
-    def reason(self) -> str:
-        """One sentence where the input was wrong, otherwise the traceback."""
-        return self.trace if self.refusal is None else self.refusal
+        refused = isinstance(error, InputError)
+        return cls(run_id, str(error) if refused else one_line(error), trace, refused)
 
     def raise_error(self) -> NoReturn:
-        raise RuntimeError(self.trace) if self.refusal is None else InputError(self.refusal)
+        raise InputError(self.reason) if self.refused else RuntimeError(self.trace)
 
 
 @dataclass(frozen=True)
@@ -74,6 +71,11 @@ class Notice:
 
 Event = RunStarted | Evaluated | RunEnded | RunFailed | Notice
 Listener = Callable[[Event], None]
+
+
+def one_line(error: BaseException) -> str:
+    """What kind of error it is and the first line of what it says: `KeyError: 'x'`."""
+    return "".join(traceback.format_exception_only(error)).strip().splitlines()[0]
 
 
 def to_all(listeners: Sequence[Listener]) -> Listener:

@@ -99,11 +99,21 @@ def write(config: Recorded, record: Record) -> Path:
     return file
 
 
-def write_failure(config: Recorded, trace: str) -> Path:
-    """Leave word of what went wrong with a run: the traceback."""
+def write_failure(config: Recorded, reason: str, trace: str) -> Path:
+    """Leave word of what went wrong with a run: in one line, and the traceback."""
     file = failure_path(config)
-    _write(file, {"id": run_id(config), "status": "failed", "config": dump(config), "error": trace} | provenance())
+    failed = {"id": run_id(config), "status": "failed", "config": dump(config), "reason": reason, "error": trace}
+    _write(file, failed | provenance())
     return file
+
+
+def find_failure(config: Recorded) -> Record | None:
+    """The word that a failure left; None where there is none that can be read."""
+    try:
+        found = json.loads(failure_path(config).read_text())
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) and {"reason", "config", "id"} <= found.keys() else None
 
 
 def _write(file: Path, content: Record) -> None:

@@ -7,59 +7,69 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-from ptuning.config import RunConfig
+from ptuning.config import RunConfig, RuntimeConfig
 from ptuning.parsed import Run
 from ptuning.records import store, weights
+from ptuning.records.events import one_line
 from ptuning.records.record import Record
 from ptuning.records.weights import State, Step
 
 States = Mapping[Step | None, State]
+Write = Callable[[RunConfig], Path]  # writes one file where a config says, and returns its path; raises OSError
 
 
 def to_stderr(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    with suppress(OSError):  # nobody reads it any more
+        print(line, file=sys.stderr, flush=True)
 
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """A run to be written: its record, and what of its weights is to be saved, by `weights.path`'s step."""
+    """A run to be written; `files`: those that are not yet, by where they belong: weights, and last the record."""
 
     run: Run
     record: Record
-    states: States
+    files: dict[Path, Write]
 
-    def write(self, config: RunConfig) -> Path:
-        """Write the weights, then the record, where `config` says; the record's path. Raises OSError."""
-        for step, state in self.states.items():
-            weights.write(weights.path(config, step), config, state, self.record["backbone"])
-        return store.write(config, self.record)
+    @classmethod
+    def of(cls, run: Run, record: Record, states: States) -> FinishedRun:
+        files: dict[Path, Write] = {
+            weights.path(run.config, step): partial(_write_weights, step, state, record["backbone"])
+            for step, state in states.items()
+        }
+        return cls(run, record, files | {store.path(run.config): lambda config: store.write(config, record)})
+
+
+def _write_weights(step: Step | None, state: State, backbone: Mapping[str, Any], config: RunConfig) -> Path:
+    return weights.write(weights.path(config, step), config, state, backbone)
 
 
 class RecordWriter:
-    """Writes runs; what cannot be written is kept, tried again whenever another is, and at last put elsewhere."""
+    """Writes runs; what a disk refuses is kept, tried again whenever another run is written, and at last put
+    elsewhere."""
 
     def __init__(self, log: Callable[[str], None] = to_stderr) -> None:
         self.log = log
         self.waiting: list[FinishedRun] = []
+        self._refused: dict[Path, str] = {}  # why, by file
 
     def write(self, run: Run, record: Record, states: States) -> None:
-        """Write a run's weights, then its record."""
-        self._write_all([*self.waiting, FinishedRun(run, record, states)])
-
-    def _write_all(self, finished: list[FinishedRun]) -> None:
-        self.waiting = []
-        for one in finished:
-            try:
-                one.write(one.run.config)
-            except OSError as error:
-                self.waiting.append(one)
-                self.log(
-                    f"{store.path(one.run.config)} cannot be written ({error.strerror or error}): the finished run is "
-                    "kept in memory and tried again; make room, or make the folder writable."
-                )
+        """Write a run's weights and its record. Raises what is wrong with these themselves; the run is then not
+        written."""
+        self._retry()
+        one = FinishedRun.of(run, record, states)
+        self.waiting.append(one)  # from here on `close` knows of it, whatever ends the process
+        try:
+            self._write(one)
+        except Exception:
+            self.waiting.remove(one)
+            raise
 
     def is_waiting(self, run: Run) -> bool:
         """Whether the run still waits to be written."""
@@ -67,20 +77,60 @@ class RecordWriter:
 
     def close(self) -> None:
         """A last try, and then another folder."""
-        self._write_all(self.waiting)
-        waiting, self.waiting = self.waiting, []
-        for one in waiting:
-            self._write_elsewhere(one)
+        self._retry()
+        while self.waiting:
+            self._write_elsewhere(self.waiting[0])
+            del self.waiting[0]
+
+    def _retry(self) -> None:
+        for one in list(self.waiting):
+            try:
+                self._write(one)
+            except Exception as error:
+                self.log(f"{one.run.name} is lost, its files cannot be written: {one_line(error)}")
+                self.waiting.remove(one)
+
+    def _write(self, one: FinishedRun) -> None:
+        """Write what is not yet written of a run, and tell, once a folder, of what cannot be."""
+        for place, write in list(one.files.items()):
+            try:
+                write(one.run.config)
+            except OSError as error:
+                self._refuse(place, error.strerror or str(error))
+            else:
+                del one.files[place]
+                self._refused.pop(place, None)
+        if not one.files:
+            self.waiting.remove(one)
+
+    def _refuse(self, place: Path, reason: str) -> None:
+        said = any((file.parent, why) == (place.parent, reason) for file, why in self._refused.items())
+        self._refused[place] = reason
+        if not said:
+            self.log(
+                f"{place.parent} cannot be written ({reason}): what finished runs have for it is kept in memory and "
+                "tried again; make room, or make the folder writable."
+            )
 
     def _write_elsewhere(self, one: FinishedRun) -> None:
-        config = one.run.config
+        """Put a run's files where there is room for all of them, and say where each belongs."""
         for parent in (Path(tempfile.gettempdir()), Path.home(), Path.cwd(), Path("/dev/shm")):
-            folder = parent / f"ptuning-rescued-{os.getpid()}"
-            runtime = config.runtime.model_copy(update={"results": folder, "weights": folder / "weights"})
-            try:
-                file = one.write(config.model_copy(update={"runtime": runtime}))
-            except OSError:
-                continue
-            self.log(f"{store.path(config)} could not be written: move {file} there, or the run is done again.")
-            return
-        self.log(f"{store.path(config)} could not be written anywhere: its content follows.\n{json.dumps(one.record)}")
+            runtime = _rescuing(one.run.config.runtime, parent / f"ptuning-rescued-{os.getpid()}")
+            config = one.run.config.model_copy(update={"runtime": runtime})
+            with suppress(OSError):
+                moves = [f"{write(config)} to {place}" for place, write in one.files.items()]
+                self.log(
+                    f"{one.run.name} is finished but could not be written to its place "
+                    f"({self._reasons(one)}): move {' and '.join(moves)}, or it is trained again."
+                )
+                return
+        files = " and ".join(map(str, one.files))
+        content = f"; its record:\n{json.dumps(one.record)}" if store.path(one.run.config) in one.files else "."
+        self.log(f"{files} could not be written anywhere ({self._reasons(one)}){content}")
+
+    def _reasons(self, one: FinishedRun) -> str:
+        return "; ".join(dict.fromkeys(self._refused[place] for place in one.files))
+
+
+def _rescuing(runtime: RuntimeConfig, folder: Path) -> RuntimeConfig:
+    return runtime.model_copy(update={"results": folder, "weights": folder / "weights"})

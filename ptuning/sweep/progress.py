@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Sequence
+from typing import TextIO
 
 from tqdm.auto import tqdm
 
@@ -25,16 +27,16 @@ class Progress:
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, Notice):
-            tqdm.write(event.text, file=sys.stderr)
+            _say(event.text, sys.stderr)
         if isinstance(event, RunEnded | RunFailed):
             self.ended += 1
             self.trained += not event.found
             config = self.configs[event.run_id]
             if isinstance(event, RunFailed):
-                tqdm.write(f"{self._place()}{run_name(config)} failed: {event.reason}", file=sys.stderr)
+                where = "" if event.refused else f" (traceback: {store.failure_path(config)})"
+                _say(f"{self._place()}{run_name(config)} failed: {event.reason}{where}", sys.stderr)
             else:
-                tqdm.write(self._place() + run_summary(config, event.record, event.found), file=sys.stdout)
-                sys.stdout.flush()
+                _say(self._place() + run_summary(config, event.record, event.found), sys.stdout)
 
     def _place(self) -> str:
         total = len(self.configs)
@@ -43,6 +45,15 @@ class Progress:
         left = (time.monotonic() - self.began) / max(1, self.trained) * (total - self.ended)
         estimate = f", about {left / 60:.0f} min left" if self.trained and self.ended < total else ""
         return f"[{self.ended}/{total}{estimate}] "
+
+
+def _say(line: str, stream: TextIO) -> None:
+    """Print it; that nobody reads it any more (`| head`, a closed terminal) harms no run."""
+    try:
+        tqdm.write(line, file=stream)
+        stream.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def run_summary(config: RunConfig, record: Record, found: bool) -> str:

@@ -8,14 +8,18 @@ processes that work on the same sweep share it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
 
 from ptuning.config import RunConfig
+from ptuning.files import remove_abandoned
 from ptuning.parsed import Run
 from ptuning.records.events import Event, Listener, Notice, RunEnded, RunFailed
 from ptuning.records.record import Record
 from ptuning.records.writer import to_stderr
 from ptuning.sweep.pool import WorkerPool
 from ptuning.sweep.resume import finished, with_sources
+from ptuning.sweep.stopping import FirstFailure
 from ptuning.sweep.worker import Worker
 
 
@@ -32,7 +36,8 @@ def launch(config: RunConfig) -> Record:
         if isinstance(event, Notice):
             to_stderr(event.text)
 
-    sweep([config], ["auto"], keep)
+    with suppress(FirstFailure):  # it is raised below
+        sweep([config], ["auto"], keep)
     for outcome in outcomes:
         if isinstance(outcome, RunFailed):  # of what it starts from, where that failed before it
             outcome.raise_error()
@@ -45,8 +50,11 @@ def sweep(configs: Sequence[RunConfig], devices: Sequence[str], listener: Listen
     """Have a record for each of `configs`, or word of its failure: train on `devices` what is missing, and before it
     the runs that it starts from.
 
-    `listener` hears once how each run ends. Raises InputError for a record that cannot stand.
+    `listener` hears once how each run ends. Raises InputError for a record that cannot stand, and `FirstFailure` at
+    the first of a run that says `runtime.fail_fast`.
     """
+    _remove_abandoned(configs)
+    listener = _failing_fast(configs, listener)
     missing = []
     for run in map(Run.parse, with_sources(configs)):
         record = finished(run.config)
@@ -58,3 +66,28 @@ def sweep(configs: Sequence[RunConfig], devices: Sequence[str], listener: Listen
         WorkerPool(missing, devices, listener).work()
     else:
         Worker([run.on_device(devices[0]) for run in missing], 1, listener).work()
+
+
+def _remove_abandoned(configs: Sequence[RunConfig]) -> None:
+    """Remove parts of files that processes left which were killed as they wrote them."""
+    folders: dict[Path, None] = {}
+    for runtime in (config.runtime for config in configs):
+        folders |= dict.fromkeys([runtime.results / "runs", runtime.weights, runtime.weights / "steps"])
+    for folder in folders:
+        remove_abandoned(folder)
+
+
+def _failing_fast(configs: Sequence[RunConfig], listener: Listener) -> Listener:
+    """`listener`, which raises `Stopped` after the first failure where that is to end the sweep."""
+    if not any(config.runtime.fail_fast for config in configs):
+        return listener
+    failed: list[RunFailed] = []
+
+    def listen(event: Event) -> None:
+        listener(event)
+        if isinstance(event, RunFailed):
+            failed.append(event)
+            if len(failed) == 1:  # others may fail while workers end
+                raise FirstFailure
+
+    return listen

@@ -12,7 +12,7 @@ import torch
 from ptuning.errors import InputError
 from ptuning.parsed import Run
 from ptuning.records import store, weights
-from ptuning.records.events import Event, Listener, Notice, RunEnded, RunFailed, to_all
+from ptuning.records.events import Event, Listener, Notice, RunEnded, RunFailed, one_line, to_all
 from ptuning.records.wandb_log import WandbLogger
 from ptuning.records.writer import RecordWriter
 from ptuning.run import train_pack
@@ -88,10 +88,9 @@ class Worker:
 
     def _write_failure(self, run: Run, failure: RunFailed) -> None:
         try:
-            store.write_failure(run.config, failure.trace)
-        except OSError as problem:
-            text = f"{store.failure_path(run.config)} cannot be written ({problem.strerror or problem})"
-            self.notify(Notice(text))
+            store.write_failure(run.config, failure.reason, failure.trace)
+        except Exception as problem:  # of the disk, or of what is to be written: the run has failed, that is all
+            self.notify(Notice(f"{store.failure_path(run.config)} cannot be written: {one_line(problem)}"))
 
     def has_ended(self, run: Run) -> bool:
         """Whether the run has ended in another process, which this one then says: with a record, or, since this one
@@ -103,8 +102,8 @@ class Worker:
         failure = store.failure_path(run.config)
         with suppress(FileNotFoundError):
             if failure.stat().st_mtime > self.began:
-                refusal = f"another process failed at it, see {failure}."
-                self.notify(RunFailed(run.id, refusal, refusal, found=True))
+                reason = f"another process failed at it, see {failure}."
+                self.notify(RunFailed(run.id, reason, reason, refused=True, found=True))
                 return True
         return False
 

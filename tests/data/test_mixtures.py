@@ -189,7 +189,7 @@ def test_a_run_whose_source_failed_fails_with_it(make_run):
     broken = child_of(make_run(task="btc", train__lr=1e30), epochs=1)
     ended = swept([broken, good]).ended
     assert ended[run_id(source_of(broken))].record["status"] == "diverged"
-    assert "the source shared left no prompt of step=last" in ended[run_id(broken)].refusal
+    assert "the source shared left no prompt of step=last" in ended[run_id(broken)].reason
     assert ended[run_id(good)].record["status"] == "finished"
 
 
@@ -203,7 +203,7 @@ def test_a_diverged_source_fails_its_runs_alone_also_when_launched_again(make_ru
         ended = swept([broken, good]).ended
         parent = ended[run_id(source_of(broken))].record
         assert parent["status"] == "diverged" and len(parent["history"]) == 1
-        assert "the source shared left no prompt of step=last" in ended[run_id(broken)].refusal
+        assert "the source shared left no prompt of step=last" in ended[run_id(broken)].reason
         assert ended[run_id(good)].record["status"] == "finished"
 
 

@@ -1,12 +1,14 @@
 """The entry points as a user calls them."""
 
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 from ptuning.launch import compose
 from ptuning.records import store
+from ptuning.records.identity import run_id, run_name
 
 ROOT = Path(__file__).parents[2]
 SMALL = [
@@ -64,15 +66,35 @@ def test_an_experiment_of_several_sweeps_trains_the_runs_that_its_figure_asks_fo
 
 def test_a_failed_run_does_not_stop_the_others(tmp_path):
     """A prompt that does not fit is found only when the backbone is there; the other run of the sweep goes on."""
-    done = call(
-        "experiments.run", "-m", *SMALL, "task=cb", "prompt.length=4,400", "runtime.wandb=disabled", results=tmp_path
-    )  # fmt: skip
+    sweep = ["-m", *SMALL, "task=cb", "prompt.length=4,400", "runtime.wandb=disabled"]
+    done = call("experiments.run", *sweep, results=tmp_path)
     assert done.returncode == 1
     assert "prompt.length=400" in done.stderr
     assert "Traceback" not in done.stderr
+    *_, title, reason, again, summary = done.stderr.strip().splitlines()
+    assert title == "1 run(s) failed:" and summary == "1 run(s) have no record; they run again next time."
+    assert reason.startswith("  cb-tiny_bert-p_tuning_v2-seed11-") and "prompt.length=400" in reason
+    assert again.startswith("    python -m experiments.run task=cb ")
+    assert again.endswith(f"runtime.wandb=disabled runtime.results={tmp_path} runtime.weights={tmp_path}/weights")
+    (failed,) = [run for run in compose.expand(sweep[1:]) if run_name(run) in reason]
+    (rerun,) = compose.expand(shlex.split(again)[3:])
+    assert run_id(rerun) == run_id(failed)
     names = [file.name for file in (tmp_path / "runs").glob("*.json")]
     assert sum(name.endswith(".failed.json") for name in names) == 1
     assert len(names) == 2
+
+
+def test_a_sweep_that_is_to_fail_fast_says_what_failed_and_what_is_kept(tmp_path):
+    sweep = ["-m", *SMALL, "task=cb", "prompt.length=400,4", "runtime.wandb=disabled", "runtime.fail_fast=true"]
+    done = call("experiments.run", *sweep, results=tmp_path)
+    assert done.returncode == 1
+    *_, title, _, _, last = done.stderr.strip().splitlines()
+    assert title == "1 run(s) failed:"
+    assert last == (
+        f"a run failed, and runtime.fail_fast=true: 0 of 2 run(s) have their records in {tmp_path}/runs, the others "
+        "are begun anew when this is launched again"
+    )
+    assert "Traceback" not in done.stderr
 
 
 def test_bad_input_is_one_sentence_and_a_status(tmp_path):

@@ -51,8 +51,9 @@ def test_without_git_a_run_still_leaves_its_record(make_run, monkeypatch):
 
 def test_a_failure_leaves_word_and_success_takes_it_back(make_run):
     config = make_run()
-    file = store.write_failure(config, "RuntimeError: out of patience")
-    assert "out of patience" in json.loads(file.read_text())["error"]
+    file = store.write_failure(config, "RuntimeError: out of patience", "Traceback ...")
+    failed = json.loads(file.read_text())
+    assert (failed["reason"], failed["error"]) == ("RuntimeError: out of patience", "Traceback ...")
     assert store.find(config) is None
     assert list(store.read_all(config.runtime.results)) == []
     run([config])

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import math
 import os
 import pickle
 import signal
@@ -16,17 +17,20 @@ import torch
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 
+from ptuning import run as run_module
 from ptuning.devices import worker_devices
 from ptuning.errors import InputError
 from ptuning.launch import compose
 from ptuning.parsed import Run
-from ptuning.records import store
+from ptuning.records import store, weights
 from ptuning.records.events import Evaluated, Notice, RunEnded, RunFailed, RunStarted
 from ptuning.records.identity import run_id
 from ptuning.run import run
-from ptuning.sweep import pool, sweep, worker
+from ptuning.sweep import pool, resume, sweep, worker
 from ptuning.sweep.locks import RunLocks
 from ptuning.sweep.packing import packs
+from ptuning.sweep.progress import Progress
+from ptuning.sweep.stopping import FirstFailure, Stopped
 
 ROOT = Path(__file__).parents[2]
 
@@ -96,7 +100,7 @@ def test_one_runs_failure_is_told_and_recorded_and_stops_nobody(make_run):
     bad = make_run(prompt__length=100, seed=9)
     good = [make_run(seed=1), make_run(seed=2)]
     heard = swept([bad, *good])
-    assert "prompt.length=100" in heard.ended[run_id(bad)].refusal
+    assert "prompt.length=100" in heard.ended[run_id(bad)].reason
     assert "prompt.length=100" in json.loads(store.failure_path(bad).read_text())["error"]
     assert all(store.find(config) for config in good)
 
@@ -106,20 +110,20 @@ def test_a_backbone_that_cannot_be_had_fails_its_runs_and_no_others(make_run):
         make_run(seed=s, backbone__source="hub", backbone__id="nobody/nothing", backbone__name="x") for s in range(3)
     ]
     heard = swept([*gone, make_run()])
-    assert [heard.ended[run_id(one)].refusal is not None for one in gone] == [True] * 3
+    assert [heard.ended[run_id(one)].refused for one in gone] == [True] * 3
     assert store.find(make_run())
 
 
-def full_disk(monkeypatch, fails):
-    """Writing a record fails while `fails(file)`."""
-    write = store.write_atomic
+def full_disk(monkeypatch, fails, module=store):
+    """Writing a record, or of `module` another file, fails while `fails(file)`."""
+    write = module.write_atomic
 
     def limited(file, content):
         if fails(file):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         write(file, content)
 
-    monkeypatch.setattr(store, "write_atomic", limited)
+    monkeypatch.setattr(module, "write_atomic", limited)
 
 
 def test_a_disk_that_is_full_for_a_while_loses_nothing(make_run, monkeypatch):
@@ -133,8 +137,9 @@ def test_a_disk_that_is_full_for_a_while_loses_nothing(make_run, monkeypatch):
     full_disk(monkeypatch, fails)
     heard = swept(configs)
     assert all(store.find(config) for config in configs)
-    assert len(heard.notices) == 4
-    assert "cannot be written (No space left on device): the finished run is kept in memory" in heard.notices[0]
+    (notice,) = heard.notices  # once, however often it is tried
+    results = configs[0].runtime.results
+    assert notice.startswith(f"{results}/runs cannot be written (No space left on device): what finished runs have")
 
 
 def test_a_folder_that_stays_unwritable_loses_nothing(make_run, monkeypatch, tmp_path):
@@ -146,12 +151,119 @@ def test_a_folder_that_stays_unwritable_loses_nothing(make_run, monkeypatch, tmp
     assert not any(store.find(config) for config in configs)
     rescued = sorted(tmp_path.glob("ptuning-rescued-*/runs/*.json"))
     assert [file.name for file in rescued] == sorted(store.path(config).name for config in configs)
-    assert len(list(tmp_path.glob("ptuning-rescued-*/weights/*.safetensors"))) == 2
-    assert sum(f"move {file} there" in line for file in rescued for line in heard.notices) == 2
+    assert all(weights.path(config).is_file() for config in configs), "their disk is another"
+    moves = [f"move {file} to {configs[0].runtime.results}/runs/{file.name}, or" for file in rescued]
+    assert len(heard.notices) == 3, "one on the folder, one a run"
+    assert all(sum(move in line for line in heard.notices) == 1 for move in moves)
     for file in rescued:  # what the line says can be done
         (configs[0].runtime.results / "runs" / file.name).write_bytes(file.read_bytes())
     monkeypatch.undo()
     assert all(store.find(config) for config in configs)
+
+
+def test_where_weights_cannot_be_written_the_record_is_and_the_weights_are_put_elsewhere(
+    make_run, monkeypatch, tmp_path
+):
+    config = make_run(runtime__save=True)
+    place = weights.path(config)
+    full_disk(monkeypatch, lambda file: file.is_relative_to(config.runtime.weights), weights)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    heard = swept([config])
+    assert isinstance(heard.ended[run_id(config)], RunEnded) and store.find(config)
+    (rescued,) = tmp_path.glob("ptuning-rescued-*/weights/*.safetensors")
+    first, second = heard.notices
+    assert first.startswith(f"{place.parent} cannot be written (No space left on device)")
+    assert f"(No space left on device): move {rescued} to {place}, or" in second and "runs" not in second
+    monkeypatch.undo()
+    assert not resume.done(config), "as long as they are not moved"
+    place.parent.mkdir(exist_ok=True)
+    rescued.rename(place)
+    assert resume.done(config)
+    assert len(weights.load_state(place)) > 1
+
+
+def test_where_nothing_can_be_written_the_record_is_printed(make_run, monkeypatch):
+    config = make_run()
+    full_disk(monkeypatch, lambda file: True)
+    heard = swept([config])
+    assert "could not be written anywhere (No space left on device); its record:" in heard.notices[-1]
+    assert json.loads(heard.notices[-1].splitlines()[1])["id"] == run_id(config)
+
+
+def test_what_is_wrong_with_one_runs_record_is_its_failure_alone(make_run, monkeypatch):
+    """Also where the word of its failure cannot be written either."""
+    configs = [make_run(seed=seed) for seed in range(3)]
+    make = run_module.run_record
+    monkeypatch.setattr(
+        run_module,
+        "run_record",
+        lambda lane, backbone: make(lane, backbone) | ({"score": math.inf} if lane.config.seed == 1 else {}),
+    )
+    fail = store.write_failure
+    monkeypatch.setattr(store, "write_failure", lambda config, *_: fail(config, "unreadable \udc80", ""))
+    heard = swept(configs)
+    assert [store.find(config) is not None for config in configs] == [True, False, True]
+    failed = heard.ended[run_id(configs[1])]
+    assert failed.reason.startswith("ValueError: Out of range float values") and not failed.refused
+
+
+class Closed:
+    """A stream that nobody reads any more."""
+
+    def write(self, _):
+        raise BrokenPipeError
+
+    flush, fileno = (lambda self: self.write("")), (lambda self: os.open(os.devnull, os.O_WRONLY))
+
+
+def test_that_nobody_reads_what_is_printed_harms_no_run(make_run, monkeypatch):
+    configs = [make_run(seed=seed) for seed in range(2)]
+    monkeypatch.setattr(sys, "stdout", Closed())
+    sweep.sweep(configs, ["cpu"], Progress(configs))
+    assert all(store.find(config) for config in configs)
+
+
+def test_a_sweep_that_is_to_fail_fast_ends_with_the_first_failure(make_run):
+    fail_fast = {"runtime__fail_fast": True}
+    done, bad = make_run(seed=1, **fail_fast), make_run(seed=2, prompt__length=100, **fail_fast)
+    later = make_run("fine_tuning", seed=3, **fail_fast)
+    swept([done])
+    heard = Listener()
+    with pytest.raises(FirstFailure) as stop:
+        sweep.sweep([done, bad, later], ["cpu"], heard)
+    assert stop.value.code == 1
+    assert heard.ended.keys() == {run_id(done), run_id(bad)} and not store.path(later).exists()
+    with pytest.raises(InputError, match=r"prompt.length=100"):
+        sweep.launch(bad)
+
+
+def test_a_finished_run_is_written_though_the_process_is_told_to_end_meanwhile(make_run, monkeypatch):
+    config, write = make_run(), store.write
+    times = []
+
+    def interrupted(*arguments):
+        times.append(1)
+        if len(times) == 1:
+            raise Stopped("interrupted", 130)
+        return write(*arguments)
+
+    monkeypatch.setattr(store, "write", interrupted)
+    with pytest.raises(Stopped):
+        swept([config])
+    assert store.find(config)
+
+
+def test_what_killed_writers_left_is_removed_by_the_next_sweep(make_run):
+    config = make_run()
+    runtime = config.runtime
+    left = [
+        folder / ".x.json.abc.partial" for folder in (runtime.results / "runs", runtime.weights / "steps")
+    ]  # fmt: skip
+    for file in left:
+        file.parent.mkdir(parents=True)
+        file.touch()
+    swept([config])
+    assert not any(file.exists() for file in left)
 
 
 def test_a_results_folder_that_cannot_be_written_is_refused_before_training(make_run, tmp_path):
@@ -204,7 +316,7 @@ def test_a_run_that_cannot_be_locked_fails_alone(make_run, monkeypatch):
     monkeypatch.setattr(RunLocks, "acquire", limited)
     heard = swept(configs)
     assert [store.find(config) is not None for config in configs] == [True, False, True]
-    assert "no space" in heard.ended[run_id(configs[1])].refusal
+    assert "no space" in heard.ended[run_id(configs[1])].reason
 
 
 def test_a_lock_is_one_process_and_is_released_when_it_dies(make_run):
@@ -324,7 +436,9 @@ def test_a_worker_that_is_killed_gives_its_runs_back(undisturbed, tmp_path):
     workers[0].kill()
     _, error = process.communicate(timeout=200)
     assert process.returncode == 0, error
-    assert "died (exit status -9): its" in error
+    (line,) = [line for line in error.splitlines() if "the worker on cpu was killed by SIGKILL" in line]
+    assert "begun anew, from now on each alone: rte-" in line or "each alone: cb-" in line
+    assert "Traceback" not in error
     same(tmp_path, undisturbed)
 
 
@@ -338,7 +452,11 @@ def test_a_run_that_kills_its_worker_even_alone_is_given_up(make_run):
     workers._on_worker_death(pool.WorkerProcess("cpu", process, {one.id, other.id}))
     assert workers.quarantined == {one.id, other.id} and starts == ["cpu"] and not heard.ended
     workers._on_worker_death(pool.WorkerProcess("cpu", process, {one.id}))
-    assert "died with exit status -11" in heard.ended[one.id].reason
+    assert heard.notices == [
+        "the worker on cpu was killed by SIGSEGV: its runs are begun anew, from now on each alone: "
+        f"{one.name}, {other.name}"
+    ]
+    assert "the worker that trained it alone was killed by SIGSEGV" in heard.ended[one.id].reason
     assert store.failure_path(one.config).exists()
     assert starts == ["cpu", "cpu"] and other.id in workers.open
 
