@@ -85,6 +85,8 @@ def _score(record: Record, rule: str) -> list[Fact]:
         last = short(record["history"][-1]["epoch"]) if record["history"] else 0
         return [*facts, ("chosen", f"no epoch: loss or answers were not finite after epoch {last}")]
     facts.append(("chosen", f"{place(record, at)}, by {rule}"))
+    if at.get("constant") is not None:
+        facts.append(("answers", f"{at['constant']!r} to all dev examples: its score says nothing of what was learnt"))
     sets = {"dev": at["dev"], **at.get("tests", {})}
     return [*facts, *((name, _scores(scores, record["metric"])) for name, scores in sets.items())]
 

@@ -19,7 +19,7 @@ from experiments.artefacts.artefact import Artefact, Output
 from experiments.artefacts.sidecar import Place
 from experiments.artefacts.style import Look
 from ptuning.analysis import cells, rendering
-from ptuning.analysis.cells import Cell, capped_note
+from ptuning.analysis.cells import Cell, capped_note, constant_note
 from ptuning.config import RunConfig
 from ptuning.records import store
 
@@ -205,7 +205,8 @@ def about(cells: Sequence[tuple[str, Cell]], rule: str) -> list[str]:
     ]
     if any(cell.source == "miniature" for _, cell in cells):
         lines.append("† a generated miniature of the task, not the real data.")
-    return [*lines, *capped_note([(of.partition(",")[0], cell) for of, cell in cells])]
+    capped = capped_note([(of.partition(",")[0], cell) for of, cell in cells])
+    return [*lines, *capped, *constant_note(cell for _, cell in cells)]
 
 
 def _epochs(cells: Sequence[tuple[str, Cell]]) -> str:

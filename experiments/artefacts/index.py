@@ -19,7 +19,7 @@ from ptuning.errors import InputError
 from ptuning.files import write_atomic
 from ptuning.launch import rerun
 from ptuning.records import store
-from ptuning.records.record import Record, choose_line, kind, place
+from ptuning.records.record import Record, always, choose_line, kind, place
 
 HEAD = """# Runs
 
@@ -97,7 +97,7 @@ def _score(record: Record) -> str:
     chosen = choose_line(record, record["config"]["selection"])
     if chosen is None:
         return str(record["status"])
-    return f"{record['metric']} {chosen['dev'][record['metric']]:.1f}, {place(record, chosen)}"
+    return f"{record['metric']} {chosen['dev'][record['metric']]:.1f}{always(chosen)}, {place(record, chosen)}"
 
 
 def main() -> None:

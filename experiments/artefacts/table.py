@@ -15,7 +15,7 @@ from experiments.artefacts import methods, published
 from experiments.artefacts.artefact import Artefact, Output
 from experiments.artefacts.sidecar import Place
 from ptuning.analysis import cells, rendering
-from ptuning.analysis.cells import Cell, capped_note
+from ptuning.analysis.cells import Cell, capped_note, constant_note
 from ptuning.config import RunConfig
 from ptuning.errors import InputError
 from ptuning.records.identity import run_name
@@ -110,6 +110,7 @@ class Table(Artefact):
             )
         tasks = {column.title: column.task for column in self.columns}
         lines += capped_note([(tasks[title], cell) for (*_, title), cell in cells.items()])
+        lines += constant_note(cells.values())
         lines.append("Epochs: " + "; ".join(self._epochs(cells, method) for method in self.methods) + ".")
         lines.append(f"Paper: {self.title} of {self.paper}, other backbones, all data; {published.MARKS}")
         return lines

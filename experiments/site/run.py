@@ -13,7 +13,7 @@ from experiments.site.curve import Curve
 from ptuning.errors import InputError
 from ptuning.launch import rerun
 from ptuning.records import store
-from ptuning.records.record import Record, choose_line, kind, place
+from ptuning.records.record import Record, always, choose_line, kind, place
 
 _SAID = {"task", "backbone", "method", "seed", "data", "data.root"}  # by the label, and by the facts about the data
 
@@ -73,7 +73,7 @@ class Run:
             return str(self.record["status"])
         sets = {"dev": chosen["dev"], **chosen.get("tests", {})}
         said = ", ".join(f"{name} {metric} {scores[metric]:.1f}" for name, scores in sets.items() if metric in scores)
-        return f"{said}; {place(self.record, chosen)}"
+        return f"{said}{always(chosen)}; {place(self.record, chosen)}"
 
 
 def read_all(results: Path) -> dict[str, Run]:

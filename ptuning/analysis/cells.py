@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,7 +12,7 @@ from ptuning.config import Recorded, RunConfig
 from ptuning.errors import InputError
 from ptuning.records import store
 from ptuning.records.identity import run_name
-from ptuning.records.record import Record, score_of
+from ptuning.records.record import Record, choose_line, score_of
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,7 @@ class Cell:
     epochs: int
     capped: bool
     share: float | None
+    constant: int = 0  # of the runs, how many give all dev examples one answer
 
     @property
     def mean(self) -> float | None:
@@ -53,12 +54,13 @@ class Cell:
 
     @property
     def marked(self) -> str:
-        """The text, with the mark of data that are not the whole, real data."""
+        """The text, with the marks of answers that are all the same, and of data that are not the whole, real data."""
+        text = f"{self.text} ᶜ" if self.constant else self.text
         if self.source is None:  # no record yet that says what the data are
-            return self.text
+            return text
         if self.source == "miniature":
-            return f"{self.text} †"
-        return f"{self.text} ‡" if self.capped else self.text
+            return f"{text} †"
+        return f"{text} ‡" if self.capped else text
 
 
 def cell(configs: Sequence[Recorded], rule: str, split: str = "dev", metric: str | None = None) -> Cell:
@@ -85,7 +87,13 @@ def cell(configs: Sequence[Recorded], rule: str, split: str = "dev", metric: str
         epochs=max((_epochs(config, one) for config, one in found if isinstance(config, RunConfig)), default=0),
         capped=any(config.data.train_rows or config.data.dev_rows or config.data.test_rows for config in configs),
         share=statistics.fmean(shares) if shares else None,
+        constant=sum(_is_constant(record, rule) for _, record in done),
     )
+
+
+def _is_constant(record: Record, rule: str) -> bool:
+    line = choose_line(record, rule)
+    return line is not None and line.get("constant") is not None
 
 
 def _require_one_a_seed(runs: Sequence[RunConfig]) -> None:
@@ -127,6 +135,7 @@ def average(cells: Sequence[Cell]) -> Cell:
         missing=missing,
         source="miniature" if "miniature" in sources else cells[0].source,
         capped=any(cell.capped for cell in cells),
+        constant=sum(cell.constant for cell in cells),
     )
 
 
@@ -139,6 +148,12 @@ def capped_note(cells: Sequence[tuple[str, Cell]]) -> list[str]:
         if cell.capped and cell.source not in (None, "miniature")
     )
     return [f"‡ a part of the real data. {'; '.join(found)}."] if found else []
+
+
+def constant_note(cells: Iterable[Cell]) -> list[str]:
+    """The line that explains the mark of answers that are all the same, where a cell has it."""
+    runs = sum(cell.constant for cell in cells)
+    return [f"ᶜ in {runs} run(s), one answer to all dev examples: such a score is chance."] if runs else []
 
 
 def has_split(configs: Sequence[RunConfig], split: str) -> bool:

@@ -27,7 +27,7 @@ def latex(table: pd.DataFrame, caption: str, notes: Sequence[str]) -> str:
 _TEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$", "†": r"$^\dagger$", "‡": r"$^\ddagger$",
-    "ˢ": r"$^{s}$", "ᵘ": r"$^{u}$", "ᵈ": r"$^{d}$", "`": "",
+    "ˢ": r"$^{s}$", "ᵘ": r"$^{u}$", "ᵈ": r"$^{d}$", "ᶜ": r"$^{c}$", "`": "",
 }  # fmt: skip
 
 

@@ -45,6 +45,11 @@ def place(record: Record, line: Record) -> str:
     return f"epoch {short(line['epoch'])} of {train['epochs']}"
 
 
+def always(line: Record) -> str:
+    """What follows a line's score where all dev examples were given one answer: `, always 'neutral'`."""
+    return f", always {line['constant']!r}" if line.get("constant") is not None else ""
+
+
 def short(epoch: float) -> str:
     """`2`, `2.33`."""
     return f"{round(epoch, 2):g}"

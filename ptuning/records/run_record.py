@@ -16,7 +16,7 @@ from ptuning.records import store
 from ptuning.records.identity import identity, run_name, source_id
 from ptuning.records.provenance import provenance
 from ptuning.records.record import Record, choose_epoch
-from ptuning.training.lanes import Lane, LaneTask
+from ptuning.training.lanes import HistoryLine, Lane, LaneTask
 
 
 def run_record(lane: Lane, backbone: Backbone) -> Record:
@@ -30,7 +30,7 @@ def run_record(lane: Lane, backbone: Backbone) -> Record:
         "identity": identity(run.config),
         **_sources(run.config),
         "metric": lane.metric,
-        "history": [asdict(epoch) for epoch in lane.history],
+        "history": [_history_line(line) for line in lane.history],
         "parameters": _parameters(lane, backbone),
         "data": _data(lane.tasks),
         "backbone": _backbone(run, backbone),
@@ -38,6 +38,11 @@ def run_record(lane: Lane, backbone: Backbone) -> Record:
     } | provenance()
     epoch, score = choose_epoch(record, run.config.selection) or (None, None)
     return record | {"score": score, "selection": {"rule": run.config.selection, "epoch": epoch}}
+
+
+def _history_line(line: HistoryLine) -> dict[str, Any]:
+    """`constant` stands there only where all dev examples have one answer."""
+    return {key: value for key, value in asdict(line).items() if key != "constant" or value is not None}
 
 
 def _sources(config: RunConfig) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from ptuning.config import RunConfig
 from ptuning.records import store
 from ptuning.records.events import Event, Notice, RunEnded, RunFailed
 from ptuning.records.identity import run_id, run_name
-from ptuning.records.record import Record, choose_line, place
+from ptuning.records.record import Record, always, choose_line, place
 
 
 class Progress:
@@ -65,7 +65,10 @@ def run_summary(config: RunConfig, record: Record, found: bool) -> str:
         return f"{name}  {record['status']}  {file}"
     how = f"{place(record, chosen)}, {config.selection}, {record['data']['source']} data{_counts(record)}"
     dev, tests = chosen["dev"][metric], chosen.get("tests", {})
-    scores = [f"dev {metric} {dev:.1f}", *(f"{split} {scored[metric]:.1f}" for split, scored in tests.items())]
+    scores = [
+        f"dev {metric} {dev:.1f}{always(chosen)}",
+        *(f"{split} {scored[metric]:.1f}" for split, scored in tests.items()),
+    ]
     return f"{name}  {', '.join(scores)} ({how})  {file}"
 
 

@@ -77,6 +77,11 @@ class Task(ABC, Generic[E, A]):
         examples."""
         return []
 
+    def constant_answer(self, examples: Sequence[E], answers: A) -> str | None:
+        """The one answer that is given to all examples, in words, where it is one: None where answers differ. A score
+        of such answers says nothing of what was learnt."""
+        return None
+
     @abstractmethod
     def format_prediction(self, example: E, answer: Any) -> dict[str, Any]:
         """One example's answer as JSON values, for questions that users ask (`ptuning.predict`)."""

@@ -20,11 +20,12 @@ Scores = dict[str, float]
 
 
 class SplitScores(NamedTuple):
-    """The official metrics of a split in percent; and, where the metric is a share of examples, which are answered
-    correctly: a digit an example, 1 or 0."""
+    """The official metrics of a split in percent; where the metric is a share of examples, which are answered
+    correctly: a digit an example, 1 or 0; and the answer that is given to all, where it is one."""
 
     scores: Scores
     correct: str
+    constant: str | None = None
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,7 @@ def _score(
     task, examples = lane_task.dataset.task, lane_task.dataset.data.examples(split)
     try:
         answers = lane_task.adapter.collect(examples, batch.examples, found)
-        return SplitScores(task.score(examples, answers), "".join(map(str, task.is_correct(examples, answers))))
+        correct = "".join(map(str, task.is_correct(examples, answers)))
+        return SplitScores(task.score(examples, answers), correct, task.constant_answer(examples, answers))
     except Exception as error:  # one task's metric must not end the other lanes
         return error

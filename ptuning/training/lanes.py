@@ -39,7 +39,8 @@ class HistoryLine:
     loss of the steps since the one before. Scores in percent; seconds of wall time, the evaluation's apart, and all
     that the lanes beside it did in that time included. `tests`: the scores on each test set, where the run's selection
     rule would have chosen this evaluation if it were the last. `right`: a digit a dev example, 1 where it is answered
-    rightly; empty where the metric is no share of examples."""
+    rightly; empty where the metric is no share of examples. `constant`: the answer that is given to all dev examples,
+    where it is one."""
 
     epoch: float
     step: int
@@ -49,6 +50,7 @@ class HistoryLine:
     dev_seconds: float
     tests: dict[str, dict[str, float]] = field(default_factory=dict)
     right: str = ""
+    constant: str | None = None
 
 
 @dataclass(frozen=True)

@@ -242,8 +242,17 @@ def _evaluate(backbone: Backbone, ended: Sequence[LaneProgress], budget: Budget)
 
 
 def _history_line(lane: Lane, loss: float, found: Evaluation, seconds: float, dev_seconds: float) -> HistoryLine:
+    dev = found.dev
     return HistoryLine(
-        lane.epochs_done, lane.steps_done, loss, found.dev.scores, seconds, dev_seconds, found.tests, found.dev.correct
+        lane.epochs_done,
+        lane.steps_done,
+        loss,
+        dev.scores,
+        seconds,
+        dev_seconds,
+        found.tests,
+        dev.correct,
+        dev.constant,
     )
 
 

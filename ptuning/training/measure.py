@@ -20,14 +20,16 @@ WIDTH, LENGTH = 64, 20  # tokens and prompt length of the rows that are measured
 GAIN = 1.05  # a pass of twice the tokens must be this much faster a token to be worth its memory
 MEMORY = 0.7  # share of the free memory that a pass may fill
 LARGEST = 2**18
-SOLO = 8192  # tokens in a pass of a run that shares its backbone with no other: only its evaluation fills one
+# Of a run that shares its backbone with no other, without measuring, so that it is the same to the last bit each time:
+SOLO = 8192  # tokens in a pass: only its evaluation fills one
+SOLO_OVERHEAD = {"cpu": 64}  # of a pass, in tokens; elsewhere so much that none is cut for its padding
 
 
 def choose_budget(tokens_per_pass: int | Literal["auto"], lanes: int, backbone: Backbone) -> Budget:
     """The budget that the config gives, or under `auto` the measured one where several lanes share the backbone."""
     if tokens_per_pass != "auto":
         return Budget(tokens_per_pass)
-    return measure(backbone) if lanes > 1 else Budget(SOLO)
+    return measure(backbone) if lanes > 1 else Budget(SOLO, SOLO_OVERHEAD.get(backbone.device.type, SOLO))
 
 
 def measure(backbone: Backbone) -> Budget:

@@ -8,7 +8,7 @@ import torch
 
 from ptuning.training import loop
 from ptuning.training.budget import Budget, retry_in_halves
-from ptuning.training.measure import measure
+from ptuning.training.measure import choose_budget, measure
 from tests.conftest import make_backbone
 from tests.training.test_lanes import lanes_of, train_all, trained
 
@@ -129,6 +129,18 @@ def test_lanes_that_end_are_replaced_from_the_queue_within_the_budget(make_run):
     assert [lane.status for lane in ended] == ["finished"] * 7
     # Runs of 1, 2, 3, 1, 2, 3, 1 epochs: the first leaves after one; its successor and the second leave together.
     assert at_once == [1, 2, 3, 3, 2, 3, 3]
+
+
+def test_a_lone_run_s_budget_is_not_measured_so_that_it_is_the_same_each_time(monkeypatch):
+    monkeypatch.setattr("ptuning.training.measure.measure", lambda _: Budget(1))
+    backbone = make_backbone()
+    assert choose_budget("auto", 1, backbone) == Budget(8192, overhead=64)
+    assert choose_budget("auto", 2, backbone) == Budget(1)
+    assert choose_budget(500, 2, backbone) == Budget(500)
+    monkeypatch.setattr(type(backbone), "device", torch.device("cuda"))
+    assert choose_budget("auto", 1, backbone) == Budget(8192, overhead=8192), (
+        "a short pass costs as much as a long one"
+    )
 
 
 def test_the_budget_is_measured_and_leaves_nothing_behind():

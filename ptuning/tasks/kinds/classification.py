@@ -25,6 +25,11 @@ class ClassificationTask(Task[Example, np.ndarray]):
             "text": example.segments[-1][1] or example.segments[-1][0],
         }
 
+    def constant_answer(self, examples: Sequence[Example], answers: np.ndarray) -> str | None:
+        """The label, or the choice."""
+        chosen = np.unique(answers.argmax(axis=-1))
+        return self.labels[chosen[0]] if len(chosen) == 1 else None
+
 
 class AccuracyTask(ClassificationTask):
     """A classification task whose metric is accuracy."""

@@ -22,6 +22,7 @@ from ptuning.metrics.spans import span_f1
 from ptuning.tasks.base import Task
 from ptuning.tasks.kinds.examples import Sentence
 from ptuning.tasks.kinds.miniature_words import SURNAMES
+from ptuning.tasks.kinds.tags import only_tag
 
 
 def bio(types: Sequence[str]) -> tuple[str, ...]:
@@ -76,6 +77,10 @@ class NER(Task[Sentence, list[np.ndarray]]):
         """Entity precision, recall and F1 over the whole set, as conlleval and seqeval count them."""
         gold = [spans.of_tags([self.labels[label] for label in example.labels or ()]) for example in examples]
         return span_f1(gold, [spans.of_tags([self.labels[label] for label in answer]) for answer in answers])
+
+    def constant_answer(self, examples: Sequence[Sentence], answers: list[np.ndarray]) -> str | None:
+        """The tag of all words: O, where nothing is found."""
+        return only_tag(self.labels, answers)
 
     def format_prediction(self, example: Sentence, answer: np.ndarray) -> dict[str, Any]:
         """The entities: type, words, and the places of the first and last of them."""

@@ -103,6 +103,11 @@ class QA(Task[Question, list[Candidates]]):
         texts = [self.answer(question, found) for question, found in zip(examples, answers, strict=True)]
         return squad_v1(texts, [[text for text, _ in example.answers or ()] for example in examples])
 
+    def constant_answer(self, examples: Sequence[Question], answers: list[Candidates]) -> str | None:
+        """That there is none, where that is said of all questions."""
+        found = any(self.answer(question, one) for question, one in zip(examples, answers, strict=True))
+        return None if found else "no answer"
+
     def format_prediction(self, example: Question, answer: Candidates) -> dict[str, Any]:
         """The answer, and the likeliest ones with the sum of their first and last token's logits."""
         likeliest = [{"text": example.context[first:end], "score": score} for first, end, score in answer.spans[:5]]

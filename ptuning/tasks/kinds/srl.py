@@ -24,6 +24,7 @@ from ptuning.metrics.spans import span_f1, srl_eval
 from ptuning.tasks.base import Task
 from ptuning.tasks.kinds.examples import Sentence
 from ptuning.tasks.kinds.miniature_words import PEOPLE
+from ptuning.tasks.kinds.tags import only_tag
 
 VERBS = ["praised", "blamed", "called", "helped", "followed", "met", "asked", "seen", "thanked", "hired"]
 
@@ -89,6 +90,10 @@ class SRL(Task[Sentence, list[np.ndarray]]):
         gold = [spans.of_tags([self.labels[label] for label in example.labels or ()]) for example in examples]
         found = [spans.of_tags([self.labels[label] for label in answer]) for answer in answers]
         return span_f1(gold, found) | {f"{key}_official": value for key, value in srl_eval(gold, found).items()}
+
+    def constant_answer(self, examples: Sequence[Sentence], answers: list[np.ndarray]) -> str | None:
+        """The tag of all words: O, where nothing is found."""
+        return only_tag(self.labels, answers)
 
     def format_prediction(self, example: Sentence, answer: np.ndarray) -> dict[str, Any]:
         """The roles of the predicate: name, words, and the places of the first and last of them."""
