@@ -3,6 +3,7 @@ VENV    ?= .venv
 PYTHON  ?= python3
 PROFILE ?= laptop
 DATA    ?=
+N       ?= 100
 ARGS    ?=
 
 python    := $(VENV)/bin/python
@@ -21,7 +22,7 @@ SWEEP       ?= $(sweeps)
 reproductions := $(addprefix reproduce-,$(sweeps))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test check matrix benchmark reference tables figures index report notebooks status clean $(reproductions)
+.PHONY: help setup test check kill-test matrix benchmark reference tables figures index report notebooks status clean $(reproductions)
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9_-]+:.*## / {printf "  make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +44,9 @@ $(installed): requirements.txt
 
 test: $(installed) ## the tests: no network, a few minutes
 	$(python) -m pytest -n auto --maxprocesses 4 --dist worksteal $(ARGS)
+
+kill-test: $(installed) ## a sweep killed N=100 times at random moments, stopped, launched at once: nothing lost or done twice
+	$(python) -m tests.sweep.disturbances $(N)
 
 matrix: $(installed) ## what goes with what, every case (an hour; ARGS="--minutes 10" for some), and docs/matrix.md
 	$(python) -m tests.matrix $(ARGS)

@@ -1,4 +1,4 @@
-"""A sweep: the same numbers packed, one by one, shared by workers and after a kill; and nothing finished is lost."""
+"""A sweep: the same numbers packed, one by one, shared by workers and after a death; and nothing finished is lost."""
 
 import errno
 import json
@@ -363,7 +363,7 @@ def command(results, *more):
 def start(results, *more):
     return subprocess.Popen(
         command(results, *more), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        env=os.environ | {"OMP_NUM_THREADS": "1"}, start_new_session=True,
     )  # fmt: skip
 
 
@@ -395,18 +395,21 @@ def same(results, undisturbed):
         assert [loss for loss, _ in history] == pytest.approx([loss for loss, _ in undisturbed[name]], rel=1e-2)
 
 
-def test_a_killed_sweep_goes_on_where_it_was(undisturbed, tmp_path):
-    process = start(tmp_path)
+def test_ctrl_c_ends_a_sweep_and_its_workers_in_one_line(undisturbed, tmp_path):
+    """It goes to all processes of a terminal."""
+    process = start(tmp_path, "hydra.launcher.devices=[cpu,cpu]")
     until(lambda: found(tmp_path))
-    process.kill()
-    process.communicate()
-    kept = {file: file.stat().st_mtime_ns for file in found(tmp_path)}
-    assert 0 < len(kept) < 8
-    again = subprocess.run(command(tmp_path), cwd=ROOT, capture_output=True, text=True, timeout=120)
-    assert again.returncode == 0, again.stderr
-    assert again.stdout.count("(already there)") == len(kept)
-    assert all(file.stat().st_mtime_ns == stamp for file, stamp in kept.items())
-    same(tmp_path, undisturbed)
+    workers = psutil.Process(process.pid).children()
+    os.killpg(process.pid, signal.SIGINT)
+    _, error = process.communicate(timeout=200)
+    assert process.returncode == 130, error
+    (line,) = [line for line in error.splitlines() if "waiting for them" not in line]
+    assert line == (
+        f"interrupted: {len(found(tmp_path))} of 8 run(s) have their records in {tmp_path}/runs, the others are begun "
+        "anew when this is launched again"
+    )
+    psutil.wait_procs(workers, timeout=60)
+    assert not any(worker.is_running() for worker in workers)
 
 
 def test_hydras_own_launcher_gives_the_same(undisturbed, tmp_path):
@@ -414,17 +417,6 @@ def test_hydras_own_launcher_gives_the_same(undisturbed, tmp_path):
         command(tmp_path, "hydra/launcher=basic"), cwd=ROOT, capture_output=True, text=True, timeout=200
     )
     assert done.returncode == 0, done.stderr
-    same(tmp_path, undisturbed)
-
-
-def test_two_launches_at_once_share_the_sweep(undisturbed, tmp_path):
-    both = [start(tmp_path), start(tmp_path)]
-    outs = [process.communicate(timeout=200)[0] for process in both]
-    assert [process.returncode for process in both] == [0, 0]
-    lines = [line for out in outs for line in out.splitlines() if " dev " in line]
-    trained = [line for line in lines if "(already there)" not in line]
-    assert len(trained) == 8, "each run is trained by one of them"
-    assert len(lines) == (8 if any("all 8 runs are already there" in out for out in outs) else 16)
     same(tmp_path, undisturbed)
 
 
