@@ -11,6 +11,7 @@ from ptuning.prompts.deep import SiteKey, SitePrompt
 from ptuning.prompts.placement import Layout
 from ptuning.run import run
 from ptuning.training.adapter import AdapterBatch
+from ptuning.training.budget import Budget
 from ptuning.training.forward import forward
 from ptuning.training.loop import step
 from tests.backbones.test_attention import masked_out, plain, rows
@@ -124,9 +125,9 @@ def test_classification_reads_the_last_token_which_sees_the_whole_prompt(make_ru
     (lane,) = lanes_of([make_run(method, "wic", prompt__placement=placement)], backbone)
     dev = lane.tasks[0].dataset.dev
     assert dev.reads.tolist() == (dev.lengths - 1).tolist()
-    step(backbone, [(lane, next(lane.batches()).with_dropout(lane.steps_done))])
+    step(backbone, [(lane, next(lane.batches()).with_dropout(lane.steps_done))], Budget(4096))
     before = lane.adapter.method.reparameterization.prompt.detach().clone()
-    step(backbone, [(lane, next(lane.batches()).with_dropout(lane.steps_done))])
+    step(backbone, [(lane, next(lane.batches()).with_dropout(lane.steps_done))], Budget(4096))
     assert (lane.adapter.method.reparameterization.prompt != before).all()
     part = AdapterBatch(lane.adapter, dev, np.arange(3))
     read = []

@@ -18,6 +18,7 @@ from ptuning.records.identity import run_id, run_name
 from ptuning.run import run
 from ptuning.sweep.resume import with_sources
 from ptuning.sweep.sweep import launch as launch_one
+from ptuning.training.budget import Budget
 from ptuning.training.lanes import Lane
 from ptuning.training.loop import step
 from tests.conftest import MLP, OPTIONS, make_backbone
@@ -108,7 +109,7 @@ def test_the_sets_share_one_prompt_and_have_a_head_each(make_run):
     assert [member.adapter.head.linear.out_features for member in lane.tasks] == [13, 7, 2]
     before = [copy.deepcopy(member.adapter.state_dict()) for member in lane.tasks]
     part = next(lane.batches())
-    step(backbone, [(lane, part)])
+    step(backbone, [(lane, part)], Budget(4096))
     for member, state in zip(lane.tasks, before, strict=True):
         moved = {key for key, value in member.adapter.state_dict().items() if not torch.equal(value, state[key])}
         expected = {"method.reparameterization.prompt"}

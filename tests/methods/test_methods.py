@@ -59,7 +59,7 @@ def test_only_prompt_and_head_change(make_run, name, method, reparameterization,
     (lane,) = lanes_of([config], backbone)
     lane.adapter.train()
     before = copy.deepcopy(backbone.state_dict()), copy.deepcopy(lane.adapter.state_dict())
-    step(backbone, [(lane, next(lane.batches()).with_dropout(lane.steps_done))])
+    step(backbone, [(lane, next(lane.batches()).with_dropout(lane.steps_done))], Budget(4096))
     assert all(torch.equal(value, before[0][name]) for name, value in backbone.state_dict().items())
     moved = {name: not torch.equal(value, before[1][name]) for name, value in lane.adapter.state_dict().items()}
     assert moved and all(moved.values()), moved
@@ -72,7 +72,7 @@ def test_every_prompted_layer_moves_and_depth_holds_no_other(make_run, name):
     (lane,) = lanes_of([config], backbone)
     assert lane.adapter.method.deep_prompt().sites == (("encoder", 3), ("encoder", 4))
     before = lane.adapter.method.deep_prompt().values.detach().clone()
-    step(backbone, [(lane, next(lane.batches()).with_dropout(lane.steps_done))])
+    step(backbone, [(lane, next(lane.batches()).with_dropout(lane.steps_done))], Budget(4096))
     assert (lane.adapter.method.deep_prompt().values != before).any(dim=-1).all(), "a vector did not move"
 
 
@@ -82,7 +82,7 @@ def test_fine_tuning_moves_the_backbone(make_run, name):
     backbone.train()
     (lane,) = lanes_of([make_run("fine_tuning")], backbone)
     before = copy.deepcopy(backbone.state_dict())
-    step(backbone, [(lane, next(lane.batches()).with_dropout(lane.steps_done))])
+    step(backbone, [(lane, next(lane.batches()).with_dropout(lane.steps_done))], Budget(4096))
     still = [name for name, value in backbone.state_dict().items() if torch.equal(value, before[name])]
     assert still == []
 
@@ -188,7 +188,7 @@ def test_both_placements_train_on_every_task(make_run, method, task, placement):
     config = make_run(method, task, prompt__placement=placement, **rows)
     (lane,) = lanes_of([config], backbone)
     before = copy.deepcopy(lane.adapter.state_dict())
-    (loss,) = step(backbone, [(lane, next(lane.batches()).with_dropout(lane.steps_done))])
+    (loss,) = step(backbone, [(lane, next(lane.batches()).with_dropout(lane.steps_done))], Budget(4096))
     assert torch.isfinite(loss)
     assert all(not torch.equal(value, before[name]) for name, value in lane.adapter.state_dict().items())
     member = lane.tasks[0]
