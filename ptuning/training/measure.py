@@ -22,7 +22,7 @@ MEMORY = 0.7  # share of the free memory that a pass may fill
 LARGEST = 2**18
 # Of a run that shares its backbone with no other, without measuring, so that it is the same to the last bit each time:
 SOLO = 8192  # tokens in a pass: only its evaluation fills one
-SOLO_OVERHEAD = {"cpu": 64}  # of a pass, in tokens; elsewhere so much that none is cut for its padding
+SOLO_OVERHEAD = {"cpu": 32}  # of a pass, in tokens; elsewhere so much that none is cut for its padding
 
 
 def choose_budget(tokens_per_pass: int | Literal["auto"], lanes: int, backbone: Backbone) -> Budget:

@@ -134,7 +134,7 @@ def test_lanes_that_end_are_replaced_from_the_queue_within_the_budget(make_run):
 def test_a_lone_run_s_budget_is_not_measured_so_that_it_is_the_same_each_time(monkeypatch):
     monkeypatch.setattr("ptuning.training.measure.measure", lambda _: Budget(1))
     backbone = make_backbone()
-    assert choose_budget("auto", 1, backbone) == Budget(8192, overhead=64)
+    assert choose_budget("auto", 1, backbone) == Budget(8192, overhead=32)
     assert choose_budget("auto", 2, backbone) == Budget(1)
     assert choose_budget(500, 2, backbone) == Budget(500)
     monkeypatch.setattr(type(backbone), "device", torch.device("cuda"))
