@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pkgutil
+from functools import cache
 from importlib import import_module
 from types import ModuleType
 from typing import TypeVar
@@ -14,8 +15,13 @@ T = TypeVar("T")
 
 def names(package: str) -> list[str]:
     """The names that `package` has a file for, in alphabetical order; `base` holds what those files share."""
-    found = pkgutil.iter_modules(import_module(package).__path__)
-    return sorted(module.name for module in found if module.name != "base" and not module.ispkg)
+    return list(_names(tuple(import_module(package).__path__)))
+
+
+@cache
+def _names(folders: tuple[str, ...]) -> tuple[str, ...]:
+    found = pkgutil.iter_modules(folders)
+    return tuple(sorted(module.name for module in found if module.name != "base" and not module.ispkg))
 
 
 def find(package: str, name: str, key: str) -> ModuleType:

@@ -33,6 +33,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from pydantic.fields import FieldInfo
@@ -56,6 +57,7 @@ from ptuning.config import (
 PROTOCOL = 1
 
 Document = dict[str, Any]
+_IDS: dict[str, str] = {}  # those that were made already, by what they are made from
 
 
 def identity(config: Recorded) -> Document:
@@ -95,10 +97,9 @@ def hashed(node: Schema, nodes: Mapping[str, Any] | None = None) -> Document:
     """What of a config node stands in an identity, by the keys that it has there; of the fields in `nodes`, what is
     given for them."""
     found: Document = dict(node.also_hashed)
-    for name, field in type(node).model_fields.items():
-        how = _how(field)
+    for name, how, default in _fields(type(node)):
         value = getattr(node, name)
-        if how.counts and not (how.added and value == field.get_default(call_default_factory=True)):
+        if how.counts and not (how.added and value == default):
             plain = nodes[name] if nodes and name in nodes else _plain(value, how.values)
             _put(found, node.hashed_under + name if how.key is None else how.key, plain)
     return found
@@ -107,6 +108,13 @@ def hashed(node: Schema, nodes: Mapping[str, Any] | None = None) -> Document:
 def not_hashed(schema: type[Schema]) -> set[str]:
     """The fields of a schema that cannot change a number."""
     return {name for name, field in schema.model_fields.items() if not _how(field).counts}
+
+
+@cache
+def _fields(schema: type[Schema]) -> list[tuple[str, Hashed, Any]]:
+    """A schema's fields, how each stands in an identity, and its default."""
+    found = schema.model_fields.items()
+    return [(name, _how(field), field.get_default(call_default_factory=True)) for name, field in found]
 
 
 def _how(field: FieldInfo) -> Hashed:
@@ -185,7 +193,10 @@ def _head(config: RunConfig) -> Document | None:
 
 def run_id(config: Recorded) -> str:
     """Ten hexadecimal digits that name the run, or the evaluation."""
-    return hashed_id(identity(config))
+    key = config.model_dump_json(exclude={"runtime": True, "data": {"root"}})
+    if key not in _IDS:  # a sweep asks for the same ids over and over
+        _IDS[key] = hashed_id(identity(config))
+    return _IDS[key]
 
 
 def hashed_id(document: Document) -> str:

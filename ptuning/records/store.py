@@ -10,22 +10,21 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from ptuning.config import Recorded
 from ptuning.errors import InputError
 from ptuning.files import write_atomic
-from ptuning.records import configs
+from ptuning.records import verify
 from ptuning.records.identity import run_id, run_name
 from ptuning.records.provenance import provenance
-from ptuning.records.record import Record, kind
+from ptuning.records.record import Record
+from ptuning.records.verify import OutdatedRecord
 
 _FAILED = ".failed.json"
-_KEYS = {  # what a record of each kind has at least
-    "run": {"id", "status", "config", "history"},
-    "evaluation": {"id", "status", "config", "scores", "prompts"},
-}
+_MEND = "delete it to have it made again, or restore it"
 
 
 def path(config: Recorded) -> Path:
@@ -69,15 +68,33 @@ def find_id(results: Path, identifier: str) -> Record | None:
 
 
 def read(file: Path) -> Record:
-    """A record, its config in today's form. Raises InputError, naming the file, where it is not valid JSON or not a
-    record."""
+    """A record, its config in today's form. Raises InputError, naming the file, where it is not valid JSON, not a
+    record, or not what it says it is (`records.verify`)."""
+    record = verify.upgraded(_json(file), file)
+    with suppress(OutdatedRecord):  # which stands for what it was then: no run of today has its id
+        verify.check(record, file)
+    return record
+
+
+def _json(file: Path) -> Any:
     try:
-        record = json.loads(file.read_text())
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{file} is not valid JSON ({error}): delete it to run it again, or restore it.") from None
-    if not isinstance(record, dict) or not _KEYS.get(kind(record), {""}) <= record.keys():
-        raise InputError(f"{file} is not a record of a run or evaluation: delete it to run it again, or restore it.")
-    return record | {"config": configs.upgrade(record["config"])}
+        text = file.read_bytes().decode()
+        content = json.loads(text, parse_constant=_refuse_constant)
+        if r"\ud" in text.lower():  # half a character, perhaps: it could not be written or printed
+            json.dumps(content, ensure_ascii=False).encode()
+        return content
+    except RecursionError:
+        raise InputError(f"{file} is not a record: it is nested too deeply; {_MEND}.") from None
+    except (ValueError, OSError) as error:  # ValueError: no JSON, no UTF-8, a number of thousands of digits
+        raise InputError(f"{file} is not valid JSON ({_reason(error)}): {_MEND}.") from None
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split()).rstrip(".")
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number")
 
 
 def read_all(results: Path) -> Iterator[tuple[Path, Record]]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any, get_type_hints
 
 from ptuning import registry
@@ -18,7 +19,7 @@ def load(name: str, **options: Any) -> AnyTask:
     Raises InputError for an unknown task or an option that it does not have.
     """
     task = _find(name)
-    known = list(inspect.signature(task).parameters)
+    known = list(_defaults(task, task.__init__))
     for option in options.keys() - known:
         allowed = f"its options are {', '.join(known)}" if known else "it has none"
         raise InputError(f"task.options.{option} is not an option of {name}: {allowed}, remove the key.")
@@ -37,7 +38,19 @@ def _find(name: str) -> type[AnyTask]:
 def hashed_options(task: AnyTask, options: Mapping[str, Any]) -> dict[str, Any]:
     """The options, as a config gives them, that stand in a run's identity: all but those that the task's constructor
     annotates as `ADDED` and that have its default."""
-    hints = get_type_hints(type(task).__init__, include_extras=True)
-    added = {name for name, hint in hints.items() if ADDED in getattr(hint, "__metadata__", ())}
-    defaults = {name: one.default for name, one in inspect.signature(type(task)).parameters.items()}
+    constructor = type(task).__init__
+    added, defaults = _added(constructor), _defaults(type(task), constructor)
     return {name: value for name, value in options.items() if name not in added or value != defaults[name]}
+
+
+@cache  # for each constructor, since both are slow
+def _added(constructor: Callable[..., None]) -> frozenset[str]:
+    """The options that the constructor annotates as `ADDED`."""
+    hints = get_type_hints(constructor, include_extras=True)
+    return frozenset(name for name, hint in hints.items() if ADDED in getattr(hint, "__metadata__", ()))
+
+
+@cache
+def _defaults(task: type[AnyTask], constructor: Callable[..., None]) -> Mapping[str, Any]:
+    """The task's options with their defaults."""
+    return {name: one.default for name, one in inspect.signature(task).parameters.items()}

@@ -159,6 +159,7 @@ def test_a_methods_prompt_and_a_tasks_options_grow_where_they_are_defined(make_r
         gate: Annotated[bool, ADDED] = False
 
     monkeypatch.setattr(PTuningV2, "Prompt", Prompt)
+    monkeypatch.setattr("ptuning.records.identity._IDS", {})
     assert run_id(make_run(**wic)) == run_id(make_run(**wic, prompt__gate=False)) == before
     assert run_id(make_run(**wic, prompt__gate=True)) != before
     original = WiC.__init__
@@ -167,5 +168,6 @@ def test_a_methods_prompt_and_a_tasks_options_grow_where_they_are_defined(make_r
         original(self, template)
 
     monkeypatch.setattr(WiC, "__init__", grown)
+    monkeypatch.setattr("ptuning.records.identity._IDS", {})
     with_words = [run_id(make_run(task="wic", task__options={"template": 1, "words": words})) for words in (1, 2)]
     assert with_words[0] == before != with_words[1]

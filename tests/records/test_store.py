@@ -8,6 +8,7 @@ from ptuning.errors import InputError
 from ptuning.records import configs, store
 from ptuning.records.provenance import provenance
 from ptuning.run import run
+from tests.experiments.records import fake_record
 
 
 def test_a_record_says_what_came_out_and_from_what(make_run):
@@ -73,14 +74,14 @@ def test_a_record_is_found_and_replaced_in_any_subfolder(make_run):
     assert store.find_id(results, record["id"]) == record
     assert store.find_id(results, "0123456789") is None
     assert [file for file, _ in store.read_all(results)] == [sorted_away]
-    store.write(config, record | {"status": "diverged"})
+    store.write(config, record | {"status": "diverged", "score": None})
     assert not flat.exists()
     assert store.find(config)["status"] == "diverged"
 
 
 def test_a_config_of_old_is_read_in_todays_form(make_run):
-    config = make_run()
-    run([config])
+    config = make_run(backbone__source="pypi")
+    store.write(config, fake_record(config, [50.0]))
     stored = json.loads(store.path(config).read_text())
     stored["config"]["backbone"]["source"] = "packaged"
     store.path(config).write_text(json.dumps(stored))

@@ -277,12 +277,12 @@ def test_a_results_folder_that_cannot_be_written_is_refused_before_training(make
     assert line.startswith(f"error: runtime.results={tmp_path} cannot be used")
 
 
-def test_a_locked_run_is_waited_for_and_its_record_taken(make_run, monkeypatch):
+def test_a_locked_run_is_waited_for_and_its_record_taken(make_run, monkeypatch, tmp_path):
     """Another process has the run; it ends there while this one waits."""
     config = make_run()
     other, locked = RunLocks(), Run.parse(config)
     assert other.acquire(locked)
-    record = run([make_run(seed=2)])[0] | {"id": run_id(config)}
+    (record,) = run([make_run(runtime__results=tmp_path / "elsewhere")])
     monkeypatch.setattr(worker.time, "sleep", lambda _: (store.write(config, record), other.release(locked)))
     heard = swept([config, make_run(seed=3)])
     assert heard.ended[run_id(config)].record["id"] == run_id(config)
