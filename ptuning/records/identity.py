@@ -193,7 +193,7 @@ def _head(config: RunConfig) -> Document | None:
 
 def run_id(config: Recorded) -> str:
     """Ten hexadecimal digits that name the run, or the evaluation."""
-    key = config.model_dump_json(exclude={"runtime": True, "data": {"root"}})
+    key = f"{PROTOCOL} {config.model_dump_json(exclude={'runtime': True, 'data': {'root'}})}"
     if key not in _IDS:  # a sweep asks for the same ids over and over
         _IDS[key] = hashed_id(identity(config))
     return _IDS[key]

@@ -22,7 +22,7 @@ from ptuning.records.identity import PROTOCOL, Document, hashed_id, identity, ru
 from ptuning.records.record import Record, choose_line, kind
 
 Scores = dict[str, FiniteFloat]
-_ANY_RUNTIME = RuntimeConfig.model_construct()  # records do not hold it, and ids do not depend on it
+_ANY_RUNTIME = RuntimeConfig.model_construct()  # type: ignore[call-arg]  # records do not hold it, nor do ids
 _MEND = "delete it to have it made again, or restore it"
 
 
@@ -153,6 +153,8 @@ def _older_code(record: Record, config: Recorded) -> str | None:
     newest = today["task"].get("version", 0)
     for protocol, version in product(range(PROTOCOL + 1), range(newest + 1)):
         older = today | {"protocol": protocol, "task": today["task"] | {"version": version}}
+        if "parent" in older:
+            older["parent"] = older["parent"] | {"protocol": protocol}
         if hashed_id(older) == record["id"]:
             return _versions(older, today)
     return None
@@ -211,4 +213,6 @@ def _check_selection(record: Record, file: Path) -> None:
 
 def _check_score(record: Record, found: float, file: Path) -> None:
     if record["score"] != found:
-        raise InputError(f"{file} has the score {record['score']}, and {found} where it is from: it was edited; {_MEND}.")
+        raise InputError(
+            f"{file} has the score {record['score']}, and {found} where it is from: it was edited; {_MEND}."
+        )

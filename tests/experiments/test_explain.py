@@ -30,7 +30,8 @@ def record_of(run, scores, metric="accuracy", status="finished", **more):
             epoch["tests"] = {"test": {metric: scores[index] - 1}}
     return {
         "id": run_id(run), "status": status, "config": store.dump(run), "metric": metric,
-        "history": history, "parameters": {"trained": 1234, "total": 100000, "share": 0.01234},
+        "score": max(scores, default=None), "history": history,
+        "parameters": {"trained": 1234, "total": 100000, "share": 0.01234},
         "data": {
             "source": "miniature", "fingerprint": "f" * 64, "train_examples": 3000, "dev_examples": 20,
             "test_examples": {"test": 30},
