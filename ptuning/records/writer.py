@@ -29,7 +29,7 @@ def to_stderr(line: str) -> None:
         print(line, file=sys.stderr, flush=True)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FinishedRun:
     """A run to be written; `files`: those that are not yet, by where they belong: weights, and last the record."""
 
