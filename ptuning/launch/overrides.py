@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import accumulate, islice
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
+from ptuning.config import DEEPEST, is_text
 from ptuning.errors import InputError
 from ptuning.launch.composition_errors import first_line
+
+MOST = 50_000  # runs of a sweep
+LONGEST = 20_000  # characters of an override
 
 
 def union_of_sweeps(
@@ -47,14 +52,33 @@ def expand(override: str) -> list[str]:
     if not parsed.is_sweep_override():
         return [override]
     try:
-        return [f"{parsed.get_key_element()}={value}" for value in parsed.sweep_string_iterator()]
-    except HydraException as error:
+        values = list(islice(parsed.sweep_string_iterator(), MOST + 1))
+    except (HydraException, ValueError, ArithmeticError, RecursionError) as error:
         raise InputError(f"{override!r} cannot be swept ({first_line(error)}): list values with commas.") from None
+    if len(values) > MOST:
+        raise too_many(override)
+    return [f"{parsed.get_key_element()}={value}" for value in values]
+
+
+def too_many(what: str) -> InputError:
+    return InputError(f"{what} asks for more than {MOST} runs, which is the limit of a sweep: ask for them in parts.")
 
 
 def choices_of(override: str) -> list[str]:
     """The values that an override goes through."""
     return [single.partition("=")[2] for single in expand(override)]
+
+
+def check_environment(overrides: Sequence[str]) -> None:
+    """Raise InputError where a variable of the environment, which may be a secret, would come to stand in records or
+    names of files: it is read for `runtime.*`, `data.root` and `hydra.*` alone."""
+    for override in overrides:
+        key = override.lstrip("+~").partition("=")[0]
+        if "oc.env" in override and not (key == "data.root" or key.startswith(("runtime.", "hydra."))):
+            raise InputError(
+                f"{override} is refused: values of the environment would be recorded; write the value itself, or use "
+                "oc.env for runtime.* and data.root alone."
+            )
 
 
 def is_sweep(override: str) -> bool:
@@ -69,7 +93,21 @@ def key_of(override: str) -> str:
 
 def parse(override: str) -> Any:
     """Hydra's object for it. Raises InputError where it is no override."""
+    if not is_text(override):
+        raise InputError(f"{override!a} is not an override (it has half a character): write key=value.")
+    if len(override) > LONGEST:
+        raise InputError(f"{override[:40]}... has {len(override)} characters, and {LONGEST} are allowed: shorten it.")
+    if (deepest := _depth(override)) > DEEPEST:
+        raise InputError(f"{override[:40]}... is nested {deepest} deep, and {DEEPEST} levels are allowed.")
+    if not override.lstrip("+~").partition("=")[0]:
+        raise InputError(f"{override!r} is not an override (it has no key): write key=value.")
     try:
         return OverridesParser.create().parse_override(override)
-    except HydraException as error:
-        raise InputError(f"{override!r} is not an override ({first_line(error)}): write key=value.") from None
+    except (HydraException, ValueError, RecursionError) as error:  # ValueError: an integer of thousands of digits
+        raise InputError(f"{override[:200]!r} is not an override ({first_line(error)}): write key=value.") from None
+
+
+def _depth(override: str) -> int:
+    """How deep its brackets are nested at most, those in texts included."""
+    depths = accumulate((character in "[{(") - (character in "]})") for character in override)
+    return max(depths, default=0)

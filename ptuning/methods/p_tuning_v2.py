@@ -7,9 +7,9 @@ of layers; position ids can be kept; keys and values enter through the attention
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from torch import Tensor
 
 from ptuning.methods.base import PromptConfig, PromptMethod, reparameterized
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 class PTuningV2(PromptMethod):
     class Prompt(PromptConfig):
-        layers: str | int | list[int] = Field(description="depth: all, 17-24, 5, [1,24]; 1-based and inclusive")
+        layers: Annotated[str | int | list[int], AfterValidator(depth.canonical)] = Field(
+            description="depth: all, 17-24, 5, [1,24]; 1-based and inclusive"
+        )
 
     kind = "deep"
 

@@ -10,12 +10,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+CODE = ("ptuning", "experiments", "conf")  # what makes a checkout dirty, files that git does not know included
+
 
 @cache
 def provenance() -> dict[str, Any]:
     """Versions, machine and code behind a run."""
     packages = ("torch", "transformers", "datasets", "tokenizers", "numpy")
-    changes = _git("status", "--porcelain", "-uno")
+    changes = _git("status", "--porcelain", "-uall", "--", *(f":/{folder}" for folder in CODE))
     return {
         "versions": {"python": platform.python_version()} | {package: version(package) for package in packages},
         "machine": {"system": platform.system(), "processor": platform.machine(), "cores": os.cpu_count()},

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, get_type_hints
 
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
 from ptuning import registry
 from ptuning.config import ADDED
 from ptuning.errors import InputError
@@ -23,7 +25,7 @@ def load(name: str, **options: Any) -> AnyTask:
     for option in options.keys() - known:
         allowed = f"its options are {', '.join(known)}" if known else "it has none"
         raise InputError(f"task.options.{option} is not an option of {name}: {allowed}, remove the key.")
-    return task(**options)
+    return task(**_typed(task.__init__, options))
 
 
 def own_head(name: str) -> str:
@@ -40,7 +42,31 @@ def hashed_options(task: AnyTask, options: Mapping[str, Any]) -> dict[str, Any]:
     annotates as `ADDED` and that have its default."""
     constructor = type(task).__init__
     added, defaults = _added(constructor), _defaults(type(task), constructor)
-    return {name: value for name, value in options.items() if name not in added or value != defaults[name]}
+    return {
+        name: value
+        for name, value in _typed(constructor, options).items()
+        if name not in added or value != defaults[name]
+    }
+
+
+def _typed(constructor: Callable[..., None], options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options as the types that the constructor annotates: `1` is `1.0` where it takes a float. Raises InputError
+    where one is of another type."""
+    return {name: _value(constructor, name, value) for name, value in options.items()}
+
+
+def _value(constructor: Callable[..., None], name: str, value: Any) -> Any:
+    try:
+        return _type(constructor, name).validate_python(value, strict=True)
+    except ValidationError as error:
+        said = error.errors()[0]["msg"]
+        raise InputError(f"task.options.{name}={value!r} is refused: {said[0].lower() + said[1:]}.") from None
+
+
+@cache
+def _type(constructor: Callable[..., None], name: str) -> TypeAdapter[Any]:
+    hint = get_type_hints(constructor, include_extras=True).get(name, Any)
+    return TypeAdapter(hint, config=ConfigDict(allow_inf_nan=False))
 
 
 @cache  # for each constructor, since both are slow

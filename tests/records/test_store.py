@@ -1,6 +1,7 @@
 """Records on disk."""
 
 import json
+import subprocess
 
 import pytest
 
@@ -87,3 +88,31 @@ def test_a_config_of_old_is_read_in_todays_form(make_run):
     store.path(config).write_text(json.dumps(stored))
     assert store.find(config)["config"]["backbone"]["source"] == "pypi"
     assert configs.upgrade(store.dump(config)) == store.dump(config)
+
+
+def test_a_checkout_is_dirty_by_its_code_alone(tmp_path, monkeypatch):
+    """By files that git does not know as well, and not by records that are gone."""
+    for folder in ("ptuning/records", "conf", "results"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "one").write_text("")
+
+    def git(*arguments):
+        subprocess.run(["git", "-c", "user.name=n", "-c", "user.email=e", *arguments], cwd=tmp_path, check=True)
+
+    def dirty():
+        provenance.cache_clear()
+        return provenance()["git"]["dirty"]
+
+    for arguments in (["init", "-q"], ["add", "."], ["commit", "-qm", "all"]):
+        git(*arguments)
+    monkeypatch.setattr("ptuning.records.provenance.__file__", str(tmp_path / "ptuning/records/provenance.py"))
+    assert dirty() is False
+    (tmp_path / "results/one").unlink()
+    (tmp_path / "notes").write_text("")
+    assert dirty() is False
+    (tmp_path / "ptuning/new.py").write_text("")
+    assert dirty() is True
+    (tmp_path / "ptuning/new.py").unlink()
+    (tmp_path / "conf/one").write_text("changed")
+    assert dirty() is True
+    provenance.cache_clear()
