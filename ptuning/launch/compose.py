@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import sys
 from collections.abc import Mapping, Sequence
 from itertools import product
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from hydra import compose, initialize_config_dir
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import ConfigCompositionException, HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
@@ -75,8 +77,42 @@ def expand(overrides: Sequence[str]) -> list[RunConfig]:
     """
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        runs = [read(_compose_run(job)) for job in _jobs(overrides)]
+        files = FileChoices()
+        runs = [read(files.compose(job)) for job in _jobs(overrides)]
     return list({run_id(run): run for run in runs}.values())
+
+
+class FileChoices:
+    """What the files of conf/ compose to, by the overrides that choose among them: jobs that differ in values alone
+    share it, since Hydra sets values in what the files have come to."""
+
+    def __init__(self) -> None:
+        self._composed: dict[tuple[str, ...], DictConfig] = {}
+
+    def compose(self, overrides: Sequence[str]) -> DictConfig:
+        """As `_compose_run`. Raises InputError."""
+        parsed = [sweeping.parse(override) for override in overrides]
+        if any(one.key_or_group.split(".")[0].split("/")[0] == "hydra" for one in parsed):
+            return _compose_run(overrides)
+        choices = tuple(override for override, one in zip(overrides, parsed, strict=True) if _chooses_file(one))
+        values = [one for one in parsed if not _chooses_file(one)]
+        try:
+            if choices not in self._composed:
+                self._composed[choices] = _compose_run(choices)
+            config = copy.deepcopy(self._composed[choices])
+            ConfigLoaderImpl._apply_overrides_to_config(values, config)
+        except (InputError, HydraException, ValueError, AssertionError, TypeError, AttributeError):
+            return _compose_run(overrides)  # which may be in order with its values, or says what is wrong
+        if values:
+            sweeping.check_environment(overrides)
+            _check_names(config)
+            _check_chosen_files(config, overrides)
+        return config
+
+
+def _chooses_file(override: Any) -> bool:
+    """Whether it is about a group of files, as Hydra tells it."""
+    return override.package is not None or (CONF / override.key_or_group).is_dir()
 
 
 def composed(overrides: Sequence[str]) -> DictConfig:
@@ -122,11 +158,16 @@ def _compose(overrides: Sequence[str]) -> DictConfig:
         RecursionError,
     ) as error:  # task=null
         raise InputError(_group_error(overrides) or composition_error(error, CONF)) from None
+    _check_names(config)
+    _check_chosen_files(config, overrides)
+    return config
+
+
+def _check_names(config: DictConfig) -> None:
+    """Raise InputError for a name at the top that is none of a run's keys."""
     for name in config:
         if name not in {*RunConfig.model_fields, *HELPERS, "hydra"}:
             raise InputError(unknown_key(str(name), CONF))
-    _check_chosen_files(config, overrides)
-    return config
 
 
 def _group_error(overrides: Sequence[str]) -> str | None:
