@@ -27,7 +27,7 @@ INTRODUCTION = """# Every key of a run
 
 Made by `make reference` from the schemas that check a run's keys and from the files of `conf/`. *Default* is what
 `python -m experiments.run` uses by itself; a method's own defaults stand with the method. An unknown key is refused,
-with the keys that are allowed in its place.
+with the key that is nearest, or those that are allowed.
 """
 
 Row = tuple[str, str, str, str]  # key, allowed, default, meaning

@@ -160,8 +160,8 @@ def source_file(source: Source, runtime: RuntimeConfig) -> Path:
     if not found:
         _check_reached(source, store.find_id(runtime.results, source.run))
         raise InputError(
-            f"sources.{source.name}.id={source.run} has no {pattern} in {_steps(runtime)}: train that run with "
-            f"runtime.keep_steps=[{source.step}]."
+            f"sources.{source.name}.id={source.run} has no {pattern} in {_steps(runtime)}: check the id and "
+            f"runtime.weights, or train that run with runtime.keep_steps=[{source.step}]."
         )
     return found[0]
 

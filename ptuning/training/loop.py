@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -36,7 +37,8 @@ def train(backbone: Backbone, next_lane: NextLane, budget: Budget, progress: boo
     running = _admit(backbone, [], next_lane, budget)
     if not running:
         return
-    with tqdm(unit="step", total=_total_steps(running), disable=not progress, dynamic_ncols=True) as bar:
+    total, pause = _total_steps(running), 0.1 if sys.stderr.isatty() else 30  # a file has no use for a bar a step
+    with tqdm(unit="step", total=total, disable=not progress, dynamic_ncols=True, mininterval=pause) as bar:
         while running:
             failed = _advance(backbone, running, budget)
             yield from failed

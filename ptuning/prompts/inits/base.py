@@ -72,7 +72,7 @@ class Init:
         if kind not in cls.kinds:
             raise InputError(
                 f"prompt.init.name={name} is of {' and '.join(cls.kinds)} prompts, and this method learns {kind} "
-                "ones: choose another init."
+                "ones: choose another init (docs/methods.md says which fit)."
             )
         if not (gives_prompt or cls.is_distribution):
             raise InputError(
