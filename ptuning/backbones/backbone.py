@@ -46,6 +46,7 @@ class Backbone(nn.Module):
         self.model, self.tokenizer, self.pooler = model, tokenizer, pooler
         families.adapt(model)
         self.network = architectures.network(model)
+        _check_finite(self.network)
         self.architecture = self.network.architecture
         self.layers: int = config.num_hidden_layers
         self.current = CurrentPass()
@@ -268,6 +269,18 @@ def _cast_own(module: nn.Module, dtype: torch.dtype) -> None:
     for name, buffer in module.named_buffers(recurse=False):
         if buffer.is_floating_point() and name not in module._non_persistent_buffers_set:
             buffer.data = buffer.data.to(dtype)
+
+
+def _check_finite(network: Encoder) -> None:
+    """Raise InputError where the model gives something that is no number: its weights are damaged."""
+    with torch.inference_mode():
+        ids = torch.tensor([[5, 6, 7]], device=network.device)
+        finite = torch.isfinite(network.body(input_ids=ids).last_hidden_state).all()
+    if not finite:
+        raise InputError(
+            f"backbone family {network.model.config.model_type!r} gives hidden states that are not finite: load the "
+            "checkpoint anew, or choose another."
+        )
 
 
 def _first_position(network: Encoder) -> int:

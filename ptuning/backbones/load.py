@@ -11,10 +11,9 @@ import torch
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 from torch import Tensor
-from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel
-from transformers.utils import logging
+from transformers import AutoModel, PreTrainedModel
 
-from ptuning.backbones import content, convert, dropout, families, tiny
+from ptuning.backbones import checkpoints, content, convert, dropout, tiny
 from ptuning.backbones.backbone import Backbone, cast_weights
 from ptuning.backbones.content import Content
 from ptuning.backbones.lm_head import LMHead
@@ -127,28 +126,7 @@ def _pretrained(
     if config.source == "random":
         model, tokenizer = tiny.build(config.id, rate, attention, kind)
         return model, tokenizer, {"pooler.dense.weight", "pooler.dense.bias"} if kind is AutoModel else set()
-    source = _folder(config)
-    logging.disable_progress_bar()
-    logging.set_verbosity_error()  # missing weights are checked by our callers, not left to a warning
-    try:  # trust_remote_code: where it is left open, a "yes" on stdin runs the code that a model brings along
-        settings = AutoConfig.from_pretrained(source, revision=config.revision, trust_remote_code=False)
-        dropout.set_rate(settings, rate)
-        model, report = kind.from_pretrained(
-            source,
-            config=settings,
-            attn_implementation=families.implementation(settings, attention),
-            dtype=torch.float32,
-            revision=config.revision,
-            trust_remote_code=False,
-            output_loading_info=True,
-        )
-        tokenizer = AutoTokenizer.from_pretrained(source, revision=config.revision, trust_remote_code=False)
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"backbone.id={config.id}: the Hugging Face hub or folder gives no such model ({_first_line(error)}): "
-            "check the id and the network, or use one of the package index (backbone=minilm_l6)."
-        ) from error
-    return model, tokenizer, set(report["missing_keys"])
+    return checkpoints.read(config, _folder(config), rate, attention, kind)
 
 
 def _folder(config: BackboneConfig) -> str:
@@ -156,7 +134,3 @@ def _folder(config: BackboneConfig) -> str:
         return str(convert.materialise(config.id))
     path = Path(os.path.expanduser(config.id))
     return str(path) if path.is_dir() else config.id
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0].rstrip(".")

@@ -1,11 +1,14 @@
 """The weights that a run trained, as safetensors: the prompt without its reparameterization, the head, and the
 backbone where the method trains it. The header holds the run's config and the content of the backbone that it was
-trained on, so that a prompt never answers, or is gone on with, on another."""
+trained on, so that a prompt never answers, or is gone on with, on another; and checksums of what it says and of the
+tensors, which older files lack."""
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +16,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from torch import Tensor
+from torch import Tensor, nn
 
 from ptuning import methods
 from ptuning.backbones.backbone import Backbone
@@ -32,6 +35,8 @@ from ptuning.training.lanes import LaneTask
 
 State = dict[str, Tensor]
 Step = int | str  # how many, `last` or `best`
+GIVE = "give a file that runtime.save=true has written"
+AGAIN = "give a whole copy, or remove it and train the run again"
 
 
 @dataclass(frozen=True)
@@ -47,14 +52,19 @@ class Header:
 def trained_state(lane_tasks: Sequence[LaneTask], backbone: Backbone) -> State:
     """The prompt (folded), the head (of a mixture one a set, by its name), and the backbone where the method trains
     it; copied to the CPU."""
-    adapter = lane_tasks[0].adapter
+    heads = {"head." if len(lane_tasks) == 1 else f"head.{one.name}.": one.adapter.head for one in lane_tasks}
+    state = _state(lane_tasks[0].adapter, heads, backbone)
+    return {key: value.detach().to("cpu", copy=True).contiguous() for key, value in state.items()}
+
+
+def _state(adapter: Adapter, heads: Mapping[str, nn.Module], backbone: Backbone) -> State:
+    """The tensors of a file, by their names there; `heads` by the prefix of theirs."""
     state = {f"prompt.{key}": value for key, value in adapter.method.folded().items()}
-    for lane_task in lane_tasks:
-        prefix = "head." if len(lane_tasks) == 1 else f"head.{lane_task.name}."
-        state |= {f"{prefix}{key}": value for key, value in lane_task.adapter.head.state_dict().items()}
+    for prefix, head in heads.items():
+        state |= {f"{prefix}{key}": value for key, value in head.state_dict().items()}
     if methods.trains_backbone(adapter.config):
         state |= {f"backbone.{key}": value for key, value in backbone.model.state_dict().items()}
-    return {key: value.detach().to("cpu", copy=True).contiguous() for key, value in state.items()}
+    return state
 
 
 def path(run: RunConfig, step: Step | None = None) -> Path:
@@ -74,22 +84,61 @@ def write(file: Path, run: RunConfig, state: State, backbone: Mapping[str, Any])
     """Write `state` atomically; the header holds the config, and what the run's record says of the `backbone`."""
     file.parent.mkdir(parents=True, exist_ok=True)
     content = {key: value for key, value in backbone.items() if key in matching.COMPARED}
-    header = {"format": "pt", "config": json.dumps(store.dump(run)), "backbone": json.dumps(content)}
+    said = {"config": json.dumps(store.dump(run)), "backbone": json.dumps(content)}
+    header = {"format": "pt", **said, "said_sha256": _hash_said(said), "tensors_sha256": _hash_tensors(state)}
     write_atomic(file, save(state, header))
     return file
 
 
+def _hash_said(said: Mapping[str, str]) -> str:
+    return hashlib.sha256(json.dumps([said.get("config"), said.get("backbone")]).encode()).hexdigest()
+
+
+def _hash_tensors(state: State) -> str:
+    """Of their names, types, shapes and bytes."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(state.items()):
+        digest.update(json.dumps([name, str(tensor.dtype), list(tensor.shape)]).encode())
+        digest.update(tensor.contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
 def read_header(file: Path) -> Header:
-    """Raises InputError for a file that `write` has not written."""
+    """Raises InputError for a file that `write` has not written, or whose header is no longer as it wrote it."""
     if not file.is_file():
         raise InputError(f"{file} does not exist: train with runtime.save=true to keep a run's weights.")
+    with _open(file) as stored:
+        said, names = stored.metadata() or {}, list(stored.keys())
+    if said.get("said_sha256", _hash_said(said)) != _hash_said(said):
+        raise InputError(f"{file} is damaged (its header has another checksum): {AGAIN}.")
+    try:
+        config = configs.upgrade(json.loads(said["config"]))
+        content = _content(json.loads(said.get("backbone", "{}")))
+        BackboneConfig.model_validate(config["backbone"])
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError):  # of JSON that says something else
+        raise InputError(f"{file} holds no run's weights (its header has no run's config): {GIVE}.") from None
+    return Header(config, content, names)
+
+
+@contextmanager
+def _open(file: Path) -> Iterator[Any]:
+    """Raises InputError for a file that is not whole, and for one of another kind."""
     try:
         with safe_open(file, "pt") as stored:
-            said = stored.metadata() or {}
-            config = configs.upgrade(json.loads(said["config"]))
-            return Header(config, json.loads(said.get("backbone", "{}")), list(stored.keys()))
-    except (SafetensorError, KeyError):
-        raise InputError(f"{file} holds no run's weights: give a file that runtime.save=true has written.") from None
+            yield stored
+    except (SafetensorError, OSError) as error:
+        said = " ".join(str(error).split())[:200]
+        raise InputError(f"{file} holds no run's weights ({said}): {GIVE}.") from None
+
+
+def _content(stored: Any) -> Content:
+    """Raises ValueError for what is no backbone's content."""
+    hashes = {key: value for key, value in stored.items() if key != "config"}
+    if not isinstance(stored.get("config", {}), dict) or not all(
+        value is None or (isinstance(value, str) and value.isalnum()) for value in hashes.values()
+    ):
+        raise ValueError("no backbone's content")
+    return dict(stored)
 
 
 def read_config(file: Path, runtime: RuntimeConfig) -> RunConfig:
@@ -99,19 +148,16 @@ def read_config(file: Path, runtime: RuntimeConfig) -> RunConfig:
     """
     header = read_header(file)
     if not any(name.startswith("head.") for name in header.tensors):
-        raise InputError(
-            f"{file} holds the prompt of one of the run's steps, without a head to answer with: give the file that "
-            "runtime.save=true has written."
-        )
-    values = {"prompt": folded_config(header.config["prompt"]), "sources": {}, "runtime": runtime}
-    return parse(RunConfig, {**header.config, **values}, str(file))
+        raise InputError(f"{file} holds the prompt of one of the run's steps, without a head to answer with: {GIVE}.")
+    run = parse(RunConfig, {**header.config, "sources": {}, "runtime": runtime}, str(file))
+    return run.model_copy(update={"prompt": folded_config(run.prompt)})
 
 
 def load(file: Path, run: RunConfig, backbone: Backbone) -> Adapter:
     """The adapter whose weights `write` saved, ready to predict; what it is stands in the file, where and how it runs
     in `run`.
 
-    Raises InputError where the file is missing or was trained on another backbone.
+    Raises InputError where the file is missing, damaged or not the run's, or was trained on another backbone.
     """
     folded = read_config(file, run.runtime)
     if isinstance(folded.task, MixtureConfig):
@@ -119,11 +165,26 @@ def load(file: Path, run: RunConfig, backbone: Backbone) -> Adapter:
     check_backbone(file, run.backbone, backbone)
     state = load_state(file)
     adapter = Adapter(Run.parse(folded), folded.task.name, backbone)
+    _check_fits(file, state, _state(adapter, {"head.": adapter.head}, backbone))
     adapter.method.load_folded(_part(state, "prompt.", backbone.device))
     adapter.head.load_state_dict(_part(state, "head.", backbone.device))
     if methods.trains_backbone(folded):
         backbone.model.load_state_dict(_part(state, "backbone.", backbone.device))
     return adapter.eval()
+
+
+def _check_fits(file: Path, state: State, wanted: State) -> None:
+    """Raise InputError where the file's tensors are not those that the run which it names has."""
+    for name in sorted({*state, *wanted}):
+        there, here = (_shown(of.get(name)) for of in (state, wanted))
+        if there != here:
+            raise InputError(
+                f"{file}: the tensor {name} is {there} there, and {here} in the run that the file names: {GIVE}."
+            )
+
+
+def _shown(tensor: Tensor | None) -> str:
+    return "absent" if tensor is None else f"{str(tensor.dtype).removeprefix('torch.')} {list(tensor.shape)}"
 
 
 def check_backbone(file: Path, config: BackboneConfig, backbone: Backbone) -> None:
@@ -182,14 +243,32 @@ def sources(run: RunConfig, backbone: Backbone) -> list[SourcePrompt]:
     for one in run.source_runs:
         file = source_file(one, run.runtime)
         check_backbone(file, run.backbone, backbone)
-        found.append(SourcePrompt(one.name, load_state(file)["prompt.prompt"], one.weight))
+        found.append(SourcePrompt(one.name, _source_prompt(file), one.weight))
     return found
 
 
 def load_state(file: Path) -> State:
-    """All tensors of a file that `write` has written."""
-    with safe_open(file, "pt") as stored:
-        return {key: stored.get_tensor(key) for key in stored.keys()}  # noqa: SIM118 (not a dict)
+    """All tensors of a file that `write` has written. Raises InputError where they are no longer as it wrote them."""
+    with _open(file) as stored:
+        said = stored.metadata() or {}
+        state = {key: stored.get_tensor(key) for key in stored.keys()}  # noqa: SIM118 (not a dict)
+    if "tensors_sha256" in said and said["tensors_sha256"] != _hash_tensors(state):
+        raise InputError(f"{file} is damaged (its tensors have another checksum): {AGAIN}.")
+    for name, tensor in state.items():
+        if tensor.is_floating_point() and not torch.isfinite(tensor.float()).all():
+            raise InputError(f"{file} is damaged (the tensor {name} is not finite): {AGAIN}.")
+    return state
+
+
+def _source_prompt(file: Path) -> Tensor:
+    """`[P, W]`, float32. Raises InputError where the file holds none."""
+    prompt = load_state(file).get("prompt.prompt")
+    if prompt is None or prompt.dtype != torch.float32 or prompt.dim() != 2:
+        raise InputError(
+            f"{file} holds no prompt to start from (prompt.prompt is {_shown(prompt)}, and should be float32 of two "
+            "dimensions): give a run that trained one."
+        )
+    return prompt
 
 
 def _part(state: State, prefix: str, device: torch.device) -> State:

@@ -3,13 +3,15 @@
 import numpy as np
 import pytest
 import torch
+from transformers import AutoModel, EuroBertConfig, MobileBertConfig
 
 from ptuning.backbones import load, tiny
 from ptuning.config import BackboneConfig
 from ptuning.errors import InputError
+from ptuning.parsed import Run
 from ptuning.prompts.deep import SiteKey, SitePrompt
 from ptuning.prompts.placement import Layout
-from ptuning.run import run
+from ptuning.run import prepare_backbone, run
 from ptuning.training.adapter import AdapterBatch
 from ptuning.training.budget import Budget
 from ptuning.training.forward import forward
@@ -56,6 +58,30 @@ def test_shapes_are_those_of_the_pass_not_of_the_config():
     assert stacks == {SiteKey(stack, i): (4, 4) for stack, n in expected.items() for i in range(1, n + 1)}
     projected = make_backbone("tiny_opt", word_embed_proj_dim=16)
     assert (projected.embedding, projected.hidden, projected.runs_from_layer) == (16, 16, True)
+
+
+@pytest.mark.parametrize(
+    ("family", "shape", "site"),
+    [
+        (EuroBertConfig, {"num_key_value_heads": 2, "head_dim": 16}, (2, 16)),
+        (
+            MobileBertConfig,
+            {"embedding_size": 32, "hidden_size": 64, "intra_bottleneck_size": 32, "true_hidden_size": 32},
+            (4, 8),
+        ),
+    ],
+)
+def test_layers_narrower_than_the_model_take_deep_prompts(make_run, tmp_path, family, shape, site):
+    """Fewer key/value heads than query heads; a bottleneck before each attention."""
+    settings = tiny._SHAPE | {"num_hidden_layers": 2, "pad_token_id": 0} | shape
+    AutoModel.from_config(family(**settings)).save_pretrained(tmp_path / "model")
+    tiny.build("tiny_bert")[1].save_pretrained(tmp_path / "model")
+    keys = {"backbone__source": "hub", "backbone__id": str(tmp_path / "model"), "backbone__name": "mine"}
+    config = make_run("p_tuning_v2", **keys, prompt__layers="2", train__epochs=1)
+    sites = own_sites(prepare_backbone(Run.parse(config)))
+    assert [(one.kv_heads, one.head_dim) for one in sites] == [site] * 2
+    (record,) = run([config])
+    assert record["status"] == "finished"
 
 
 @pytest.mark.parametrize("attention", ["sdpa", "eager"])
