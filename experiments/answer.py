@@ -13,44 +13,79 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
+if not __package__:  # as a file, from which the packages beside it are not found
+    sys.exit("error: call it as a module, in the repository's folder: python -m experiments.answer")
+
+from ptuning.config import RuntimeConfig
 from ptuning.errors import InputError
 from ptuning.files import write_atomic
 from ptuning.formats.json_files import json_lines
 from ptuning.launch import compose
+from ptuning.launch.overrides import is_sweep
 from ptuning.predict import Answerer
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("questions", type=Path)
-    parser.add_argument("--prompts", type=Path, nargs="+", required=True, metavar="FILE.safetensors")
+    parser.add_argument("--prompts", nargs="+", required=True, metavar="FILE.safetensors")
     parser.add_argument("--out", type=Path, help="default: standard output")
     parser.add_argument("overrides", nargs="*", help="such as runtime.device=cuda", metavar="runtime.KEY=VALUE")
     given = parser.parse_intermixed_args()
-    files = [file for file in given.prompts if "=" not in file.name]
-    overrides = [*given.overrides, *(str(file) for file in given.prompts if "=" in file.name)]
+    files = [Path(text) for text in given.prompts if not _is_override(text)]
+    overrides = [*given.overrides, *filter(_is_override, given.prompts)]
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
-        if given.out is not None and not given.out.parent.is_dir():
-            raise InputError(f"--out: {given.out.parent} is not a folder: make it first.")
-        runtime = compose.expand(overrides)[0].runtime
+        _check_out(given.out)
+        runtime = _runtime(overrides)
         if not given.questions.is_file():
             raise InputError(f"{given.questions} is not a file: give a JSON Lines file of questions.")
         asked = json_lines(given.questions)
         answers = Answerer(files, runtime).answer(asked)
     except InputError as error:
         sys.exit(f"error: {error}")
+    escaped = given.out is None and sys.stdout.encoding.lower().replace("-", "") != "utf8"
     lines = "".join(
-        json.dumps({"question": where, "answers": found}, ensure_ascii=False) + "\n"
+        json.dumps({"question": where, "answers": found}, ensure_ascii=escaped) + "\n"
         for (where, _), found in zip(asked, answers, strict=True)
     )
     if given.out is None:
         sys.stdout.write(lines)
     else:
-        write_atomic(given.out, lines)
+        try:
+            write_atomic(given.out, lines)
+        except OSError as error:
+            sys.exit(f"error: --out: {given.out} cannot be written ({error.strerror}): make room, or name another.")
         print(f"{len(answers)} questions answered: {given.out}")
+
+
+def _is_override(text: str) -> bool:
+    """Of what follows --prompts: key=value, and not a file, whose path may have both = and /."""
+    return re.match(r"[+~]*[\w.]+=", text) is not None and not Path(text).is_file()
+
+
+def _check_out(file: Path | None) -> None:
+    if file is not None and not file.parent.is_dir():
+        raise InputError(f"--out: {file.parent} is not a folder: make it first.")
+    if file is not None and file.is_dir():
+        raise InputError(f"--out: {file} is a folder: name a file in it.")
+
+
+def _runtime(overrides: Sequence[str]) -> RuntimeConfig:
+    """Raises InputError for an override that is not of `runtime`, or has several values."""
+    for override in overrides:
+        if not override.startswith("runtime."):
+            raise InputError(
+                f"{override} is refused: a prompt's file says all else, only runtime.KEY=VALUE may follow."
+            )
+        if is_sweep(override):
+            raise InputError(f"{override} is refused: give one value.")
+    return compose.expand(overrides)[0].runtime
 
 
 if __name__ == "__main__":

@@ -22,6 +22,9 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+if not __package__:  # as a file, from which the packages beside it are not found
+    sys.exit("error: call it as a module, in the repository's folder: python -m experiments.explain")
+
 from experiments.artefacts import facts, names, sidecar
 from experiments.artefacts.facts import Point
 from experiments.artefacts.sidecar import Place, Sidecar

@@ -12,12 +12,16 @@ other Hydra launcher takes them one by one.
 
 from __future__ import annotations
 
+import sys
+
+if not __package__:  # as a file, from which the packages beside it are not found
+    sys.exit("error: call it as a module, in the repository's folder: python -m experiments.run")
+
 from ptuning.sweep.stopping import FirstFailure, Stopped, end_at_once, end_on_signals
 
 if __name__ == "__main__":  # the imports take seconds
     end_at_once()
 
-import sys
 import time
 
 import hydra
@@ -63,6 +67,7 @@ def main() -> None:
     if {"-h", "--help", "--hydra-help", "--cfg", "-c", "--info", "-i"} & set(sys.argv):
         job()
         return
+    sys.argv[1:] = sorted(sys.argv[1:], key=_is_override)  # Hydra refuses a flag that stands between overrides
     end_on_signals()
     began, runs = time.time(), list[RunConfig]()
     overrides = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
@@ -102,6 +107,10 @@ def _missing(runs: list[RunConfig]) -> list[RunConfig]:
 def _say_failures(runs: list[RunConfig], began: float, overrides: list[str]) -> None:
     for line in ending.failures(runs, began, overrides) if len(runs) > 1 else ():
         to_stderr(line)
+
+
+def _is_override(argument: str) -> bool:
+    return not argument.startswith("-") and ("=" in argument or argument.startswith("~"))
 
 
 if __name__ == "__main__":

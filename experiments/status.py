@@ -5,6 +5,9 @@ from __future__ import annotations
 import sys
 from collections import Counter
 
+if not __package__:  # as a file, from which the packages beside it are not found
+    sys.exit("error: call it as a module, in the repository's folder: python -m experiments.status")
+
 from ptuning.config import RunConfig
 from ptuning.errors import InputError
 from ptuning.launch import compose

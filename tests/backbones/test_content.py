@@ -90,6 +90,14 @@ def test_the_same_model_elsewhere_has_the_same_content_and_loading_it_keeps_it(t
     assert load.content_here(other) == loaded.content
 
 
+@pytest.mark.parametrize("cache", ["file/cache", "~nobody-of-this-name/cache"])
+def test_a_cache_that_cannot_be_written_fails_no_run(tmp_path, monkeypatch, make_run, cache):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("PTUNING_CACHE", cache if cache.startswith("~") else str(tmp_path / cache))
+    config = saved(tmp_path / "one")
+    assert load.content_here(config) == load.load(config, make_run().train).content
+
+
 @pytest.mark.parametrize(
     ("source", "where"), [("hub", "nobody/has-this"), ("hub", "/not/there"), ("pypi", "minilm_l6")]
 )

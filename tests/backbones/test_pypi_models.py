@@ -1,6 +1,7 @@
 """Converting a packaged backbone: a folder for transformers, rebuilt whenever it is not whole."""
 
 import json
+import random
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -17,6 +18,7 @@ from ptuning.backbones.pypi_models import base
 from ptuning.backbones.pypi_models.base import PackageFiles, Recipe, SplitArchive
 from ptuning.errors import InputError
 from ptuning.pypi import Package
+from tests.damage import NUMBER, damaged, mutated
 
 SHAPE = {"vocab_size": 7, "hidden_size": 8, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 12}
 CONFIG = BertConfig(**SHAPE)
@@ -153,12 +155,43 @@ def test_a_damaged_folder_is_made_again(
     assert warning == f"tiny: the cached {file} is damaged, converting it again"
 
 
+def test_any_damage_is_made_good_again(model: BertModel) -> None:
+    folder = materialise("tiny")
+    whole = {path.name: path.read_bytes() for path in folder.iterdir()}
+    draw = random.Random(0)
+    for number in range(NUMBER // 2):
+        name = draw.choice(sorted(whole))
+        changed = damaged(whole[name], draw)
+        if name == "manifest.json" and number % 2:
+            changed = json.dumps(mutated(json.loads(whole[name]), draw)).encode()
+        (folder / name).write_bytes(changed)
+        materialise("tiny")
+        assert {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "manifest.json"} == {
+            name: content for name, content in whole.items() if name != "manifest.json"
+        }, number
+    manifest = folder / "manifest.json"
+    manifest.write_text(json.dumps({"files": {}}))
+    materialise("tiny")
+    assert manifest.read_bytes() == whole["manifest.json"], "it vouches for nothing"
+
+
+def test_a_file_in_the_way_of_the_cache_is_named(
+    model: BertModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("PTUNING_CACHE", str(tmp_path / "file/cache"))
+    with pytest.raises(
+        InputError, match=r"the cache \S+file/cache cannot be used .\S+: Not a directory.: set PTUNING"
+    ):
+        materialise("tiny")
+
+
 def test_a_failed_conversion_leaves_no_folder(model: BertModel, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise OSError("disk full")
 
     monkeypatch.setattr(convert, "_write_manifest", fail)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(InputError, match=r"the cache \S+cache cannot be used .*: disk full.: set PTUNING_CACHE"):
         materialise("tiny")
     assert [path.suffix for path in (convert.cache_root() / "backbones").iterdir()] == [".lock"]
 

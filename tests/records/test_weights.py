@@ -1,8 +1,6 @@
 """Saved weights: what is damaged or not what its header says is refused in one sentence; older files still load."""
 
-import copy
 import json
-import os
 import random
 
 import pytest
@@ -14,10 +12,10 @@ from ptuning.errors import InputError
 from ptuning.records import weights
 from ptuning.run import run
 from tests.conftest import MLP, make_backbone
+from tests.damage import NUMBER, damaged, is_sentence, mutated
 from tests.sweep.test_sources import start
 from tests.training.test_lanes import lanes_of
 
-NUMBER = int(os.environ.get("N", "50"))  # of damaged files
 CHECKSUMS = ("said_sha256", "tensors_sha256")
 
 
@@ -173,59 +171,22 @@ def test_a_damaged_prompt_is_not_gone_on_with(make_run):
 # --- drawn damage
 
 
-def flip(data, draw):
-    place = draw.randrange(len(data))
-    data[place] ^= 1 << draw.randrange(8)
-
-
-def cut(data, draw):
-    del data[draw.randrange(len(data)) :]
-
-
-def overwrite(data, draw):
-    place = draw.randrange(len(data))
-    data[place : place + 64] = draw.randbytes(64)
-
-
-def remove(data, draw):
-    place = draw.randrange(len(data))
-    del data[place : place + draw.randrange(1, 200)]
-
-
-def insert(data, draw):
-    data[(place := draw.randrange(len(data))) : place] = draw.choice([b"\0", b"{", b'"', b"9" * 5000, b"\xff\xfe"])
-
-
 def test_damaged_files_are_refused_or_answer_as_before(saved):
-    """Bytes flipped, cut, overwritten, taken out and put in, half of them within the header."""
+    """Half of them within the header."""
     file = saved[2]
     whole = file.read_bytes()
+    header = 8 + int.from_bytes(whole[:8], "little")
     expected = {name: tensor.clone() for name, tensor in load(saved).state_dict().items()}
     draw = random.Random(0)
     for number in range(NUMBER):
-        data = bytearray(whole)
-        header = 8 + int.from_bytes(whole[:8], "little")
-        head, tail = data[:header], data[header:]
-        part = head if number % 2 else tail
-        draw.choice([flip, cut, overwrite, remove, insert])(part, draw)
-        file.write_bytes(bytes(head + tail))
+        head, tail = whole[:header], whole[header:]
+        file.write_bytes(damaged(head, draw) + tail if number % 2 else head + damaged(tail, draw))
         try:
             found = load(saved).state_dict()
         except InputError as error:
-            assert "\n" not in str(error) and len(str(error)) < 1500, number
+            assert is_sentence(error), number
             continue
         assert all(torch.equal(found[name], tensor) for name, tensor in expected.items()), number
-
-
-def mutated(value, draw):
-    """The value with one of its parts replaced by something that does not belong there, or left out."""
-    strange = [None, -1, 0, 10**30, 1e308, "", "x" * 300, "\n", "../../x", [], {}, True, [1, "a"], float("nan")]
-    if isinstance(value, dict) and value and draw.random() < 0.8:
-        key = draw.choice(sorted(value))
-        if draw.random() < 0.2:
-            return {k: v for k, v in value.items() if k != key}
-        return value | {key: mutated(value[key], draw)}
-    return draw.choice(strange)
 
 
 def test_headers_that_say_something_else_are_refused_or_load(saved):
@@ -234,11 +195,11 @@ def test_headers_that_say_something_else_are_refused_or_load(saved):
     draw = random.Random(1)
     loaded = 0
     for number in range(NUMBER):
-        said = json.dumps(mutated(copy.deepcopy(config), draw))
+        said = json.dumps(mutated(config, draw))
         save_file(state, file, unchecked(metadata, config=said))
         try:
             load(saved)
             loaded += 1
         except InputError as error:
-            assert "\n" not in str(error) and len(str(error)) < 1500, (number, said)
+            assert is_sentence(error), (number, said)
     assert loaded < NUMBER
