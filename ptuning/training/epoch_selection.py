@@ -25,7 +25,8 @@ RULES: dict[str, Callable[[Sequence[float]], int]] = {"best_dev": best_dev, "las
 def rule(name: str) -> Callable[[Sequence[float]], int]:
     """Raises InputError for a rule that there is not."""
     if name not in RULES:
-        raise InputError(f"selection={name} is unknown: choose one of {', '.join(RULES)}.")
+        shown = name if name.isprintable() else repr(name)
+        raise InputError(f"selection={shown[:100]} is unknown: choose one of {', '.join(RULES)}.")
     return RULES[name]
 
 
