@@ -42,7 +42,7 @@ def called(monkeypatch, *arguments, encoding="utf-8"):
 
 def test_answers_are_the_same_whatever_standard_output_can_write(saved, tmp_path, monkeypatch):
     file, questions = saved
-    arguments = [questions, "--prompts", file, "runtime.device=cpu", f"runtime.results={tmp_path}/a=b"]
+    arguments = [questions, "--prompts", file, "runtime.device=cpu", f"runtime.results={tmp_path}/other"]
     plain = json.loads(called(monkeypatch, *arguments).decode())
     assert not json.dumps(plain, ensure_ascii=False).isascii()
     for encoding in ("ascii", "latin-1", "utf-16"):
