@@ -395,6 +395,8 @@ def _check_plain(value: Any, key: str, depth: int = 0) -> None:
     elif isinstance(value, list | tuple):
         for index, one in enumerate(value):
             _check_plain(one, f"{key}.{index}", depth + 1)
+    elif key.endswith(".id") and isinstance(value, float):
+        pass  # such as 12e3456789, which its field refuses with the way to write it
     elif isinstance(value, float) and not math.isfinite(value):
         raise InputError(f"{shown}={value} is refused: input should be a finite number.")
     elif isinstance(value, int) and abs(value) > LARGEST:

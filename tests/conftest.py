@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -80,3 +81,9 @@ def make_run(tmp_path: Path) -> Callable[..., RunConfig]:
         return RunConfig.model_validate(values)
 
     return make
+
+
+def default_signals() -> None:
+    """For a process to begin with: tests may run where some are ignored (under nohup, in a shell's background)."""
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)

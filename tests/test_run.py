@@ -134,7 +134,7 @@ def test_a_model_that_needs_code_of_its_own_is_refused_and_the_code_never_runs(m
     (folder / "config.json").write_text(json.dumps(settings))
     monkeypatch.setattr("sys.stdin", io.StringIO("yes\n" * 9))
     config = BackboneConfig(name="mine", source="hub", id=str(folder), pooler="none")
-    with pytest.raises(InputError, match=r"backbone.id=.*contains custom code"):
+    with pytest.raises(InputError, match=r"backbone.id=.*brings code of its own, which is never run"):
         load.load(config, make_run().train)
     assert not marker.exists()
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import default_signals
+
 ROOT = Path(__file__).parents[2]
 KILLS = 10
 
@@ -35,8 +37,9 @@ def test_a_signal_that_comes_while_modules_are_imported_ends_the_process_in_one_
         "from ptuning.sweep import stopping; stopping.end_at_once(); print(flush=True); import time; time.sleep(600)"
     )
     process = subprocess.Popen(
-        [sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+        [sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=default_signals,
+    )  # fmt: skip
     process.stdout.readline()
     process.send_signal(number)
     _, said = process.communicate(timeout=60)
