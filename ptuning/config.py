@@ -6,7 +6,6 @@ ones (`task.options`) by the task, so that adding either touches no shared file.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -384,7 +383,8 @@ def parse(schema: type[S], values: Mapping[str, Any], prefix: str = "") -> S:
 
 
 def _check_plain(value: Any, key: str, depth: int = 0) -> None:
-    """Raise InputError, naming the key, for what JSON files, and so records, cannot hold, wherever it stands."""
+    """Raise InputError, naming the key, for what JSON files, and so records, cannot hold, wherever it stands; numbers
+    that are not finite are refused by each schema (`allow_inf_nan`)."""
     shown = key or "the config"
     if depth > DEEPEST:
         raise InputError(f"{shown[:100]}... is nested too deeply: {DEEPEST} levels are allowed.")
@@ -395,10 +395,6 @@ def _check_plain(value: Any, key: str, depth: int = 0) -> None:
     elif isinstance(value, list | tuple):
         for index, one in enumerate(value):
             _check_plain(one, f"{key}.{index}", depth + 1)
-    elif key.endswith(".id") and isinstance(value, float):
-        pass  # such as 12e3456789, which its field refuses with the way to write it
-    elif isinstance(value, float) and not math.isfinite(value):
-        raise InputError(f"{shown}={value} is refused: input should be a finite number.")
     elif isinstance(value, int) and abs(value) > LARGEST:
         raise InputError(f"{shown} is refused: integers go up to {LARGEST}.")
     elif isinstance(value, str) and not is_text(value):

@@ -13,7 +13,7 @@ from typing import Any, cast
 from hydra import compose, initialize_config_dir
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.global_hydra import GlobalHydra
-from hydra.errors import ConfigCompositionException, HydraException
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
@@ -28,6 +28,8 @@ from ptuning.records.identity import run_id
 
 CONF = Path(__file__).parents[2] / "conf"
 PROMPT_GROUPS = ("init", "reparameterization")  # whose files set what stands at `prompt.<group>`
+# What overrides that are out of order make Hydra raise: task=null a ValueError, deep nesting a RecursionError, ...
+_HYDRA_RAISES = (HydraException, ValueError, AssertionError, TypeError, AttributeError, RecursionError)
 HELPERS = {"variant", "shown", "sweep", "mixtures"}  # names in files of conf/ beside the keys of a run
 sys.path.append(str(Path(__file__).parents[1] / "sweep/plugins"))  # where Hydra finds our launcher and sweeper
 OmegaConf.register_new_resolver("native_precision", native_precision, replace=True)
@@ -101,7 +103,7 @@ class FileChoices:
                 self._composed[choices] = _compose_run(choices)
             config = copy.deepcopy(self._composed[choices])
             ConfigLoaderImpl._apply_overrides_to_config(values, config)
-        except (InputError, HydraException, ValueError, AssertionError, TypeError, AttributeError):
+        except (InputError, *_HYDRA_RAISES):
             return _compose_run(overrides)  # which may be in order with its values, or says what is wrong
         if values:
             sweeping.check_environment(overrides)
@@ -148,15 +150,7 @@ def _compose(overrides: Sequence[str]) -> DictConfig:
     sweeping.check_environment(overrides)
     try:
         config = compose("config", list(overrides), return_hydra_config=True)
-    except (
-        ConfigCompositionException,
-        HydraException,
-        ValueError,
-        AssertionError,
-        TypeError,
-        AttributeError,
-        RecursionError,
-    ) as error:  # task=null
+    except _HYDRA_RAISES as error:
         raise InputError(_group_error(overrides) or composition_error(error, CONF)) from None
     _check_names(config)
     _check_chosen_files(config, overrides)

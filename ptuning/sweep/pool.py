@@ -159,12 +159,12 @@ def _work(events: Connection, runs: list[Run], workers: int, quarantined: list[s
     threading.Thread(target=_end_with_the_pool, daemon=True).start()
     if runs[0].config.runtime.device == "cpu":
         torch.set_num_threads(max(1, torch.get_num_threads() // workers))
-    tell = partial(_tell, events)
+    notify = partial(_send, events)
     try:
-        Worker(runs, workers, tell, quarantined).work()
+        Worker(runs, workers, notify, quarantined).work()
     except Exception as error:
         trace = "".join(traceback.format_exception(error, chain=False))
-        tell(Notice(f"the worker on {runs[0].config.runtime.device} cannot go on: {trace.rstrip()}"))
+        notify(Notice(f"the worker on {runs[0].config.runtime.device} cannot go on: {trace.rstrip()}"))
         sys.exit(1)
 
 
@@ -176,7 +176,7 @@ def _end_with_the_pool() -> None:
     signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
 
 
-def _tell(events: Connection, event: Event) -> None:
+def _send(events: Connection, event: Event) -> None:
     try:
         events.send(event)
     except OSError:  # the pool is gone, and this process is about to end
