@@ -130,6 +130,27 @@ class DataConfig(Schema):
     test_rows: Annotated[int | None, ADDED] = Field(
         default=None, ge=1, description="official rows of each test set to use; null: all"
     )
+    sample_seed: Annotated[Seed, ADDED] = Field(
+        default=0, description="0: a cap's rows are always the same; others draw train_rows anew, labels evenly"
+    )
+    dev_from: Annotated[Literal["official", "train"], ADDED] = Field(
+        default="official",
+        description="train: as many train rows again are drawn as dev, and the official dev set is a test set",
+    )
+
+    @model_validator(mode="after")
+    def _has_what_drawing_needs(self) -> DataConfig:
+        if self.sample_seed and self.train_rows is None:
+            raise ValueError(
+                f"data.sample_seed={self.sample_seed} draws data.train_rows, which is not set: say how many to draw, "
+                "or set data.sample_seed=0"
+            )
+        if self.dev_from == "train" and not self.sample_seed:
+            raise ValueError(
+                "data.dev_from=train draws rows, and nothing says which: set data.sample_seed (1 or more) and "
+                "data.train_rows, or data.dev_from=official"
+            )
+        return self
 
     @model_validator(mode="after")
     def _no_key_is_ignored(self) -> DataConfig:

@@ -1,4 +1,4 @@
-"""A task's data for one run: rows from one source, capped, as examples."""
+"""A task's data for one run: rows from one source, capped or drawn, as examples."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ import hashlib
 import json
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
 from ptuning import tasks
 from ptuning.config import DataConfig, RunConfig, TaskConfig
-from ptuning.data import sources
+from ptuning.data import sampling, sources
 from ptuning.errors import InputError
-from ptuning.formats.rows import Row
-from ptuning.tasks.base import AnyTask
+from ptuning.formats.rows import Row, Rows
+from ptuning.tasks.base import OFFICIAL_DEV, AnyTask
+from ptuning.tasks.kinds.examples import Example
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class TaskData:
     tests: dict[str, list[Any]] = field(default_factory=dict)
     counts: dict[str, dict[str, int]] = field(default_factory=dict)  # by split: `Task.counts`
     quirks: dict[str, dict[str, int]] = field(default_factory=dict)  # by split: how often each occurs
+    drawn: dict[str, Any] = field(default_factory=dict)  # by `data.sample_seed`, where it draws: what `_sampled` says
 
     @property
     def oddities(self) -> str:
@@ -43,9 +45,18 @@ class TaskData:
 
 
 def load(task: AnyTask, data: DataConfig) -> TaskData:
-    """Raises InputError where the source does, for a malformed row, and for a split without examples."""
+    """Raises InputError where the source does, for a malformed row, for a split without examples, and where more rows
+    are to be drawn than there are."""
+    official = sources.rows(task, data)
+    rows = {split: _usable(task, found) for split, found in official.items()}
+    drawn: dict[str, Any] = {}
+    left_out = {split: len(found) - len(rows[split]) for split, found in official.items()}
+    if data.sample_seed:
+        rows, drawn = _sampled(task, data, rows)
     caps = {"train": data.train_rows, "dev": data.dev_rows}
-    used = {split: capped(rows, caps.get(split, data.test_rows)) for split, rows in sources.rows(task, data).items()}
+    if data.dev_from == "train":
+        caps |= {"dev": None, OFFICIAL_DEV: data.dev_rows}
+    used = {split: capped(found, caps.get(split, data.test_rows)) for split, found in rows.items()}
     examples = {split: _examples(task, chosen) for split, chosen in used.items()}
     for split, found in examples.items():
         if not found:
@@ -53,8 +64,45 @@ def load(task: AnyTask, data: DataConfig) -> TaskData:
     counts = {split: counted for split, found in examples.items() if (counted := task.counts(found))}
     return TaskData(
         examples.pop("train"), examples.pop("dev"), data.source, fingerprint(used), examples, counts,
-        _quirks(task, used),
+        _quirks(task, used, left_out), drawn,
     )  # fmt: skip
+
+
+def _usable(task: AnyTask, rows: Rows) -> Rows:
+    """All of them, but for those without a label where the task leaves such out."""
+    return [one for one in rows if one[1].get("label") is not None] if task.leaves_out_unlabelled else rows
+
+
+def _sampled(task: AnyTask, data: DataConfig, rows: dict[str, Rows]) -> tuple[dict[str, Rows], dict[str, Any]]:
+    """The splits with training rows drawn in the place of all, and where they are to be, dev rows beside them, the
+    official dev set then being a test set; and for the record, how many of how many were drawn, by label where each
+    row has one. Raises InputError for a malformed row, and where there are too few."""
+    official, count = rows["train"], data.train_rows
+    assert count is not None  # the config has seen to that
+    names = ["train", "dev"] if data.dev_from == "train" else ["train"]
+    if count * len(names) > len(official):
+        beside = " and as many for dev (data.dev_from=train)" if len(names) > 1 else ""
+        raise InputError(
+            f"data.train_rows={count}{beside} cannot be drawn: {task.name} has {len(official)} train rows, ask for "
+            f"{len(official) // len(names)} at most."
+        )
+    labels = [_label(task, row, where) for where, row in official]
+    places = dict(zip(names, sampling.draw(labels, count, data.sample_seed, len(names)), strict=True))
+    tests = {OFFICIAL_DEV: rows["dev"]} if len(names) > 1 else {}
+    drawn = {split: [official[place] for place in found] for split, found in places.items()}
+    said = {
+        split: len(found) if None in labels else dict(Counter(labels[place] for place in found))
+        for split, found in places.items()
+    }
+    return tests | rows | drawn, {"seed": data.sample_seed, "of": len(official), **said}
+
+
+def _label(task: AnyTask, row: Row, where: str) -> str | None:
+    """The row's label, by name, where it has one."""
+    match _labelled_examples(task, row, where):
+        case [Example(label=label, group=())]:
+            return task.labels[label]
+    return None
 
 
 def _examples(task: AnyTask, rows: Sequence[tuple[str, Row]]) -> list[Any]:
@@ -74,12 +122,15 @@ def _examples(task: AnyTask, rows: Sequence[tuple[str, Row]]) -> list[Any]:
     return found
 
 
-def _quirks(task: AnyTask, used: dict[str, list[tuple[str, Row]]]) -> dict[str, dict[str, int]]:
-    """What is odd about the rows, and read all the same: by split, how often."""
+def _quirks(
+    task: AnyTask, used: dict[str, list[tuple[str, Row]]], left_out: Mapping[str, int]
+) -> dict[str, dict[str, int]]:
+    """What is odd about the rows, and read all the same or left out: by split, how often."""
     train = {_content(row) for _, row in used["train"]}
     found = {}
     for split, rows in used.items():
         counted = Counter(quirk for _, row in rows for quirk in task.quirks(row))
+        counted["official rows without a label, left out"] = left_out.get(split, 0)
         if split != "train":
             counted[f"of {len(rows)} rows that stand in train as well"] = sum(
                 _content(row) in train for _, row in rows

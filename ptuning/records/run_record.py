@@ -71,8 +71,8 @@ def _parameters(lane: Lane, backbone: Backbone) -> dict[str, Any]:
 def _data(lane_tasks: Sequence[LaneTask]) -> dict[str, Any]:
     """The data of a record: of a mixture the numbers of all its sets together, and each set by its name.
 
-    `counts` (what a split holds besides examples) and `quirks` (what is odd and read all the same) by split, where
-    there are any; older records have neither.
+    `counts` (what a split holds besides examples), `quirks` (what is odd and read all the same) and `drawn` (of
+    `data.sample_seed`) by split, where there are any; older records have none.
     """
     data = [lane_task.dataset.data for lane_task in lane_tasks]
     first = data[0]
@@ -85,7 +85,8 @@ def _data(lane_tasks: Sequence[LaneTask]) -> dict[str, Any]:
     if first.tests and len(data) == 1:
         found["test_examples"] = {name: len(examples) for name, examples in first.tests.items()}
     if len(data) == 1:
-        found |= {key: said for key, said in (("counts", first.counts), ("quirks", first.quirks)) if said}
+        said = {"counts": first.counts, "quirks": first.quirks, "drawn": first.drawn}
+        found |= {key: one for key, one in said.items() if one}
     if len(data) > 1:
         found["sets"] = {lane_task.name: _data([lane_task]) for lane_task in lane_tasks}
     return found

@@ -14,6 +14,7 @@ from ptuning.pypi import Package
 from ptuning.tasks.kinds.examples import Example, Question, Sentence
 
 E = TypeVar("E", Example, Sentence, Question)  # what a task asks
+OFFICIAL_DEV = "official_dev"  # the test set that the official dev set is where another one is used for development
 A = TypeVar("A")  # what it is answered with: what its head's `collect` gives (`ptuning.heads.base`)
 
 
@@ -28,9 +29,11 @@ class Task(ABC, Generic[E, A]):
     folder: ClassVar[str]  # the task's folder in the official archive
     # split -> path below the data root, for the `local` source: train, dev, and test sets by any name
     files: ClassVar[Mapping[str, str]]
+    extra_tests: ClassVar[Sequence[str]] = (OFFICIAL_DEV,)  # test sets that are read where `data.files` has their file
     hub: ClassVar[tuple[str, str] | None] = None  # data set and configuration on the Hugging Face hub
     hub_revision: ClassVar[str | None] = None  # the branch there, where it is not the newest of the default one
     hub_splits: ClassVar[Mapping[str, str]] = {"train": "train", "dev": "validation"}  # split -> its name there
+    leaves_out_unlabelled: ClassVar[bool] = False  # whether rows without a label stand in labelled splits, of no use
     origin: ClassVar[str] = ""  # for data that are not free: who gives them, and how the files are made
     package: ClassVar[Package | None] = None  # ships the whole data set, for the `package` source
     package_files: ClassVar[Mapping[str, str]] = {}  # path in the package -> SHA-256

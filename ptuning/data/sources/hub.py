@@ -11,7 +11,8 @@ from ptuning.tasks.base import AnyTask
 def rows(task: AnyTask, data: DataConfig) -> dict[str, list[tuple[str, Row]]]:
     """The hub's splits, as official rows.
 
-    Raises InputError where they cannot be loaded, whatever the reason, and where a row has no label.
+    Raises InputError where they cannot be loaded, whatever the reason, and where a row has no label, unless the task
+    leaves such out.
     """
     if task.hub is None:
         raise InputError(
@@ -36,6 +37,7 @@ def _load(task: AnyTask, split: str, revision: str | None) -> list[tuple[str, Ro
         ) from error
     place = f"{data_set}/{configuration}/{split}"
     stored: list[Row] = [dict(row) for row in loaded]
-    if any(row.get("label") == -1 for row in stored):  # the hub's mark of an unlabelled row
+    # -1 is the hub's mark of an unlabelled row.
+    if any(row.get("label") == -1 for row in stored) and not task.leaves_out_unlabelled:
         raise InputError(f"data.source=hub: {place} has a row without a label: use a labelled split.")
     return [(f"{place}:{number}", row) for number, row in enumerate(task.from_hub(stored), 1)]

@@ -24,8 +24,9 @@ def rows(task: AnyTask, data: DataConfig) -> dict[str, list[tuple[str, Row]]]:
         raise InputError(f"data.root={data.root} is not a folder: correct it.")
     files = dict(task.files)
     for split, path in (data.files or {}).items():
-        if split not in files:
-            raise InputError(f"data.files.{split} is not a split: choose from {', '.join(files)}.")
+        if split not in files and split not in task.extra_tests:
+            known = ", ".join(dict.fromkeys([*files, *task.extra_tests]))
+            raise InputError(f"data.files.{split} is not a split: choose from {known}.")
         files[split] = path.replace("{folder}", task.folder)
     for split, path in files.items():
         _check_choice(root / path, split, data, task)
