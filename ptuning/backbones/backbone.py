@@ -87,13 +87,21 @@ class Backbone(nn.Module):
     def check(self, layout: Layout, max_length: int) -> None:
         """Raise InputError where the family cannot place a prompt as `layout` says, or prompt and text could pass the
         end of its position table."""
+        config = self.model.config
         allowed = ["shift", "keep"]
         if not self.network.takes_positions:
             allowed = ["shift"] if layout.inserted else ["keep"]
         if layout.length and layout.positions not in allowed:
             raise InputError(
-                f"prompt.positions={layout.positions} is refused: backbone family {self.model.config.model_type!r} "
+                f"prompt.positions={layout.positions} is refused: backbone family {config.model_type!r} "
                 f"takes no position ids, so that a token's position is its index; set prompt.positions={allowed[0]}."
+            )
+        within = layout.inserted and layout.placement != "prefix"  # so that its rows part the text's tokens
+        if within and layout.positions == "keep" and families.counts_columns(config, max_length + layout.inserted):
+            raise InputError(
+                f"prompt.positions=keep is refused with prompt.placement={layout.placement}: backbone family "
+                f"{config.model_type!r} counts the tokens between two of the text, and the prompt's are among them; "
+                "set prompt.positions=shift, or prompt.placement=prefix."
             )
         layout.check(max_length, self.positions)
 

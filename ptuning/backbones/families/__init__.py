@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import importlib
+from types import ModuleType
 
 from transformers import MODEL_MAPPING, PreTrainedConfig, PreTrainedModel
 
@@ -22,6 +23,19 @@ def adapt(model: PreTrainedModel) -> None:
 
     Raises InputError for a variant of the family that the file does not cover.
     """
-    name = model.config.model_type.replace("-", "_")
-    if name in registry.names(__name__):
-        importlib.import_module(f"{__name__}.{name}").adapt(model)
+    if (family := _file(model.config)) is not None:
+        family.adapt(model)
+
+
+def counts_columns(config: PreTrainedConfig, width: int) -> bool:
+    """Whether, in sequences of `width` tokens, what a token sees of another one depends on how many stand between
+    them, whatever their position ids: by a bias for each distance, or by a window."""
+    window = getattr(config, "sliding_window", None)
+    if window is not None and "sliding_attention" in (getattr(config, "layer_types", None) or ["sliding_attention"]):
+        return width > window
+    return getattr(_file(config), "COUNTS_COLUMNS", False)
+
+
+def _file(config: PreTrainedConfig) -> ModuleType | None:
+    name = config.model_type.replace("-", "_")
+    return importlib.import_module(f"{__name__}.{name}") if name in registry.names(__name__) else None

@@ -18,6 +18,8 @@ from transformers.models.deberta.modeling_deberta import DisentangledSelfAttenti
 from ptuning.backbones.families.base import PromptedAttention, masked, swap
 from ptuning.errors import InputError
 
+COUNTS_COLUMNS = True  # its biases are of distances between columns (`families.counts_columns`)
+
 
 class Attention(PromptedAttention, DisentangledSelfAttention):
     def forward(

@@ -17,6 +17,8 @@ from transformers.models.deberta_v2.modeling_deberta_v2 import DisentangledSelfA
 
 from ptuning.backbones.families.base import PromptedAttention, masked, swap
 
+COUNTS_COLUMNS = True  # its biases are of distances between columns (`families.counts_columns`)
+
 
 class Attention(PromptedAttention, DisentangledSelfAttention):
     def forward(

@@ -13,6 +13,8 @@ from transformers.models.mpnet.modeling_mpnet import MPNetLayer, MPNetSelfAttent
 
 from ptuning.backbones.families.base import PromptedAttention, swap
 
+COUNTS_COLUMNS = True  # its biases are of distances between columns (`families.counts_columns`)
+
 
 class Attention(PromptedAttention, MPNetSelfAttention):
     def forward(
