@@ -58,7 +58,8 @@ def page(outcomes: Sequence[Outcome], total: int) -> str:
     )
     parts = [INTRODUCTION, made, _values(outcomes), "## Refusals\n", _sentences(outcomes, "refused")]
     if found["failed"]:
-        parts += ["## Failures\n", _sentences(outcomes, "failed")]
+        rows = [(" ".join(one.case.values()), _plain(one.sentence)) for one in outcomes if one.status == "failed"]
+        parts += ["## Failures\n", _table(("case", "what failed"), rows)]
     return "\n".join(parts)
 
 
@@ -77,8 +78,11 @@ def _counts(outcomes: Iterable[Outcome]) -> list[str]:
 
 def _sentences(outcomes: Sequence[Outcome], status: str) -> str:
     found = Counter(outcome.sentence for outcome in outcomes if outcome.status == status)
-    rows = [(" ".join(sentence.split()).replace("|", "\\|"), str(count)) for sentence, count in found.most_common()]
-    return _table(("sentence", "cases"), rows)
+    return _table(("sentence", "cases"), [(_plain(sentence), str(count)) for sentence, count in found.most_common()])
+
+
+def _plain(sentence: str) -> str:
+    return " ".join(sentence.split()).replace("|", "\\|")
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from torch import Tensor
 
 from ptuning.backbones import load
 from ptuning.backbones.backbone import Backbone
+from ptuning.data.encoded import Encoded
 from ptuning.launch import compose
 from ptuning.methods.base import Method
 from ptuning.parsed import Run
@@ -24,15 +25,17 @@ from ptuning.prompts.reparameterizations.base import Reparameterization
 from ptuning.records import weights
 from ptuning.run import build_lane, run
 from ptuning.training import evaluate, forward
-from ptuning.training.adapter import Adapter
+from ptuning.training.adapter import Adapter, AdapterBatch
 from ptuning.training.budget import Budget
 from ptuning.training.datasets import DatasetCache
-from ptuning.training.lanes import Lane
+from ptuning.training.lanes import Lane, LaneTask
 from ptuning.training.predictions import predict
 from tests.matrix import cases
 from tests.matrix.pairs import Case
 from tests.training.test_lanes import train_all
 
+# What each adapter predicted for each set of examples.
+Evaluated = dict[tuple[Adapter, Encoded], list[np.ndarray] | Exception]
 FROZEN: dict[str, tuple[Backbone, DatasetCache]] = {}  # by family: shared by all runs that leave the backbone as it is
 
 
@@ -66,31 +69,35 @@ def check(ready: Ready, folder: Path) -> None:
     lane, backbone = ready.lane, ready.backbone
     before = copy.deepcopy((backbone.state_dict(), lane.adapter.state_dict()))
     with watched(lane.adapter.method) as gradients:
-        train(backbone, [lane])
+        evaluated = train(backbone, [lane])
     for name, gradient in gradients.items():
         assert gradient.all(), f"no gradient reaches some of the {name}"
     only_prompt_and_head_changed(ready, *before)
     answers = answered(ready, lane.adapter)
     a_masked_prompt_is_the_plain_backbone(ready, answers)
     if not ready.run.trains_backbone:
-        packed_equals_solo(ready, answers)
+        packed_equals_solo(ready, answers, evaluated)
     saved_predicts_the_same(ready, answers, folder)
 
 
-def train(backbone: Backbone, lanes: list[Lane]) -> None:
-    """Scores are of rounded predictions, so that two answers which differ by rounding errors alone (those of a word
-    that a text has twice) are told apart in one way, however a run is packed."""
+def train(backbone: Backbone, lanes: list[Lane]) -> Evaluated:
+    """Train them together. What they predicted when they were last evaluated."""
+    found: Evaluated = {}
 
-    def rounded(*arguments: Any) -> list[list[np.ndarray] | Exception]:
-        found = predict(*arguments)
-        return [one if isinstance(one, Exception) else [row.round(4) for row in one] for one in found]
+    def kept(
+        backbone: Backbone, batches: Sequence[AdapterBatch], budget: Budget
+    ) -> list[list[np.ndarray] | Exception]:
+        predictions = predict(backbone, batches, budget)
+        found.update({(batch.adapter, batch.examples): one for batch, one in zip(batches, predictions, strict=True)})
+        return predictions
 
-    with mock.patch.object(evaluate, "predict", rounded):
+    with mock.patch.object(evaluate, "predict", kept):
         train_all(backbone, lanes)
     for lane in lanes:
         if lane.error is not None:
             raise lane.error
         assert lane.status == "finished"
+    return found
 
 
 def only_prompt_and_head_changed(ready: Ready, backbone: Mapping[str, Tensor], adapter: Mapping[str, Tensor]) -> None:
@@ -114,13 +121,37 @@ def a_masked_prompt_is_the_plain_backbone(ready: Ready, answers: Answers) -> Non
     assert answers != expected  # by little: a tiny random backbone hardly mixes tokens
 
 
-def packed_equals_solo(ready: Ready, answers: Answers) -> None:
+def packed_equals_solo(ready: Ready, answers: Answers, evaluated: Evaluated) -> None:
+    """Scores are those of the lane's own predictions; two of which may change places by rounding errors alone (those
+    for a word that a text has twice), so that it is the predictions which must agree."""
     packed = [ready.build(run) for run in (ready.run, ready.other)]
-    train(ready.backbone, packed)
+    packed_evaluated = train(ready.backbone, packed)
     (line,), (alone,) = packed[0].history, ready.lane.history
     assert line.loss == pytest.approx(alone.loss, rel=2e-4)
-    assert (line.dev, line.tests) == (alone.dev, alone.tests)
+    for lane, history, found in ((packed[0], line, packed_evaluated), (ready.lane, alone, evaluated)):
+        for split, scores in {"dev": history.dev, **history.tests}.items():
+            assert scores == pytest.approx(scored(lane.tasks[0], split, found)), split
+    for split in ("dev", *alone.tests):
+        mine, other = (
+            predicted(packed[0].tasks[0], split, packed_evaluated),
+            predicted(ready.lane.tasks[0], split, evaluated),
+        )
+        for one, two in zip(mine, other, strict=True):
+            np.testing.assert_allclose(one, two, atol=2e-3, rtol=2e-3)
     answered(ready, packed[0].adapter).agree(answers, 2e-3)
+
+
+def predicted(lane_task: LaneTask, split: str, found: Evaluated) -> list[np.ndarray]:
+    predictions = found[lane_task.adapter, lane_task.batch(split).examples]
+    assert not isinstance(predictions, Exception)
+    return predictions
+
+
+def scored(lane_task: LaneTask, split: str, found: Evaluated) -> dict[str, float]:
+    """The scores of what was predicted for the lane's own examples."""
+    examples, encoded = lane_task.dataset.data.examples(split), lane_task.batch(split).examples
+    answers = lane_task.adapter.collect(examples, encoded, predicted(lane_task, split, found))
+    return lane_task.dataset.task.score(examples, answers)
 
 
 def saved_predicts_the_same(ready: Ready, answers: Answers, folder: Path) -> None:
