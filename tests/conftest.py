@@ -26,11 +26,16 @@ OPTIONS = {"squad": {"stride": 16}, "squad_v2": {"stride": 16}}  # of tasks whos
 # Families built alike: embeddings, then encoder.layer; the others have their tests in test_architectures.
 ENCODERS = ["tiny_bert", "tiny_roberta", "tiny_deberta", "tiny_deberta_v2", "tiny_mpnet"]
 NONE, MLP = {"name": "none"}, {"name": "mlp", "hidden": 16}
+LSTM = {"name": "lstm", "layers": 2, "hidden": None, "dropout": 0.0}
 PROMPTS: dict[str, dict[str, Any] | None] = {
     "fine_tuning": None,
     "prompt_tuning": {
         "length": 3, "placement": "prefix", "positions": "shift", "reparameterization": {"name": "none"},
         "init": {"name": "normal", "std": 0.5}, "dropout": 0.0, "double_embedding": False,
+    },
+    "p_tuning": {
+        "length": 3, "placement": "prefix", "positions": "shift", "reparameterization": LSTM,
+        "init": {"name": "torch_default"}, "dropout": 0.0,
     },
     "p_tuning_v2": {
         "length": 3, "placement": "prefix", "positions": "shift", "reparameterization": {"name": "none"},

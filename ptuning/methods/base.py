@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import torch
@@ -20,6 +22,19 @@ from ptuning.seeds import Dropout, Streams
 
 if TYPE_CHECKING:
     from ptuning.backbones.backbone import Backbone
+
+
+@dataclass(frozen=True)
+class PromptMask:
+    """What dropout leaves in a step: of the prompt's elements in each sequence, `[B, …]`, and within what produces the
+    prompt, for all sequences the same (`Reparameterization.dropout_mask`). Each None without dropout."""
+
+    elements: Tensor | None = None
+    within: Tensor | None = None
+
+    def of(self, sequences: slice) -> PromptMask:
+        """Of some of the sequences."""
+        return PromptMask(None if self.elements is None else self.elements[sequences], self.within)
 
 
 class Method(nn.Module):
@@ -44,18 +59,18 @@ class Method(nn.Module):
         if config.sources:
             raise InputError(f"sources: method={config.method} has no prompt to start from: remove sources.")
 
-    def dropout_mask(self, streams: Streams, step: int, sequences: int) -> Tensor | None:
-        """What dropout leaves of the prompt in each of the `sequences` of a step's whole batch, `[B, …]`: those of the
-        sequences in a pass come back to `embed` and `deep_prompt`. None without dropout."""
+    def dropout_mask(self, streams: Streams, step: int, sequences: int) -> PromptMask | None:
+        """What dropout leaves in a step whose whole batch has so many `sequences`: of those in a pass it comes back to
+        `embed` and `deep_prompt`. None where there is no prompt."""
         return None
 
     def embed(
-        self, backbone: Backbone, batch: Batch, embeds: Tensor, dropout_mask: Tensor | None
+        self, backbone: Backbone, batch: Batch, embeds: Tensor, dropout_mask: PromptMask | None
     ) -> tuple[Tensor, Tensor]:
         """What enters the backbone, embeddings `[B, T, E]` and token types `[B, T]`, from the tokens' `embeds`."""
         return embeds, batch.token_type_ids
 
-    def deep_prompt(self, dropout_mask: Tensor | None = None) -> DeepPrompt | None:
+    def deep_prompt(self, dropout_mask: PromptMask | None = None) -> DeepPrompt | None:
         """What the prompted layers' attention sees beside its own."""
         return None
 
@@ -110,7 +125,7 @@ class PromptMethod(Method):
     """A method that learns a prompt `[P, W]`: what produces it, what it starts from, and dropout on it."""
 
     Prompt: ClassVar[type[PromptConfig]] = PromptConfig
-    groups = ("prompt",)
+    groups: ClassVar[tuple[str, ...]] = ("prompt",)
     kind: ClassVar[Kind]
 
     reparameterization: Reparameterization
@@ -127,6 +142,19 @@ class PromptMethod(Method):
         gives_prompt = reparameterizations.load(prompt.reparameterization.name).starts_from_prompt
         inits.load(prompt.init.name).check(prompt.init.name, cls.kind, gives_prompt, len(config.sources))
 
+    def dropout_mask(self, streams: Streams, step: int, sequences: int) -> PromptMask:
+        return PromptMask(
+            self.element_mask(streams, step, sequences), self.reparameterization.dropout_mask(streams, step)
+        )
+
+    @abstractmethod
+    def element_mask(self, streams: Streams, step: int, sequences: int) -> Tensor | None:
+        """What dropout leaves of the prompt's elements in each of the `sequences`, `[B, …]`; None without dropout."""
+
+    def produced(self, dropout_mask: PromptMask | None) -> Tensor:
+        """The prompt `[P, W]`, before dropout on its elements."""
+        return self.reparameterization(None if dropout_mask is None else dropout_mask.within)
+
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         return {"prompt": list(self.reparameterization.parameters())}
 
@@ -138,11 +166,45 @@ class PromptMethod(Method):
         self.reparameterization.load_state_dict(state)
 
 
+class InputPromptMethod(PromptMethod):
+    """A method whose prompt `[P, E]` stands among the embeddings of the tokens."""
+
+    kind = "input"
+
+    def __init__(self, prompt: PromptConfig, backbone: Backbone, init: Init) -> None:
+        super().__init__(prompt, backbone, init)
+        self.layout = Layout(prompt.length, prompt.length, prompt.placement, prompt.positions)
+        self.shape = (prompt.length, backbone.embedding)
+        self.reparameterization = reparameterized(
+            prompt, backbone.embedding, backbone.embedding, init.input_prompt, init
+        )
+
+    def element_mask(self, streams: Streams, step: int, sequences: int) -> Tensor | None:
+        """`[B, P, E]`."""
+        return streams.keep_mask("prompt", step, self.dropout.rate, (sequences, *self.shape))
+
+    def text(self, backbone: Backbone, batch: Batch, embeds: Tensor) -> tuple[Tensor, Tensor]:
+        """What the tokens enter as, embeddings `[B, T, E]` and token types `[B, T]`, from their `embeds`; the prompt
+        takes its places in it."""
+        return embeds, batch.token_type_ids
+
+    def embed(
+        self, backbone: Backbone, batch: Batch, embeds: Tensor, dropout_mask: PromptMask | None
+    ) -> tuple[Tensor, Tensor]:
+        """The text with prompt row `slots` wherever that is not -1: `[B, T, E]`."""
+        tokens, types = self.text(backbone, batch, embeds)
+        prompt = self.produced(dropout_mask).to(tokens.dtype).expand(len(tokens), -1, -1)  # [B, P, E]
+        slots = batch.slots.clamp(min=0)[..., None].expand(-1, -1, prompt.shape[-1])
+        elements = None if dropout_mask is None else dropout_mask.elements
+        placed = self.dropout(prompt, elements).gather(1, slots)  # [B, T, E]
+        return torch.where((batch.slots >= 0)[..., None], placed, tokens), types
+
+
 def reparameterized(
-    prompt: PromptConfig, width: int, input_width: int, start: Callable[[], Tensor], init: Init
+    prompt: PromptConfig, width: int, input_width: int, start: Callable[[int], Tensor], init: Init
 ) -> Reparameterization:
-    """What produces the prompt `[P, width]` of the config, from `start`, or with weights drawn from `init` where it
-    does not begin with a prompt; `input_width` is that of what goes into it."""
+    """What produces the prompt `[P, width]` of the config: from rows that `start` gives, or with weights drawn from
+    `init` where it does not begin with a prompt. `input_width` is that of what goes into it."""
     kind = reparameterizations.load(prompt.reparameterization.name)
     return kind(prompt.reparameterization, prompt.length, width, input_width, start, init)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import AfterValidator, Field
 from torch import Tensor
 
-from ptuning.methods.base import PromptConfig, PromptMethod, reparameterized
+from ptuning.methods.base import PromptConfig, PromptMask, PromptMethod, reparameterized
 from ptuning.prompts import depth
 from ptuning.prompts.deep import DeepPrompt
 from ptuning.prompts.inits.base import Init
@@ -42,20 +42,20 @@ class PTuningV2(PromptMethod):
             prompt,
             len(self.sites) * 2 * kv_heads * head_dim,
             backbone.hidden,
-            lambda: init.deep_prompt(prompt.length, self.sites),
+            lambda rows: init.deep_prompt(rows, self.sites),
             init,
         )
 
-    def dropout_mask(self, streams: Streams, step: int, sequences: int) -> Tensor | None:
+    def element_mask(self, streams: Streams, step: int, sequences: int) -> Tensor | None:
         """`[B, sites, 2, A, P, D]`."""
         length, sites, pair, heads, size = self.shape
         mask = streams.keep_mask("prompt", step, self.dropout.rate, (sites, pair, sequences, heads, length, size))
         return None if mask is None else mask.movedim(2, 0)
 
-    def deep_prompt(self, dropout_mask: Tensor | None = None) -> DeepPrompt:
+    def deep_prompt(self, dropout_mask: PromptMask | None = None) -> DeepPrompt:
         """Produced once a pass and shared by all of its rows; only dropout tells the rows apart."""
-        produced = self.reparameterization().view(self.shape).permute(1, 2, 3, 0, 4)  # [sites, 2, A, P, D]
+        produced = self.produced(dropout_mask).view(self.shape).permute(1, 2, 3, 0, 4)  # [sites, 2, A, P, D]
         keys = tuple(site.key for site in self.sites)
-        if dropout_mask is None:
+        if dropout_mask is None or dropout_mask.elements is None:
             return DeepPrompt(keys, produced)
-        return DeepPrompt(keys, self.dropout.scale(produced), dropout_mask.movedim(0, 2))
+        return DeepPrompt(keys, self.dropout.scale(produced), dropout_mask.elements.movedim(0, 2))

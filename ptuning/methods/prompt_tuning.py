@@ -16,47 +16,28 @@ from torch import Tensor
 
 from ptuning.backbones.partial import trial_batch
 from ptuning.errors import InputError
-from ptuning.methods.base import PromptConfig, PromptMethod, reparameterized
+from ptuning.methods.base import InputPromptMethod, PromptConfig
 from ptuning.prompts.inits.base import Init
-from ptuning.prompts.placement import Batch, Layout
-from ptuning.seeds import Streams
+from ptuning.prompts.placement import Batch
 
 if TYPE_CHECKING:
     from ptuning.backbones.backbone import Backbone
 
 
-class PromptTuning(PromptMethod):
+class PromptTuning(InputPromptMethod):
     class Prompt(PromptConfig):
         double_embedding: bool = Field(description="embed the input twice, as the released PT baseline does")
 
-    kind = "input"
-
     def __init__(self, prompt: Prompt, backbone: Backbone, init: Init) -> None:
-        super().__init__(prompt, backbone, init)
         if prompt.double_embedding:
             _check(backbone)
-        self.layout = Layout(prompt.length, prompt.length, prompt.placement, prompt.positions)
-        self.reparameterization = reparameterized(
-            prompt, backbone.embedding, backbone.embedding, lambda: init.input_prompt(prompt.length), init
-        )
-        self.shape = (prompt.length, backbone.embedding)
+        super().__init__(prompt, backbone, init)
         self.double_embedding = prompt.double_embedding
 
-    def dropout_mask(self, streams: Streams, step: int, sequences: int) -> Tensor | None:
-        """`[B, P, E]`."""
-        return streams.keep_mask("prompt", step, self.dropout.rate, (sequences, *self.shape))
-
-    def embed(
-        self, backbone: Backbone, batch: Batch, embeds: Tensor, dropout_mask: Tensor | None
-    ) -> tuple[Tensor, Tensor]:
-        """Token embeddings with prompt row `slots` wherever that is not -1: `[B, T, E]`."""
-        tokens, types = embeds, batch.token_type_ids
-        if self.double_embedding:
-            tokens, types = _embedded_once(backbone, batch), torch.zeros_like(types)
-        prompt = self.reparameterization().to(tokens.dtype).expand(len(tokens), -1, -1)  # [B, P, E]
-        slots = batch.slots.clamp(min=0)[..., None].expand(-1, -1, prompt.shape[-1])
-        placed = self.dropout(prompt, dropout_mask).gather(1, slots)  # [B, T, E]
-        return torch.where((batch.slots >= 0)[..., None], placed, tokens), types
+    def text(self, backbone: Backbone, batch: Batch, embeds: Tensor) -> tuple[Tensor, Tensor]:
+        if not self.double_embedding:
+            return super().text(backbone, batch, embeds)
+        return _embedded_once(backbone, batch), torch.zeros_like(batch.token_type_ids)
 
 
 def _check(backbone: Backbone) -> None:

@@ -14,7 +14,7 @@ from ptuning.backbones import load
 from ptuning.backbones.backbone import Backbone
 from ptuning.data.encoded import Encoded
 from ptuning.heads.base import HeadContext
-from ptuning.methods.base import Method
+from ptuning.methods.base import Method, PromptMask
 from ptuning.parsed import Run
 from ptuning.prompts import inits
 from ptuning.prompts.inits.base import InitContext, SourcePrompt
@@ -90,14 +90,14 @@ def head_context(run: Run, name: str, backbone: Backbone, streams: Streams) -> H
 
 @dataclass(frozen=True)
 class AdapterBatch:
-    """What one adapter predicts in a batch: the items `rows` of `examples`. In training with what dropout leaves, in
-    each of their sequences, of the prompt and of what the head reads, `[S, …]`. `divisible`: its items, which ascend
+    """What one adapter predicts in a batch: the items `rows` of `examples`. In training with what dropout leaves of
+    the prompt, and, in each of their sequences, of what the head reads, `[S, …]`. `divisible`: its items, which ascend
     in length then, may go through the backbone in several passes."""
 
     adapter: Adapter
     examples: Encoded
     rows: np.ndarray
-    prompt_dropout_mask: Tensor | None = None
+    prompt_dropout_mask: PromptMask | None = None
     head_dropout_mask: Tensor | None = None
     divisible: bool = False
 
@@ -138,7 +138,6 @@ class AdapterBatch:
     def part(self, begin: int, end: int) -> AdapterBatch:
         """The items from `begin` to `end`."""
         mine = slice(begin * self.examples.choices, end * self.examples.choices)
-        prompt, head = (
-            None if mask is None else mask[mine] for mask in (self.prompt_dropout_mask, self.head_dropout_mask)
-        )
+        prompt = None if self.prompt_dropout_mask is None else self.prompt_dropout_mask.of(mine)
+        head = None if self.head_dropout_mask is None else self.head_dropout_mask[mine]
         return AdapterBatch(self.adapter, self.examples, self.rows[begin:end], prompt, head)

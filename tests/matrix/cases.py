@@ -26,6 +26,7 @@ TINY = {
     "most_frequent": 100,
     "hidden": 16,
     "stride": 16,
+    "vectors": 8,
 }  # of keys whose values in conf/ are for real backbones and texts
 
 

@@ -108,11 +108,11 @@ def only_prompt_and_head_changed(ready: Ready, backbone: Mapping[str, Tensor], a
 
 def a_masked_prompt_is_the_plain_backbone(ready: Ready, answers: Answers) -> None:
     """Where positions are kept, a prompt that no token sees leaves everything as it is, and one that they see does
-    not."""
+    not. What a method learns beside its prompt does nothing where it is zero."""
     adapter, layout = ready.lane.adapter, ready.lane.adapter.layout
     if layout.length == 0 or layout.positions != "keep":
         return
-    with masked():
+    with masked(), zeroed(adapter.method):
         unseen = answered(ready, adapter)
     plain = copy.copy(adapter)
     plain._modules = adapter._modules | {"method": Method(None, ready.backbone, None)}
@@ -240,6 +240,19 @@ def masked() -> Iterator[None]:
         mock.patch.object(forward, "site_prompts", masked_sites),
     ):
         yield
+
+
+@contextmanager
+def zeroed(method: Method) -> Iterator[None]:
+    """In this block what the method trains beside its prompt is zero."""
+    beside = [one for name, group in method.parameter_groups().items() if name != "prompt" for one in group]
+    kept = [one.detach().clone() for one in beside]
+    with torch.no_grad():
+        for one in beside:
+            one.zero_()
+        yield
+        for one, value in zip(beside, kept, strict=True):
+            one.copy_(value)
 
 
 def _changed(before: Mapping[str, Tensor], after: Mapping[str, Tensor]) -> list[str]:

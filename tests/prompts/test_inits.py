@@ -17,9 +17,11 @@ from tests.conftest import MLP, make_backbone
 from tests.training.test_lanes import lanes_of
 
 TEXT = "the premise says that it rains and the hypothesis that the street is wet"
+MLP_FILE = {"name": "mlp", "hidden": 512, "layers": 2, "activation": "tanh", "dropout": 0.0}
 INITS = {
-    "normal": {"std": 0.02}, "uniform": {"scale": 0.5}, "zero": {}, "vocabulary": {"most_frequent": 50},
-    "class_labels": {"words": None, "most_frequent": 50}, "text": {"text": TEXT}, "activations": {"text": TEXT},
+    "normal": {"std": 0.02}, "torch_default": {}, "uniform": {"scale": 0.5}, "zero": {},
+    "vocabulary": {"most_frequent": 50}, "class_labels": {"words": None, "most_frequent": 50},
+    "text": {"text": TEXT}, "activations": {"text": TEXT},
 }  # fmt: skip
 
 
@@ -37,10 +39,12 @@ def test_every_init_and_reparameterization_has_its_defaults():
 
 def test_distributions_have_the_spread_that_they_are_given():
     backbone = make_backbone()
-    normal, uniform = (
+    normal, uniform, default = (
         made("normal", backbone, std=0.3).draw(200, 50),
         made("uniform", backbone, scale=0.5).draw(200, 50),
+        made("torch_default", backbone).draw(200, 50),
     )
+    assert abs(default.std() - 1) < 0.05
     assert (normal.mean().abs() < 0.01, abs(normal.std() - 0.3) < 0.01) == (True, True)
     assert uniform.abs().max() <= 0.5 and abs(uniform.std() - 1 / 12**0.5) < 0.01
     assert not made("zero", backbone).input_prompt(3).any()
@@ -149,7 +153,11 @@ REFUSED = [
     ("p_tuning_v2", {"init": {"name": "normal"}}, "prompt.init.std is not set"),
     ("p_tuning_v2", {"init": {"name": "ones"}}, "prompt.init.name=ones is unknown: choose one of activations, class"),
     ("p_tuning_v2", {"init": {"name": "zero", "std": 1}}, "prompt.init.std is not a key of this config: allowed here"),
-    ("p_tuning_v2", {"reparameterization": {"name": "lstm"}}, "name=lstm is unknown: choose one of mlp, none"),
+    (
+        "p_tuning_v2",
+        {"reparameterization": {"name": "gru"}},
+        "name=gru is unknown: choose one of lstm, mlp, none",
+    ),
     ("p_tuning_v2", {"reparameterization": {}}, "prompt.reparameterization.name is not set"),
 ]
 
@@ -163,7 +171,7 @@ def test_what_does_not_go_together_is_refused_before_anything_is_read(make_run, 
 
 def test_a_name_alone_chooses_a_file_and_a_papers_choice_is_not_overruled_in_silence():
     run = compose.read(compose.composed(["task=rte", "prompt.reparameterization=mlp", "init=uniform"]))
-    assert run.prompt["reparameterization"] == {"name": "mlp", "hidden": 512}
+    assert run.prompt["reparameterization"] == MLP_FILE
     assert run.prompt["init"] == {"name": "uniform", "scale": 0.5}
     paper = ["task=wic", "backbone=bert_large", "paper=p_tuning_v2"]
     assert compose.read(compose.composed(paper)).prompt["reparameterization"]["name"] == "mlp"

@@ -1,6 +1,7 @@
 """What an initialization is: the values that a prompt starts from. A subclass lives in a file named after it.
 
-It is given its context and imports none of it. A distribution overrides `draw` alone; what gives the prompt itself
+It is given its context and imports none of it. A distribution overrides `draw` alone, and `draw_layer` where it
+distinguishes layers; what gives the prompt itself
 overrides `input_prompt` (embeddings), `deep_prompt` (keys and values), or both.
 """
 
@@ -16,6 +17,7 @@ from torch import Tensor
 
 from ptuning.config import Schema
 from ptuning.errors import InputError
+from ptuning.prompts.reparameterizations.base import Layer
 
 if TYPE_CHECKING:
     from ptuning.backbones.backbone import Backbone
@@ -65,6 +67,10 @@ class Init:
     def __init__(self, config: Config, context: InitContext) -> None:
         self.config, self.context = config, context
 
+    @property
+    def random(self) -> torch.Generator:
+        return self.context.random
+
     @classmethod
     def check(cls, name: str, kind: Kind, gives_prompt: bool, sources: int) -> None:
         """Raise InputError where a prompt of `kind` cannot start from this, with so many source runs; `gives_prompt`
@@ -87,6 +93,12 @@ class Init:
     def draw(self, *shape: int) -> Tensor:
         """Values of `shape`."""
         raise NotImplementedError
+
+    @torch.no_grad()
+    def draw_layer(self, layer: Layer) -> None:
+        """Draw the weights of a reparameterization's layer; biases are 0."""
+        for name, parameter in layer.named_parameters():
+            parameter.copy_(torch.zeros(parameter.shape) if "bias" in name else self.draw(*parameter.shape))
 
     def input_prompt(self, length: int) -> Tensor:
         """`[P, E]`."""

@@ -18,11 +18,11 @@ class NoReparameterization(Reparameterization):
         length: int,
         width: int,
         input_width: int,
-        start: Callable[[], Tensor],
+        start: Callable[[int], Tensor],
         init: Draw,
     ) -> None:
         super().__init__(config, length, width, input_width, start, init)
-        self.prompt = nn.Parameter(start())
+        self.prompt = nn.Parameter(start(length))
 
-    def forward(self) -> Tensor:
+    def forward(self, dropout_mask: Tensor | None = None) -> Tensor:
         return self.prompt
