@@ -28,6 +28,10 @@ ENCODERS = ["tiny_bert", "tiny_roberta", "tiny_deberta", "tiny_deberta_v2", "tin
 NONE, MLP = {"name": "none"}, {"name": "mlp", "hidden": 16}
 LSTM = {"name": "lstm", "layers": 2, "hidden": None, "dropout": 0.0}
 PROMPTS: dict[str, dict[str, Any] | None] = {
+    "dept": {
+        "length": 3, "placement": "prefix", "positions": "shift", "reparameterization": {"name": "none"},
+        "init": {"name": "normal", "std": 0.5}, "dropout": 0.0, "offset_length": 10, "rank": 4, "alpha": 8.0,
+    },
     "fine_tuning": None,
     "prompt_tuning": {
         "length": 3, "placement": "prefix", "positions": "shift", "reparameterization": {"name": "none"},
