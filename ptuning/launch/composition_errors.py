@@ -52,7 +52,9 @@ def unknown_key(key: str, conf: Path) -> str:
         return f"{mapping} has keys of any name, and none to begin with: add them one by one, as +{added}=..."
     if chosen := _files_with(key, conf):
         group = key.split(".")[1]
-        return f"{key} is a key of {' and '.join(f'{group}={name}' for name in chosen)} alone: choose that too."
+        *several, last = (f"{group}={name}" for name in chosen)
+        listed = f"{', '.join(several)} and {last}" if several else last
+        return f"{key} is a key of {listed} alone: choose {'one of them' if several else 'that'} too."
     if key in known or key.startswith("task.options."):
         return (
             f"{key} is not a config key of this method and task: remove it, or, where other runs of a sweep have it, "

@@ -82,7 +82,10 @@ def test_commas_sweep_and_equal_runs_are_one():
     ("overrides", "sentence"),
     [
         (["task=rtee"], r"task=rtee is unknown: choose one of boolq, btc, cb, .*wsc"),
-        (["method=lora"], r"method=lora is unknown: choose one of fine_tuning, mpt_2, p_tuning_v2, prompt_tuning"),
+        (
+            ["method=lora"],
+            r"method=lora is unknown: choose one of dept, fine_tuning, mpt_2, p_tuning, p_tuning_v2, prompt_tuning",
+        ),
         (["experiment=table2"], r"experiment=table2 is unknown: choose one of .*p_tuning_v2/table2"),
         (["paper=null"], r"Config group override must be a string"),
         (["backbone=bert"], r"backbone=bert is unknown: choose one of .*minilm_l6"),
@@ -108,7 +111,7 @@ def test_commas_sweep_and_equal_runs_are_one():
         (["sources.first.seed=3"], r"^sources has keys of any name.* as \+sources.first.seed=\.\.\.$"),
         (
             ["prompt.reparameterization=mlp", "prompt.reparameterization.hidden=64"],
-            r"^prompt.reparameterization.hidden is a key of reparameterization=mlp alone: choose that too",
+            r"^prompt.reparameterization.hidden is a key of reparameterization=lstm, .*=mlp and .* alone",
         ),
         (["prompt.init.text=so"], r"^prompt.init.text is a key of init=activations and init=text alone"),
         (["train.steps=100"], r"^train is refused: both are set of train.epochs and train.steps"),
