@@ -31,7 +31,7 @@ with the key that is nearest, or those that are allowed.
 """
 
 Row = tuple[str, str, str, str]  # key, allowed, default, meaning
-REQUIRED = object()  # in the place of a default
+REQUIRED, FOLLOWS = object(), object()  # in the place of a default: none; what other keys make of it
 TYPES = {NoneType: "`null`", bool: "`true`, `false`", str: "text", int: "integer", float: "number", Path: "path"}
 
 
@@ -121,9 +121,11 @@ def _rows(schema: type[BaseModel], defaults: Any, prefix: str = "") -> list[Row]
 
 
 def _default(field: FieldInfo, name: str, defaults: Any) -> Any:
-    """A key's default; `REQUIRED` where it has none."""
+    """A key's default; `REQUIRED` where it has none, `FOLLOWS` where it is another with each task."""
     if isinstance(defaults, DictConfig) and name in defaults:
-        return defaults[name]
+        alone = defaults._get_root() is defaults  # a file by itself, in which other keys are not there to follow
+        follows = field.exclude or (alone and OmegaConf.is_interpolation(defaults, name))
+        return FOLLOWS if follows else defaults[name]
     return REQUIRED if field.is_required() else field.get_default(call_default_factory=True)
 
 
@@ -177,6 +179,8 @@ def _type(annotation: Any) -> str:
 def _shown(value: Any) -> str:
     if value is REQUIRED:
         return "must be set"
+    if value is FOLLOWS:
+        return "the task's"
     plain = OmegaConf.to_container(value) if isinstance(value, Container) else value
     return f"`{value if isinstance(value, str | Path) else rerun.format_value(plain)}`"
 

@@ -94,6 +94,13 @@ class HeadConfig(Schema):
         return dict(self.model_extra or {})
 
 
+class TemplateConfig(Schema):
+    """A pattern that a task's examples can be put into (`head=verbalizer`)."""
+
+    text: str = Field(description="the text that an example becomes")
+    words: dict[str, str | list[str]] = Field(default={}, description="what says each label")
+
+
 class TaskConfig(Schema):
     name: str = Field(description="a file in ptuning/tasks")
     max_length: int = Field(ge=8, description="real tokens of a sequence, special tokens included, prompt excluded")
@@ -102,6 +109,9 @@ class TaskConfig(Schema):
         default=None, description="the mixture that method=mpt_2 trains on before"
     )
     options: dict[str, Any] = Field(default={}, description="the task's own, below")
+    templates: Annotated[dict[str, TemplateConfig], NOT_HASHED] = Field(  # what is taken of them stands in `head`
+        default={}, exclude=True, description="patterns for head=verbalizer, by name"
+    )
 
 
 class MixtureConfig(Schema):

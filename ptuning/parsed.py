@@ -9,6 +9,7 @@ from pathlib import Path
 from ptuning import heads, methods, tasks
 from ptuning.config import RunConfig, parse
 from ptuning.devices import find_device
+from ptuning.errors import InputError
 from ptuning.heads.base import Head
 from ptuning.methods.base import Method, PromptConfig
 from ptuning.records.identity import run_id, run_name
@@ -43,11 +44,13 @@ class Run:
             find_device(config.runtime.device)
         method = methods.load(config.method)
         methods.check(config)
+        chosen = {name: heads.of_run(config, task) for name, task in sets.items()}
+        _check_rows(config, chosen)
         return cls(
             config, run_id(config), run_name(config), method,
             prompt=None if method.Prompt is None else parse(method.Prompt, config.prompt or {}, "prompt"),
             tasks=sets,
-            heads={name: heads.of_run(config, task) for name, task in sets.items()},
+            heads=chosen,
             sources=_parse_sources(config),
         )  # fmt: skip
 
@@ -78,6 +81,25 @@ class Run:
         where = device if self.config.runtime.device == "auto" else self.config.runtime.device
         changed = self.config.runtime.model_copy(update={"device": where, **runtime})
         return replace(self, config=self.config.model_copy(update={"runtime": changed}))
+
+
+def _check_rows(config: RunConfig, chosen: Mapping[str, type[Head]]) -> None:
+    """Raise InputError where a prompt stands at a template's places, and its rows are not as many."""
+    if (config.prompt or {}).get("placement") != "template":
+        return
+    length = (config.prompt or {}).get("length")
+    for name, head in chosen.items():
+        rows = head.rows(config.by_task[name])
+        if not rows:
+            raise InputError(
+                "prompt.placement=template is where a template has places for a prompt, and this run's head has none "
+                "with <p>: choose head=verbalizer and write <p> into head.template, or set prompt.placement=prefix."
+            )
+        if rows != length:
+            raise InputError(
+                f"prompt.length={length}, and head.template has places (<p>) for {rows}: make prompt.length {rows}, "
+                "or write as many <p>."
+            )
 
 
 def _parse_sources(config: RunConfig) -> list[Run]:

@@ -145,6 +145,25 @@ class Backbone(nn.Module):
         for parameter in self.parameters():
             parameter.requires_grad_(True)
 
+    def weights(self) -> dict[str, Tensor]:
+        """All of its tensors by name, those of its language-model head that are not the model's too as `lm_head.…`."""
+        found = self.model.state_dict()
+        if self.lm_head is not None:
+            own = {tensor.data_ptr() for tensor in found.values()}
+            found |= {
+                f"lm_head.{name}": tensor
+                for name, tensor in self.lm_head.state_dict().items()
+                if tensor.data_ptr() not in own
+            }
+        return found
+
+    def load_weights(self, state: Mapping[str, Tensor]) -> None:
+        """Take back what `weights` gave."""
+        head = {name.removeprefix("lm_head."): one for name, one in state.items() if name.startswith("lm_head.")}
+        self.model.load_state_dict({name: one for name, one in state.items() if not name.startswith("lm_head.")})
+        if self.lm_head is not None:
+            self.lm_head.load_state_dict(head, strict=False)  # the others are the model's
+
     def embed_tokens(self, batch: Batch) -> Tensor:
         """The word embeddings `[B, T, E]` of a batch's tokens, without positions: what `inputs_embeds` expects."""
         return self.network.body.get_input_embeddings()(batch.input_ids)

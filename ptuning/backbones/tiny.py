@@ -137,6 +137,8 @@ def tokenizer(template: str, pad_id: int) -> PreTrainedTokenizerFast:
     characters = [chr(code) for code in range(33, 127)]
     pieces = characters + ["".join(pair) for pair in product(ascii_lowercase, repeat=2)]
     pieces += [f"##{piece}" for piece in pieces]
+    gap = {"bert": "[MASK]", "roberta": "[MASK]", "t5": "<extra_id_0>"}.get(template)  # what stands for one in a text
+    pieces = [gap if piece == "##~" and gap else piece for piece in pieces]
     vocabulary = special | {piece: len(special) + i for i, piece in enumerate(pieces)}
     fast = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]", max_input_chars_per_word=200))
     fast.normalizer = normalizers.BertNormalizer()
@@ -146,6 +148,8 @@ def tokenizer(template: str, pad_id: int) -> PreTrainedTokenizerFast:
         single=single, pair=pair, special_tokens=[(token, special[token]) for token in ("[CLS]", "[SEP]")]
     )
     named = {"cls_token": "[CLS]", "sep_token": "[SEP]"} if "[CLS]" in single else {"eos_token": "[SEP]"}
+    if gap == "[MASK]":
+        named["mask_token"] = gap
     return PreTrainedTokenizerFast(
         tokenizer_object=fast,
         pad_token="[PAD]",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -19,9 +19,12 @@ class Encoded:
     tokens, types: `[all tokens]`; starts: `[S + 1]`, where each sequence begins; infix: `[S]`, the index right of the
     first segment's last token; targets: an item's targets end to end, beginning at target_starts `[N + 1]` (one label;
     or one a token; or the first and last token of an answer), of the type that the head learns from; owners: `[N]`,
-    the example an item is of, ascending; reads: `[S]`, the index in each sequence of the one token that the head
+    the example an item is of, ascending; reads: `[S, K]`, the indices in each sequence of the tokens that the head
     reads, None where it reads them all; places: `[all tokens, …]` where in its example a token stands, for those heads
-    that answer with tokens.
+    that answer with tokens; rows: `[S, P]`, the token that each row of a prompt stands before, ascending, where the
+    text is a template with places for them; answers: `[S, K]`, the vocabulary's token that is scored at each of
+    `reads`, `IGNORED` for none; decoder: `[S, U]`, what an encoder-decoder's decoder is given, of which `reads` are
+    then, `IGNORED` behind its end.
     """
 
     tokens: np.ndarray
@@ -34,6 +37,9 @@ class Encoded:
     choices: int = 1
     reads: np.ndarray | None = None
     places: np.ndarray | None = None
+    rows: np.ndarray | None = None
+    answers: np.ndarray | None = None
+    decoder: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.owners)
@@ -52,11 +58,12 @@ class Encoded:
         """The first `count` items."""
         sequences = count * self.choices
         end = self.starts[sequences]
-        return Encoded(
-            self.tokens[:end], self.types[:end], self.starts[: sequences + 1], self.infix[:sequences],
-            self.targets[: self.target_starts[count]], self.target_starts[: count + 1], self.owners[:count],
-            self.choices, None if self.reads is None else self.reads[:sequences],
-            None if self.places is None else self.places[:end],
+        return replace(
+            self, tokens=self.tokens[:end], types=self.types[:end], starts=self.starts[: sequences + 1],
+            infix=self.infix[:sequences], targets=self.targets[: self.target_starts[count]],
+            target_starts=self.target_starts[: count + 1], owners=self.owners[:count],
+            reads=_first(self.reads, sequences), places=_first(self.places, end), rows=_first(self.rows, sequences),
+            answers=_first(self.answers, sequences), decoder=_first(self.decoder, sequences),
         )  # fmt: skip
 
     def sequences(self, rows: np.ndarray) -> np.ndarray:
@@ -68,6 +75,10 @@ class Encoded:
         starts, ends = self.target_starts[rows][:, None], self.target_starts[rows + 1][:, None]
         at = starts + np.arange((ends - starts).max())
         return np.where(at < ends, self.targets[np.minimum(at, len(self.targets) - 1)], IGNORED)
+
+
+def _first(values: np.ndarray | None, count: int) -> np.ndarray | None:
+    return None if values is None else values[:count]
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ def of_run(config: RunConfig, task: AnyTask) -> type[Head]:
         fitting = ", ".join(["auto", *(other for other in registry.names(__name__) if _answers(other, task))])
         raise InputError(f"head={name} cannot answer task.name={task.name}: choose one of {fitting}.")
     keys(config, head)
+    head.check(config, task)
     return head
 
 
@@ -49,6 +50,14 @@ def usual_dropout(task: Mapping[str, Any], head: Mapping[str, Any]) -> float:
         return max(load(name).usual_dropout for name in chosen)
     except InputError:
         return Head.usual_dropout
+
+
+def template_of(task: Mapping[str, Any], pattern: str | None, part: str) -> Any:
+    """The `text`, or the `words`, of a template of a config's `task`: of the first, where no `pattern` is named. None,
+    or no words, where there is none, which is refused when the run is read."""
+    templates = task.get("templates") or {}
+    name = next(iter(templates), None) if pattern is None else pattern
+    return templates.get(name, {}).get(part, {} if part == "words" else None)
 
 
 def _answers(name: str, task: AnyTask) -> bool:

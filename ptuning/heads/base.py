@@ -53,11 +53,21 @@ class Head(nn.Module, ABC):
     Keys: ClassVar[type[Schema] | None] = None  # the schema of its own `head` config keys; None: it has none
     also_answers: ClassVar[tuple[str, ...]] = ()  # other heads, in the place of which it can stand in any task
     usual_dropout: ClassVar[float] = 0.1  # `train.head_dropout` where nothing else is said
+    has_weights: ClassVar[bool] = True  # of its own, which a run trains
     needs_language_model: ClassVar[bool] = False  # whether it asks the backbone for the logits of tokens
 
     def __init__(self, context: HeadContext) -> None:
         super().__init__()
         self.dropout = Dropout(context.config.train.head_dropout)
+
+    @classmethod
+    def check(cls, config: RunConfig, task: AnyTask) -> None:
+        """Raise InputError where the head's own keys do not go with each other, or with the task."""
+
+    @classmethod
+    def rows(cls, config: RunConfig) -> int:
+        """Places that the head's texts have for the rows of a prompt (`prompt.placement=template`)."""
+        return 0
 
     @classmethod
     @abstractmethod
@@ -78,7 +88,8 @@ class Head(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, hidden: Tensor, real: Tensor, dropout_mask: Tensor | None = None) -> Tensor:
-        """Logits of the hidden states `[B, T, H]` that the head reads; `real` `[B, T]` is false at padding."""
+        """Logits of the hidden states `[B, T, H]` that the head reads; `real` `[B, T]` is false at padding. Where its
+        texts have `answers` of their own (`Encoded.answers`), it is given them too, `[B, K]`."""
 
     @abstractmethod
     def loss(self, logits: Tensor, targets: Tensor) -> Tensor:

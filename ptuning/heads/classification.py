@@ -87,7 +87,7 @@ class Classification(Head):
             target_starts=np.arange(len(examples) + 1),
             owners=np.arange(len(examples)),
             choices=counts.pop(),
-            reads=context.backbone.reads(sequences.lengths),
+            reads=context.backbone.reads(sequences.lengths)[:, None],
         )
 
     @classmethod

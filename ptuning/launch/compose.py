@@ -34,6 +34,7 @@ HELPERS = {"variant", "shown", "sweep", "mixtures"}  # names in files of conf/ b
 sys.path.append(str(Path(__file__).parents[1] / "sweep/plugins"))  # where Hydra finds our launcher and sweeper
 OmegaConf.register_new_resolver("native_precision", native_precision, replace=True)
 OmegaConf.register_new_resolver("usual_head_dropout", heads.usual_dropout, replace=True)
+OmegaConf.register_new_resolver("template", heads.template_of, replace=True)
 OmegaConf.register_new_resolver("unless", lambda given, value: value if given is None else None, replace=True)
 
 

@@ -95,7 +95,9 @@ class PromptConfig(Schema):
     also_hashed: ClassVar[Mapping[str, Any]] = {"mlp_hidden": 512, "init_std": 0.02}
 
     length: int = Field(ge=1, description="virtual tokens; for deep prompts, in each layer")
-    placement: Placement = Field(description="[PROMPT; x; y], or [x; PROMPT; y]: after the first segment")
+    placement: Placement = Field(
+        description="[PROMPT; x; y]; [x; PROMPT; y]: after the first segment; or a template's places"
+    )
     positions: Positions = Field(description="whether the position ids right of the prompt move by its length")
     reparameterization: Annotated[SerializeAsAny[Reparameterization.Config], Hashed(key="")]
     init: Annotated[SerializeAsAny[Init.Config], Hashed(key="")]

@@ -2,8 +2,8 @@
 
 A placement is an array: for each sequence it says before which token each prompt row stands. `prefix` is before the
 first token, [PROMPT; x; y]; `infix` is after the last token of the first segment, before its separator:
-[CLS] x PROMPT [SEP] y [SEP], or, with one segment, at the end of its text. Rows may as well stand apart, as a
-template's do. Each occupies a position where it stands.
+[CLS] x PROMPT [SEP] y [SEP], or, with one segment, at the end of its text; `template` is where a head's template has
+places for them, which may stand apart (P-Tuning, section 3.2). Each row occupies a position where it stands.
 
 `positions: shift` moves the position ids of the real tokens right of the prompt by its length, as the authors' code
 and PEFT do; `keep` leaves them as the backbone knows them. With `keep`, the slots of an inserted prompt all carry the
@@ -23,14 +23,15 @@ from torch import Tensor
 from ptuning.data.encoded import Encoded
 from ptuning.errors import InputError
 
-Placement = Literal["prefix", "infix"]
+Placement = Literal["prefix", "infix", "template"]
 Positions = Literal["shift", "keep"]
 
-# Before which token of each sequence, `[B]`, all rows of a prompt stand.
+# Before which token of each sequence the rows of a prompt stand: `[B, P]`, or `[B, 1]` where all stand together.
 PLACEMENTS: dict[Placement, Callable[[Encoded, np.ndarray], np.ndarray]] = {
-    "prefix": lambda examples, sequences: np.zeros(len(sequences), dtype=np.int64),
+    "prefix": lambda examples, sequences: np.zeros((len(sequences), 1), dtype=np.int64),
     # The last token stands behind it also where no separator ends the text: in a decoder it alone has seen all.
-    "infix": lambda examples, sequences: np.minimum(examples.infix, examples.lengths - 1)[sequences],
+    "infix": lambda examples, sequences: np.minimum(examples.infix, examples.lengths - 1)[sequences, None],
+    "template": lambda examples, sequences: _template_rows(examples)[sequences],
 }
 
 
@@ -52,8 +53,7 @@ class Layout:
     def before(self, examples: Encoded, sequences: np.ndarray) -> np.ndarray:
         """The token that each prompt row stands before, `[B, P]`, ascending: 0 is the first of the sequence, and its
         length is behind the last."""
-        first = PLACEMENTS[self.placement](examples, sequences)
-        return np.broadcast_to(first[:, None], (len(sequences), self.length))
+        return np.broadcast_to(PLACEMENTS[self.placement](examples, sequences), (len(sequences), self.length))
 
     def check(self, max_length: int, max_positions: int) -> None:
         """Raise InputError where prompt and text together could pass the end of the backbone's position table."""
@@ -71,8 +71,9 @@ class Layout:
 
 @dataclass(frozen=True)
 class Batch:
-    """Padded rows on the device. All `[B, T]` but `reads` `[B]`, the index of the token that the head reads, where it
-    reads one alone (`Encoded.reads`). `slots` is the prompt row that stands at an index, -1 at a real token."""
+    """Padded rows on the device. All `[B, T]` but `reads` `[B, K]`, the indices of the tokens that the head reads,
+    where it does not read all (`Encoded.reads`); where others in the batch read more, its own come first. `slots` is
+    the prompt row that stands at an index, -1 at a real token."""
 
     input_ids: Tensor
     token_type_ids: Tensor
@@ -112,15 +113,25 @@ def table(
     moved = _rows_before(source, before) if layout.shift else 0
     position = np.where(prompted, standing + (slots if layout.shift else 0), source + moved)
     present = real | prompted
-    reads = np.zeros_like(length) if examples.reads is None else examples.reads[sequences][:, None]
+    reads = np.zeros_like(length) if examples.reads is None else examples.reads[sequences]
     return np.stack([
         np.where(real, examples.tokens[token], np.where(prompted, 0, pad_id)),
         np.where(real, types[token], np.where(prompted, types[start + (standing - 1).clip(0)], 0)),
         np.where(present, position, 0) + first_position,
         present,
         slots,
-        np.broadcast_to(blank + reads + _rows_before(reads, before[:, : layout.inserted]), slots.shape),
+        _widened(blank + reads + _rows_before(reads, before[:, : layout.inserted]), width),
     ]).astype(np.int64)  # fmt: skip
+
+
+def _template_rows(examples: Encoded) -> np.ndarray:
+    assert examples.rows is not None  # `parsed` refuses a run whose head has no places
+    return examples.rows
+
+
+def _widened(reads: np.ndarray, width: int) -> np.ndarray:
+    """`[B, K]` as `[B, width]`, the last one repeated."""
+    return reads[:, np.arange(width).clip(max=reads.shape[1] - 1)]
 
 
 def _slots(before: np.ndarray, width: int) -> np.ndarray:
@@ -138,10 +149,11 @@ def _rows_before(source: np.ndarray, before: np.ndarray) -> np.ndarray:
     return (before[:, None] <= source[..., None]).sum(axis=2)
 
 
-def collate(tables: Sequence[np.ndarray], device: torch.device) -> Batch:
-    """The batch of `tables`, one below the other, in one transfer that nobody waits for."""
+def collate(tables: Sequence[np.ndarray], device: torch.device, reads: int = 1) -> Batch:
+    """The batch of `tables`, one below the other, in one transfer that nobody waits for; heads read so many tokens of
+    a sequence at most, where they do not read all."""
     whole = torch.from_numpy(np.concatenate(tables, axis=1))
     if device.type == "cuda":
         whole = whole.pin_memory()
-    ids, types, positions, mask, slots, reads = whole.to(device, non_blocking=True).unbind()
-    return Batch(ids, types, positions, mask, slots, reads[:, 0])
+    ids, types, positions, mask, slots, read = whole.to(device, non_blocking=True).unbind()
+    return Batch(ids, types, positions, mask, slots, read[:, :reads])

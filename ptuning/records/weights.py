@@ -63,7 +63,7 @@ def _state(adapter: Adapter, heads: Mapping[str, nn.Module], backbone: Backbone)
     for prefix, head in heads.items():
         state |= {f"{prefix}{key}": value for key, value in head.state_dict().items()}
     if methods.trains_backbone(adapter.config):
-        state |= {f"backbone.{key}": value for key, value in backbone.model.state_dict().items()}
+        state |= {f"backbone.{key}": value for key, value in backbone.weights().items()}
     return state
 
 
@@ -147,10 +147,12 @@ def read_config(file: Path, runtime: RuntimeConfig) -> RunConfig:
     Raises InputError for any other file, and for one that holds a prompt alone.
     """
     header = read_header(file)
-    if not any(name.startswith("head.") for name in header.tensors):
-        raise InputError(f"{file} holds the prompt of one of the run's steps, without a head to answer with: {GIVE}.")
     run = parse(RunConfig, {**header.config, "sources": {}, "runtime": runtime}, str(file))
-    return run.model_copy(update={"prompt": folded_config(run.prompt)})
+    folded = run.model_copy(update={"prompt": folded_config(run.prompt)})
+    has_head = any(name.startswith("head.") for name in header.tensors)
+    if not has_head and any(head.has_weights for head in Run.parse(folded).heads.values()):
+        raise InputError(f"{file} holds the prompt of one of the run's steps, without a head to answer with: {GIVE}.")
+    return folded
 
 
 def load(file: Path, run: RunConfig, backbone: Backbone) -> Adapter:
@@ -169,7 +171,7 @@ def load(file: Path, run: RunConfig, backbone: Backbone) -> Adapter:
     adapter.method.load_folded(_part(state, "prompt.", backbone.device))
     adapter.head.load_state_dict(_part(state, "head.", backbone.device))
     if methods.trains_backbone(folded):
-        backbone.model.load_state_dict(_part(state, "backbone.", backbone.device))
+        backbone.load_weights(_part(state, "backbone.", backbone.device))
     return adapter.eval()
 
 

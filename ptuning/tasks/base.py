@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
 from ptuning.formats import json_files
 from ptuning.formats.rows import Row
 from ptuning.pypi import Package
-from ptuning.tasks.kinds.examples import Example, Question, Sentence
+from ptuning.tasks.kinds.examples import SEGMENTS, Example, Question, Sentence
 
 E = TypeVar("E", Example, Sentence, Question)  # what a task asks
 OFFICIAL_DEV = "official_dev"  # the test set that the official dev set is where another one is used for development
@@ -25,6 +25,7 @@ class Task(ABC, Generic[E, A]):
     version: ClassVar[int]  # raised when an encoding or metric change can move a number: part of a run's identity
     head: ClassVar[str]  # the head that answers it, a name in `ptuning.heads`
     labels: tuple[str, ...] = ()  # labels or choices, where it has any; those of an instance may be its data's
+    template_fields: ClassVar[Sequence[str]] = SEGMENTS  # the names of its examples' texts, for templates
     metric: ClassVar[str]  # the key of `score` that tables print and that chooses the epoch
     folder: ClassVar[str]  # the task's folder in the official archive
     # split -> path below the data root, for the `local` source: train, dev, and test sets by any name

@@ -12,7 +12,7 @@ from ptuning.formats import fields
 from ptuning.formats.rows import Row
 from ptuning.pypi import Package
 from ptuning.tasks.kinds.classification import AccuracyTask
-from ptuning.tasks.kinds.examples import Example
+from ptuning.tasks.kinds.examples import SEGMENTS, Example
 from ptuning.tasks.kinds.miniature_words import THINGS
 from ptuning.tasks.kinds.superglue import superglue_files
 
@@ -24,6 +24,7 @@ class BoolQ(AccuracyTask):
     version = 1
     head = "classification"
     labels = ("false", "true")
+    template_fields = (*SEGMENTS, "question", "passage")
     folder = "BoolQ"
     files = superglue_files("BoolQ")
     hub = ("aps/super_glue", "boolq")
@@ -35,7 +36,8 @@ class BoolQ(AccuracyTask):
 
     def examples(self, row: Row, where: str) -> list[Example]:
         question, passage = fields.text(row, "question", where), fields.text(row, "passage", where)
-        return [Example(((question, passage),), fields.label(row, (False, True), where))]
+        named = {"question": question, "passage": passage}
+        return [Example(((question, passage),), fields.label(row, (False, True), where), fields=named)]
 
     def from_hub(self, rows: Iterable[Row]) -> Iterator[Row]:
         return ({**row, "label": bool(row["label"])} for row in rows)

@@ -11,7 +11,7 @@ from ptuning.formats import fields
 from ptuning.formats.rows import Row
 from ptuning.metrics.classification import macro_f1
 from ptuning.tasks.kinds.classification import AccuracyTask
-from ptuning.tasks.kinds.examples import Example
+from ptuning.tasks.kinds.examples import SEGMENTS, Example
 from ptuning.tasks.kinds.miniature_words import PEOPLE
 from ptuning.tasks.kinds.superglue import superglue_files
 
@@ -21,13 +21,15 @@ class CB(AccuracyTask):
     version = 1
     head = "classification"
     labels = ("entailment", "contradiction", "neutral")  # the hub's order
+    template_fields = (*SEGMENTS, "premise", "hypothesis")
     folder = "CB"
     files = superglue_files("CB")
     hub = ("aps/super_glue", "cb")
 
     def examples(self, row: Row, where: str) -> list[Example]:
         premise, hypothesis = fields.text(row, "premise", where), fields.text(row, "hypothesis", where)
-        return [Example(((premise, hypothesis),), fields.label(row, self.labels, where))]
+        named = {"premise": premise, "hypothesis": hypothesis}
+        return [Example(((premise, hypothesis),), fields.label(row, self.labels, where), fields=named)]
 
     def from_hub(self, rows: Iterable[Row]) -> Iterator[Row]:
         return ({**row, "label": self.labels[row["label"]]} for row in rows)

@@ -25,6 +25,7 @@ class COPA(AccuracyTask):
     version = 1
     head = "choice"
     labels = ("choice1", "choice2")
+    template_fields = ("premise", "joiner", "choice1", "choice2")
     folder = "COPA"
     files = superglue_files("COPA")
     hub = ("aps/super_glue", "copa")
@@ -37,9 +38,11 @@ class COPA(AccuracyTask):
                 f"{where}: question {fields.short(question)} is not one of {', '.join(JOINERS)}: correct"
                 " the line or remove it."
             )
-        first = f"{fields.text(row, 'premise', where)} {JOINERS[question]}"
+        premise = fields.text(row, "premise", where)
+        first = f"{premise} {JOINERS[question]}"
         segments = tuple((first, fields.text(row, choice, where)) for choice in self.labels)
-        return [Example(segments, fields.label(row, (0, 1), where))]
+        named = {"premise": premise, "joiner": JOINERS[question]} | {choice: row[choice] for choice in self.labels}
+        return [Example(segments, fields.label(row, (0, 1), where), fields=named)]
 
     def from_hub(self, rows: Iterable[Row]) -> Iterator[Row]:
         return iter(rows)

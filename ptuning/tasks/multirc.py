@@ -12,7 +12,7 @@ from ptuning.formats import fields
 from ptuning.formats.rows import Row
 from ptuning.metrics.classification import exact_match_by_group, f1_over_answers
 from ptuning.tasks.kinds.classification import ClassificationTask
-from ptuning.tasks.kinds.examples import Example
+from ptuning.tasks.kinds.examples import SEGMENTS, Example
 from ptuning.tasks.kinds.miniature_words import PEOPLE, THINGS
 from ptuning.tasks.kinds.superglue import superglue_files
 
@@ -22,6 +22,7 @@ class MultiRC(ClassificationTask):
     version = 1
     head = "classification"
     labels = ("wrong", "right")
+    template_fields = (*SEGMENTS, "passage", "question", "answer")
     metric = "f1a"
     folder = "MultiRC"
     files = superglue_files("MultiRC")
@@ -32,15 +33,14 @@ class MultiRC(ClassificationTask):
         passage = fields.record(row, "passage", where)
         fields.check_distinct(fields.records(passage, "questions", where), "idx", where)
         paragraph, number = fields.text(passage, "text", where), fields.integer(row, "idx", where)
-        return [
-            Example(
-                ((paragraph, f"{fields.text(question, 'question', where)} {fields.text(answer, 'text', where)}"),),
-                fields.label(answer, (0, 1), where),
-                group=(number, fields.integer(question, "idx", where)),
-            )
-            for question in fields.records(passage, "questions", where)
-            for answer in fields.records(question, "answers", where)
-        ]
+        examples = []
+        for question in fields.records(passage, "questions", where):
+            asked, group = fields.text(question, "question", where), (number, fields.integer(question, "idx", where))
+            for answer in fields.records(question, "answers", where):
+                named = {"passage": paragraph, "question": asked, "answer": fields.text(answer, "text", where)}
+                segments = (paragraph, f"{asked} {named['answer']}")
+                examples.append(Example((segments,), fields.label(answer, (0, 1), where), group, fields=named))
+        return examples
 
     def from_hub(self, rows: Iterable[Row]) -> Iterator[Row]:
         """The hub's rows are single answers; those of a paragraph follow one another."""

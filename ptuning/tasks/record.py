@@ -15,7 +15,7 @@ from ptuning.formats import fields
 from ptuning.formats.rows import Row
 from ptuning.metrics.squad import best_over_golds, exact, token_f1
 from ptuning.tasks.kinds.classification import ClassificationTask
-from ptuning.tasks.kinds.examples import Example
+from ptuning.tasks.kinds.examples import SEGMENTS, Example
 from ptuning.tasks.kinds.miniature_words import PEOPLE, THINGS
 from ptuning.tasks.kinds.superglue import superglue_files
 
@@ -27,6 +27,7 @@ class ReCoRD(ClassificationTask):
     version = 1
     head = "classification"
     labels = ("wrong", "right")
+    template_fields = (*SEGMENTS, "passage", "query", "entity")
     metric = "f1"
     folder = "ReCoRD"
     files = superglue_files("ReCoRD")
@@ -64,6 +65,7 @@ class ReCoRD(ClassificationTask):
                     int(name in golds) if golds else -1,
                     group,
                     (name, golds),
+                    {"passage": first, "query": query, "entity": name},
                 )
                 for name in entities
             ]

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from ptuning.formats import fields
 from ptuning.formats.rows import Row
 from ptuning.tasks.kinds.classification import AccuracyTask
-from ptuning.tasks.kinds.examples import Example
+from ptuning.tasks.kinds.examples import SEGMENTS, Example
 from ptuning.tasks.kinds.miniature_words import PEOPLE, THINGS
 from ptuning.tasks.kinds.superglue import superglue_files
 
@@ -18,13 +18,15 @@ class RTE(AccuracyTask):
     version = 1
     head = "classification"
     labels = ("entailment", "not_entailment")  # the hub's order
+    template_fields = (*SEGMENTS, "premise", "hypothesis")
     folder = "RTE"
     files = superglue_files("RTE")
     hub = ("aps/super_glue", "rte")
 
     def examples(self, row: Row, where: str) -> list[Example]:
         premise, hypothesis = fields.text(row, "premise", where), fields.text(row, "hypothesis", where)
-        return [Example(((premise, hypothesis),), fields.label(row, self.labels, where))]
+        named = {"premise": premise, "hypothesis": hypothesis}
+        return [Example(((premise, hypothesis),), fields.label(row, self.labels, where), fields=named)]
 
     def from_hub(self, rows: Iterable[Row]) -> Iterator[Row]:
         return ({**row, "label": self.labels[row["label"]]} for row in rows)

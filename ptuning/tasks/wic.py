@@ -11,7 +11,7 @@ from ptuning.errors import InputError
 from ptuning.formats import fields
 from ptuning.formats.rows import Row
 from ptuning.tasks.kinds.classification import AccuracyTask
-from ptuning.tasks.kinds.examples import Example
+from ptuning.tasks.kinds.examples import SEGMENTS, Example
 from ptuning.tasks.kinds.superglue import superglue_files
 
 SENSES = {  # word -> what goes with its first sense, and with its second
@@ -49,6 +49,7 @@ class WiC(AccuracyTask):
     version = 1
     head = "classification"
     labels = ("false", "true")
+    template_fields = (*SEGMENTS, "word", "sentence1", "sentence2")
     folder = "WiC"
     files = superglue_files("WiC")
     hub = ("aps/super_glue", "wic")
@@ -70,7 +71,8 @@ class WiC(AccuracyTask):
             segments = (f"{one} {two} Does {word} have the same meaning in both sentences?", None)
         else:
             segments = (f"{word}: {one}", f"{word}: {two}")
-        return [Example((segments,), fields.label(row, (False, True), where))]
+        named = {"word": word, "sentence1": one, "sentence2": two}
+        return [Example((segments,), fields.label(row, (False, True), where), fields=named)]
 
     def quirks(self, row: Row) -> list[str]:
         """Most words stand in the sentences in another form."""

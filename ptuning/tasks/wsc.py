@@ -9,7 +9,7 @@ from ptuning.errors import InputError
 from ptuning.formats import fields
 from ptuning.formats.rows import Row
 from ptuning.tasks.kinds.classification import AccuracyTask
-from ptuning.tasks.kinds.examples import Example
+from ptuning.tasks.kinds.examples import SEGMENTS, Example
 from ptuning.tasks.kinds.miniature_words import MEN, WOMEN
 from ptuning.tasks.kinds.superglue import superglue_files
 
@@ -24,6 +24,7 @@ class WSC(AccuracyTask):
     version = 1
     head = "classification"
     labels = ("false", "true")
+    template_fields = (*SEGMENTS, "text", "noun", "pronoun")
     folder = "WSC"
     files = superglue_files("WSC")
     hub = ("aps/super_glue", "wsc")
@@ -36,7 +37,9 @@ class WSC(AccuracyTask):
             index, words = fields.integer(target, key, where), len(text.split())
             if not 0 <= index < words:
                 raise InputError(f"{where}: {key}={index} is not one of the text's {words} words: correct the line.")
-        return [Example(((first, fields.text(target, "span1_text", where)),), fields.label(row, (False, True), where))]
+        noun, pronoun = fields.text(target, "span1_text", where), fields.text(target, "span2_text", where)
+        named = {"text": text, "noun": noun, "pronoun": pronoun}
+        return [Example(((first, noun),), fields.label(row, (False, True), where), fields=named)]
 
     def quirks(self, row: Row) -> list[str]:
         """The official files hold spans in another case, or without the punctuation of the text."""

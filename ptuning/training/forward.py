@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ptuning.backbones.backbone import Backbone
+from ptuning.data.encoded import IGNORED
 from ptuning.prompts.deep import SiteKey, SitePrompt, site_prompts
 from ptuning.prompts.placement import Batch, collate, table
 from ptuning.training.adapter import AdapterBatch
@@ -28,7 +29,7 @@ def forward(backbone: Backbone, parts: Sequence[AdapterBatch]) -> Iterator[list[
         for part in parts
     ]
     sizes = [one.shape[1] for one in tables]
-    batch = collate(tables, backbone.device)
+    batch = collate(tables, backbone.device, max(_reads(part) for part in parts))
     rows = _of_parts(batch, sizes)
     prompts = site_prompts([part.adapter.method.deep_prompt(part.prompt_dropout_mask) for part in parts], sizes)
     entry_layer = min(part.adapter.entry_layer for part in parts)
@@ -36,17 +37,58 @@ def forward(backbone: Backbone, parts: Sequence[AdapterBatch]) -> Iterator[list[
         enters, types = _embedded(backbone, parts, rows, batch)
     else:
         enters, types = _cached(backbone, parts, rows, entry_layer), batch.token_type_ids
-    single = backbone.runs_single_query and all(part.examples.reads is not None for part in parts)
-    with backbone.attending(prompts, batch.reads if single else None, _first_query(backbone, parts, prompts)):
-        hidden = backbone.forward_from(entry_layer, enters, types, batch).split(sizes)
-        if single:
-            read = [(states, torch.ones_like(states[..., 0])) for states in hidden]
-        else:
-            read = [_read(states, own, part) for part, states, own in zip(parts, hidden, rows, strict=True)]
+    single = backbone.runs_single_query and all(_reads(part) == 1 and not _decodes(part) for part in parts)
+    with backbone.attending(prompts, batch.reads[:, 0] if single else None, _first_query(backbone, parts, prompts)):
+        hidden = backbone.forward_from(entry_layer, enters, types, batch)
+        decoded = _decoded(backbone, parts, hidden, batch) if any(map(_decodes, parts)) else hidden
+        read = [
+            _read(own_decoded if _decodes(part) else states, own, part, single)
+            for part, own, states, own_decoded in zip(
+                parts, rows, hidden.split(sizes), decoded.split(sizes), strict=True
+            )
+        ]
         yield [
-            part.adapter.head(states, real.bool(), part.head_dropout_mask)
+            part.adapter.head(states, real.bool(), part.head_dropout_mask, **_answers(part, states.device))
             for part, (states, real) in zip(parts, read, strict=True)
         ]
+
+
+def _reads(part: AdapterBatch) -> int:
+    """How many tokens of a sequence the part's head reads; 0 for all of them."""
+    return 0 if part.examples.reads is None else part.examples.reads.shape[1]
+
+
+def _decodes(part: AdapterBatch) -> bool:
+    """Whether the part's head reads an encoder-decoder's decoder."""
+    return part.examples.decoder is not None
+
+
+def _decoded(backbone: Backbone, parts: Sequence[AdapterBatch], hidden: Tensor, batch: Batch) -> Tensor:
+    """The decoder's hidden states `[B, U, H]`, which attend to the encoder's `hidden` `[B, T, H]`, those at a prompt's
+    rows among them; of a part that has nothing for the decoder, those of a padding token."""
+    given = [part.examples.decoder for part in parts]
+    width = max(1 if ids is None else ids.shape[1] for ids in given)
+    ids = np.concatenate([
+        np.full((len(part.sequences), width), IGNORED) if one is None else
+        np.pad(one[part.sequences], ((0, 0), (0, width - one.shape[1])), constant_values=IGNORED)
+        for part, one in zip(parts, given, strict=True)
+    ])  # fmt: skip
+    present = ids != IGNORED
+    present[:, 0] = True
+    tokens = torch.from_numpy(np.where(ids == IGNORED, backbone.pad, ids)).to(backbone.device)
+    return backbone.decode(tokens, torch.from_numpy(present.astype(np.int64)).to(backbone.device), hidden, batch)
+
+
+def _answers(part: AdapterBatch, device: torch.device) -> dict[str, Tensor]:
+    """What of the part's examples its head scores, where that differs from one to the next: `answers` `[B, K]`."""
+    if part.examples.answers is None:
+        return {}
+    return {"answers": torch.from_numpy(part.examples.answers[part.sequences]).to(device)}
+
+
+def _at(hidden: Tensor, which: Tensor) -> Tensor:
+    """Of `hidden` `[B, W, H]` the states at `which` `[B, K]`: `[B, K, H]`."""
+    return hidden.gather(1, which[..., None].expand(-1, -1, hidden.shape[-1]))
 
 
 def _first_query(
@@ -69,13 +111,16 @@ def _of_parts(batch: Batch, sizes: Sequence[int]) -> list[Batch]:
     return [batch.rows(slice(end - size, end)) for end, size in zip(ends, sizes, strict=True)]
 
 
-def _read(hidden: Tensor, batch: Batch, part: AdapterBatch) -> tuple[Tensor, Tensor]:
-    """What of `hidden` `[B, W, H]` the part's head reads: one token of each row, `[B, 1, H]`, or the whole text; and
-    where it is not padding."""
+def _read(hidden: Tensor, batch: Batch, part: AdapterBatch, single: bool) -> tuple[Tensor, Tensor]:
+    """What of `hidden` `[B, W, H]`, the encoder's or the decoder's, the part's head reads: some tokens of each row,
+    `[B, K, H]`, or the whole text; and where it is not padding. `single`: there is no other token in it."""
     if part.examples.reads is None:
         return _text(hidden, batch, part)
-    states = hidden[torch.arange(len(hidden), device=hidden.device), batch.reads][:, None]
-    return states, torch.ones_like(states[..., 0])
+    if _decodes(part):
+        at = torch.from_numpy(part.examples.reads[part.sequences]).to(hidden.device)
+    else:
+        at = batch.reads[:, : _reads(part)]
+    return hidden if single else _at(hidden, at), torch.ones_like(at)
 
 
 def _text(hidden: Tensor, batch: Batch, part: AdapterBatch) -> tuple[Tensor, Tensor]:
@@ -85,7 +130,7 @@ def _text(hidden: Tensor, batch: Batch, part: AdapterBatch) -> tuple[Tensor, Ten
     if not part.adapter.layout.inserted:
         return hidden[:, :width], batch.attention_mask[:, :width]
     order = (batch.slots >= 0).byte().argsort(dim=1, stable=True)[:, :width]
-    return hidden.gather(1, order[..., None].expand(-1, -1, hidden.shape[-1])), batch.attention_mask.gather(1, order)
+    return _at(hidden, order), batch.attention_mask.gather(1, order)
 
 
 def _embedded(

@@ -150,7 +150,7 @@ def test_classification_reads_the_last_token_which_sees_the_whole_prompt(make_ru
     backbone = make_backbone(name)
     (lane,) = lanes_of([make_run(method, "wic", prompt__placement=placement)], backbone)
     dev = lane.tasks[0].dataset.dev
-    assert dev.reads.tolist() == (dev.lengths - 1).tolist()
+    assert dev.reads[:, 0].tolist() == (dev.lengths - 1).tolist()
     step(backbone, [(lane, next(lane.batches()).with_dropout(lane.steps_done))], Budget(4096))
     before = lane.adapter.method.reparameterization.prompt.detach().clone()
     step(backbone, [(lane, next(lane.batches()).with_dropout(lane.steps_done))], Budget(4096))

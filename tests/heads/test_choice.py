@@ -10,6 +10,7 @@ from ptuning import heads, registry, tasks
 from ptuning.backbones import tiny
 from ptuning.config import RunConfig
 from ptuning.errors import InputError
+from ptuning.heads.verbalizer import Verbalizer
 from ptuning.launch import compose, rerun
 from ptuning.parsed import Run
 from ptuning.records import store
@@ -89,8 +90,9 @@ def test_a_head_that_cannot_answer_a_task_is_refused(make_run, task, head):
     if head == OWN[task]:
         Run.parse(config)
         return
+    also = ", verbalizer" if OWN[task] in Verbalizer.also_answers else ""
     with pytest.raises(
-        InputError, match=f"^head={head} cannot answer task.name={task}: choose one of auto, {OWN[task]}.$"
+        InputError, match=f"^head={head} cannot answer task.name={task}: choose one of auto, {OWN[task]}{also}.$"
     ):
         Run.parse(config)
 

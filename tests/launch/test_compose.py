@@ -94,7 +94,10 @@ def test_commas_sweep_and_equal_runs_are_one():
         (["method=fine_tuning", "prompt.length=3"], r"prompt.length is not a config key"),
         (["train.lr=fast"], r"train.lr='fast' is refused"),
         (["train.epochs=0"], r"train.epochs=0 is refused: input should be greater than or equal to 1"),
-        (["prompt.placement=middle"], r"prompt.placement='middle' is refused: input should be 'prefix' or 'infix'"),
+        (
+            ["prompt.placement=middle"],
+            r"prompt.placement='middle' is refused: input should be 'prefix', 'infix' or 'template'",
+        ),
         (["selection=best_test"], r"selection=best_test is unknown: choose one of best_dev, last"),
         (["data=local"], r"data.root is not set"),
         (["backbone=hub", "backbone.id=org/some-model"], r"backbone.name is not set"),

@@ -36,7 +36,7 @@ TINY = ["backbone=tiny_bert", "data=miniature"]
         ("seed=" + "9" * 5000, r"is not an override|is refused"),
         ("seed=range(1,1000000)", r"asks for more than 50000 runs, which is the limit of a sweep"),
         ("backbone.name=" + "x" * 300, r"^backbone.name='x+' is refused: string should have at most 100 characters"),
-        ("+data.fils={train: a}", r"^data.fils is not a key of this config: allowed here are dev_rows, files"),
+        ("+data.fils={train: a}", r"^data.fils is not a key of this config"),
         ("+train.epoch=3", r"^train.epoch is not a key of this config"),
         ("+prompt.lenght=3", r"^prompt.lenght is not a key of this config"),
         ("+prompt.init.stdd=3", r"^prompt.init.stdd is not a key of this config"),

@@ -14,6 +14,7 @@ from omegaconf import OmegaConf
 from ptuning import heads, methods, registry, tasks
 from ptuning.backbones import tiny
 from ptuning.errors import InputError
+from ptuning.launch import rerun
 from ptuning.launch.compose import CONF
 from ptuning.methods.base import PromptMethod
 from ptuning.prompts import inits, reparameterizations
@@ -74,6 +75,7 @@ def overrides(case: Case, folder: Path) -> list[str]:
 def _prompt(case: Case) -> Iterator[str]:
     init, reparameterization = inits.load(case["init"]), reparameterizations.load(case["reparameterization"])
     yield from ("prompt.length=4", f"prompt.placement={case['placement']}", f"prompt.positions={case['positions']}")
+    yield from _template(case)
     for group, schema in (("init", init.Config), ("reparameterization", reparameterization.Config)):
         yield f"{group}={case[group]}"
         file = OmegaConf.load(CONF / group / f"{case[group]}.yaml")
@@ -82,6 +84,15 @@ def _prompt(case: Case) -> Iterator[str]:
             yield f"prompt.{group}.{key}={OPEN[schema.model_fields[key].annotation]}"
     if init.uses_sources:
         yield "+sources.first.seed=2"
+
+
+def _template(case: Case) -> Iterator[str]:
+    """Its task's first template with places for a prompt of four rows, apart from each other."""
+    keys = heads.load(case["head"]).Keys
+    if case["placement"] == "template" and keys is not None and "template" in keys.model_fields:
+        templates = OmegaConf.load(CONF / f"task/{task_of(case['head'])}.yaml").templates
+        text = "<p> " + next(iter(templates.values())).text.replace("<p>", "<p:3>", 1)
+        yield f"head.template={rerun.format_value(text)}"
 
 
 def _tiny(node: str, keys: Container[str]) -> Iterator[str]:

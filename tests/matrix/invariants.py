@@ -57,7 +57,9 @@ def prepare(case: Case, folder: Path) -> Ready:
     """All that a run does before it trains. Raises InputError where the case is refused."""
     config = compose.read(compose.composed(cases.overrides(case, folder)))
     first = Run.parse(config)
-    longer = None if config.prompt is None else config.prompt | {"length": config.prompt["length"] + 2}
+    longer = config.prompt
+    if longer is not None and longer["placement"] != "template":  # which has so many places
+        longer = longer | {"length": longer["length"] + 2}
     other = Run.parse(config.model_copy(update={"seed": config.seed + 1, "prompt": longer}))
     run([source.config for one in (first, other) for source in one.sources])
     backbone, datasets = _loaded(first)

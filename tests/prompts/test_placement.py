@@ -21,7 +21,7 @@ def encoded(*sequences, choices=1):
         target_starts=np.arange(len(sequences) // choices + 1),
         owners=np.arange(len(sequences) // choices),
         choices=choices,
-        reads=np.zeros(len(sequences), dtype=int),
+        reads=np.zeros((len(sequences), 1), dtype=int),
     )
 
 
@@ -43,7 +43,7 @@ def test_input_prompt_prefix_shifts_every_real_token():
     assert row["slots"] == [0, 1, -1, -1, -1, -1, -1, -1]
     assert row["position_ids"] == [0, 1, 2, 3, 4, 5, 6, 7]
     assert row["token_type_ids"] == [0, 0, 0, 0, 0, 0, 1, 1]
-    assert row["reads"] == 2
+    assert row["reads"] == [2]
 
 
 def test_input_prompt_infix_stands_after_the_first_segments_last_token():
@@ -51,7 +51,7 @@ def test_input_prompt_infix_stands_after_the_first_segments_last_token():
     assert row["input_ids"] == [101, 11, 12, 0, 0, 102, 21, 102]
     assert row["slots"] == [-1, -1, -1, 0, 1, -1, -1, -1]
     assert row["position_ids"] == [0, 1, 2, 3, 4, 5, 6, 7]
-    assert row["reads"] == 0
+    assert row["reads"] == [0]
 
 
 def test_input_prompt_keep_leaves_real_positions_and_shares_its_own():
@@ -76,7 +76,7 @@ def test_deep_prompt_inserts_nothing_and_moves_what_is_right_of_it(placement, po
     row = laid(Layout(0, 4, placement, positions))
     assert row["input_ids"] == PAIR[0]
     assert row["position_ids"] == expected
-    assert row["reads"] == 0
+    assert row["reads"] == [0]
 
 
 def test_padding_is_on_the_right_and_masked():
@@ -88,7 +88,7 @@ def test_padding_is_on_the_right_and_masked():
     assert batch.input_ids.tolist() == [[101, 11, 12, 102, 21, 102, 9], [0, 101, 11, 102, 9, 9, 9]]
     assert batch.attention_mask.sum(1).tolist() == [6, 4]
     assert batch.position_ids[0].tolist() == [2, 3, 4, 5, 6, 7, 2]
-    assert batch.reads.tolist() == [0, 1]
+    assert batch.reads.tolist() == [[0], [1]]
 
 
 def test_an_examples_sequences_follow_one_another():
@@ -119,7 +119,7 @@ def test_rows_of_a_prompt_may_stand_apart():
     assert row["slots"] == [0, -1, -1, -1, 1, 2, -1, -1, -1, 3]
     assert row["position_ids"] == list(range(10))
     assert row["token_type_ids"] == [0, 0, 0, 0, 0, 0, 0, 1, 1, 1]
-    assert row["reads"] == 1
+    assert row["reads"] == [1]
     assert laid(Template(4, 4, positions="keep"))["position_ids"] == [0, 0, 1, 2, 3, 3, 3, 4, 5, 6]
     assert laid(Template(0, 4, positions="shift"))["position_ids"] == [1, 2, 3, 6, 7, 8]
 

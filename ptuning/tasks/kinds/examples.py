@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+SEGMENTS = ("first", "second")  # what templates call the segments of an example that is one sequence
 
 
 @dataclass(frozen=True)
@@ -13,13 +16,23 @@ class Example:
     `segments` holds the (first, second) texts of each sequence that the backbone reads: one pair for classification,
     one pair a choice for multiple choice. A second text of None makes a single-segment input. `label` is -1 where the
     row has none: such an example can be answered, not learned from. `group` is what the
-    metric groups answers by (a MultiRC question, a ReCoRD query); `answer` is what a group's metric needs besides.
+    metric groups answers by (a MultiRC question, a ReCoRD query); `answer` is what a group's metric needs besides;
+    `fields` are its texts by their names, for templates (`Task.template_fields`).
     """
 
     segments: tuple[tuple[str, str | None], ...]
     label: int
     group: tuple[int, ...] = ()
     answer: Any = None
+    fields: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def texts(self) -> Mapping[str, str]:
+        """Its texts by name: its `fields`, and of one sequence the `first` and the `second` segment."""
+        if len(self.segments) > 1:
+            return self.fields
+        first, second = self.segments[0]
+        return {**dict(zip(SEGMENTS, (first, second or ""), strict=True)), **self.fields}
 
     @property
     def labelled(self) -> bool:
