@@ -1,4 +1,5 @@
-"""Every kind of run that there is, tried in a random order, and docs/matrix.md, which says what became of them.
+"""Runs in which any three parts that there are meet, in a random order, and docs/matrix.md, which says what became of
+them.
 
 `python -m tests.matrix`, or `make matrix`; `--minutes 10` stops after so long.
 """
@@ -22,8 +23,8 @@ from tqdm import tqdm
 
 from ptuning.files import write_atomic
 from tests.matrix import cases
+from tests.matrix.covering import Case
 from tests.matrix.outcomes import Outcome, attempt
-from tests.matrix.pairs import Case
 
 PAGE = Path(__file__).parents[2] / "docs/matrix.md"
 INTRODUCTION = """# What goes with what
@@ -33,7 +34,7 @@ before anything trains. Each case below is a tiny run on a random backbone. Wher
 prompt and the head changed (the backbone bit for bit as it was, unless the method trains it); every row of the prompt,
 at every prompted site, got gradient; with its prompt masked the backbone was the plain one (where positions are kept);
 packed with another run its loss, scores and predictions were those of the run alone; saved and loaded it predicted the
-same. `make test` tries every two values together, `make matrix` every case, and writes this page.
+same. `make test` tries any two values together, `make matrix` any three, and writes this page.
 """
 
 
@@ -95,7 +96,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=float("inf"), help="stop after so long (default: never)")
     parser.add_argument("--processes", type=int, default=os.cpu_count())
     arguments = parser.parse_args()
-    wanted = cases.all_cases()
+    wanted = cases.meeting(3)
     random.Random(0).shuffle(wanted)
     outcomes = list(attempts(wanted, arguments.minutes, arguments.processes))
     write_atomic(PAGE, page(outcomes, len(wanted)))

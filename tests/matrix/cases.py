@@ -19,7 +19,7 @@ from ptuning.launch.compose import CONF
 from ptuning.methods.base import PromptMethod
 from ptuning.prompts import inits, reparameterizations
 from ptuning.prompts.placement import Placement, Positions
-from tests.matrix.pairs import Case, every_case, every_pair
+from tests.matrix.covering import Case, covering
 
 SENTENCE = '"does the second text follow from the first one or does it not"'
 OPEN = {str: SENTENCE, int: "2", float: "0.5"}  # values of keys that a file of conf/ leaves open (`???`)
@@ -44,13 +44,10 @@ def dimensions(prompted: bool) -> dict[str, list[str]]:
     return found
 
 
-def paired() -> list[Case]:
-    """Cases in which every two values meet: where they can, in one whose prompt has something to start from."""
-    return [*every_pair(dimensions(False)), *every_pair(dimensions(True), _can_start)]
-
-
-def all_cases() -> list[Case]:
-    return [*every_case(dimensions(False)), *every_case(dimensions(True))]
+def meeting(size: int) -> list[Case]:
+    """Cases in which any `size` values meet: where they can, in one whose prompt has something to start from, and a
+    place to stand."""
+    return [*covering(dimensions(False), min(size, 2)), *covering(dimensions(True), size, _can_start)]
 
 
 def name(case: Case) -> str:
@@ -88,11 +85,16 @@ def _prompt(case: Case) -> Iterator[str]:
 
 def _template(case: Case) -> Iterator[str]:
     """Its task's first template with places for a prompt of four rows, apart from each other."""
-    keys = heads.load(case["head"]).Keys
-    if case["placement"] == "template" and keys is not None and "template" in keys.model_fields:
+    if case["placement"] == "template" and _has_templates(case["head"]):
         templates = OmegaConf.load(CONF / f"task/{task_of(case['head'])}.yaml").templates
         text = "<p> " + next(iter(templates.values())).text.replace("<p>", "<p:3>", 1)
         yield f"head.template={rerun.format_value(text)}"
+
+
+def _has_templates(head: str | None) -> bool:
+    """Whether a head reads a template, or, where none is chosen yet, one can be."""
+    keys = None if head is None else heads.load(head).Keys
+    return head is None or (keys is not None and "template" in keys.model_fields)
 
 
 def _tiny(node: str, keys: Container[str]) -> Iterator[str]:
@@ -108,7 +110,9 @@ def task_of(head: str) -> str:
 
 
 def _can_start(case: Case) -> bool:
-    """Whether what a case says so far can be made one whose prompt has something to start from."""
+    """Whether what a case says so far can be made one whose prompt has something to start from, and a place."""
+    if case.get("placement") == "template" and not _has_templates(case.get("head")):
+        return False
     return any(all(case.get(key, value) == value for key, value in recipe.items()) for recipe in _recipes())
 
 

@@ -31,7 +31,7 @@ from ptuning.training.datasets import DatasetCache
 from ptuning.training.lanes import Lane, LaneTask
 from ptuning.training.predictions import predict
 from tests.matrix import cases
-from tests.matrix.pairs import Case
+from tests.matrix.covering import Case
 from tests.training.test_lanes import train_all
 
 # What each adapter predicted for each set of examples.

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ptuning.errors import InputError
+from tests.matrix.covering import Case
 from tests.matrix.invariants import check, prepare
-from tests.matrix.pairs import Case
 
 
 class Outcome(NamedTuple):

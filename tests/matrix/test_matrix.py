@@ -8,7 +8,7 @@ from ptuning.errors import InputError
 from tests.matrix import cases
 from tests.matrix.invariants import check, prepare
 
-PAIRED = cases.paired()
+PAIRED = cases.meeting(2)
 VALUES = sorted({one for case in PAIRED for one in case.items()})
 
 
