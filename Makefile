@@ -48,7 +48,7 @@ test: $(installed) ## the tests: no network, a few minutes
 kill-test: $(installed) ## a sweep killed N=100 times at random moments, stopped, launched at once: nothing lost or done twice
 	$(python) -m tests.sweep.disturbances $(N)
 
-matrix: $(installed) ## what goes with what, every case (an hour; ARGS="--minutes 10" for some), and docs/matrix.md
+matrix: $(installed) ## what goes with what, any three parts together (five minutes), and docs/matrix.md
 	$(python) -m tests.matrix $(ARGS)
 
 check: $(installed) ## ruff and mypy
