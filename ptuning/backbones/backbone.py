@@ -105,12 +105,10 @@ class Backbone(nn.Module):
             )
         layout.check(max_length, self.positions)
 
-    def reads(self, lengths: np.ndarray) -> np.ndarray:
-        """Of sequences of `lengths` `[S]` the index of the token that classification reads, `[S]`: the first, [CLS];
-        the last where tokens see only those before them, or where the tokenizer has no [CLS] (T5's ends in </s>)."""
-        if self.network.is_causal or self.tokenizer.cls_token_id is None:
-            return lengths - 1
-        return np.zeros_like(lengths)
+    def whole_text_reads(self, tokens: np.ndarray, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        """Of sequences end to end, `[all tokens]`, that begin at `starts` `[S + 1]`, the index of the token that is
+        read for the whole text, `[S, 1]`; and what the decoder is given, of which it is then, `[S, U]`."""
+        return self.network.whole_text_reads(tokens, starts, self.tokenizer)
 
     @property
     def device(self) -> torch.device:

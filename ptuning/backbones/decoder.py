@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+import numpy as np
 from torch import Tensor
 from torch.nn import functional
 from transformers import AutoModelForCausalLM
@@ -26,6 +27,12 @@ class Decoder(Encoder):
         """Without token types: GPT-2 would add the embeddings of the words that have their numbers."""
         given = super().inputs(embeds, token_type_ids, batch)
         return {name: value for name, value in given.items() if name != "token_type_ids"}
+
+    def whole_text_reads(
+        self, tokens: np.ndarray, starts: np.ndarray, tokenizer: Any
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """The last token, which has seen all."""
+        return np.diff(starts)[:, None] - 1, None
 
     def generation_inputs(
         self, embeds: Tensor, embedded: bool, batch: Batch, first_query: Tensor | None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor
 from transformers import AutoModelForMaskedLM, PreTrainedModel
@@ -51,6 +52,13 @@ class Encoder:
     def hidden(self, embeds: Tensor, token_type_ids: Tensor, batch: Batch) -> Tensor:
         """Hidden states `[B, T, H]` of embeddings `[B, T, E]`."""
         return self.body(**self.inputs(embeds, token_type_ids, batch)).last_hidden_state
+
+    def whole_text_reads(
+        self, tokens: np.ndarray, starts: np.ndarray, tokenizer: Any
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """What `Backbone.whole_text_reads` says: the first token, [CLS]; the last where the tokenizer has none."""
+        lengths = np.diff(starts)[:, None]
+        return (lengths - 1 if tokenizer.cls_token_id is None else np.zeros_like(lengths)), None
 
     def head_inputs(self, hidden: Tensor) -> dict[str, Any]:
         """Of the whole language model, to get the logits of hidden states `[B, T, H]` that are given to its head."""

@@ -1,10 +1,11 @@
-"""Encoder-decoders (T5, BART, ...): classification and the other heads that read a text read its encoder, and the
-decoder is not run; what generates runs it too."""
+"""Encoder-decoders (T5, BART, ...): heads that read a text's tokens read its encoder, and the decoder is not run;
+those that read one token for the whole text, or have the model speak, read the decoder."""
 
 from __future__ import annotations
 
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor
 from transformers import AutoModelForSeq2SeqLM, PreTrainedModel
@@ -12,6 +13,7 @@ from transformers.modeling_outputs import BaseModelOutput
 
 from ptuning.backbones.attention import Watched
 from ptuning.backbones.encoder import Encoder
+from ptuning.data.encoded import IGNORED
 from ptuning.prompts.placement import Batch
 
 STACKS = {(3, 3): "encoder", (2, 2): "decoder", (2, 3): "cross"}  # by queries and keys, as `run_all_stacks` has them
@@ -31,6 +33,16 @@ class EncoderDecoder(Encoder):
 
     def stack_of(self, watched: Watched) -> str:
         return STACKS[watched.queries, watched.keys]
+
+    def whole_text_reads(
+        self, tokens: np.ndarray, starts: np.ndarray, tokenizer: Any
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """The decoder is given the text again, a token later: what it has when it has read all but the last one."""
+        lengths, start = np.diff(starts), self.model.config.decoder_start_token_id
+        column = np.arange(lengths.max())[None]
+        before = tokens[(starts[:-1, None] + column - 1).clip(0, len(tokens) - 1)]
+        given = np.where(column == 0, start, np.where(column < lengths[:, None], before, IGNORED))
+        return lengths[:, None] - 1, given
 
     def head_inputs(self, hidden: Tensor) -> dict[str, Any]:
         return {

@@ -1,4 +1,6 @@
-"""Classification: one text an example, and a label, read at [CLS] or, in a decoder, at the last token."""
+"""Classification: one text an example, and a label, read where transformers' own classes for sequences read it: at
+[CLS]; in a decoder at the last token; in an encoder-decoder at the last token of the decoder, which is given the text
+again."""
 
 from __future__ import annotations
 
@@ -78,6 +80,7 @@ class Classification(Head):
             raise ValueError("all examples of a task have the same number of sequences")
         pairs = [segments for example in examples for segments in example.segments]
         sequences = cut(pairs, context.tokenizer, context.max_length)
+        reads, decoder = context.backbone.whole_text_reads(sequences.tokens, sequences.starts)
         return Encoded(
             tokens=sequences.tokens,
             types=sequences.types,
@@ -87,7 +90,8 @@ class Classification(Head):
             target_starts=np.arange(len(examples) + 1),
             owners=np.arange(len(examples)),
             choices=counts.pop(),
-            reads=context.backbone.reads(sequences.lengths)[:, None],
+            reads=reads,
+            decoder=decoder,
         )
 
     @classmethod
