@@ -51,11 +51,15 @@ class Table(Artefact):
     miniature: str
     rule: str = "best_dev"  # the paper's rule
 
+    def row(self, run: RunConfig) -> str:
+        """What the row of a run is called, one of `methods`."""
+        return methods.label(run)
+
     def cells(self, runs: Sequence[RunConfig]) -> dict[Key, Cell]:
         """One cell a (backbone, method, column), over the sweep's seeds."""
         groups: dict[tuple[str, str, str], list[RunConfig]] = {}
         for run in runs:
-            method = methods.label(run)
+            method = self.row(run)
             if method not in self.methods:
                 known = ", ".join(self.methods)
                 raise InputError(f"{run_name(run)} has no row in {self.name}: leave it out, the rows are {known}.")

@@ -143,7 +143,11 @@ def _prompt_files(run: RunConfig) -> list[str]:
 
 
 def _head_choice(run: RunConfig) -> list[str]:
-    return [] if run.head.name == "auto" else [f"head={run.head.name}"]
+    """With the pattern that its keys come from, where it has such."""
+    if run.head.name == "auto":
+        return []
+    pattern = run.head.keys.get("pattern")
+    return [f"head={run.head.name}", *([] if pattern is None else [f"head.pattern={format_value(pattern)}"])]
 
 
 def _data_choice(run: RunConfig) -> list[str]:
@@ -180,7 +184,7 @@ def _changes(wanted: Mapping[str, Any], base: Mapping[str, Any], above: _Key = (
     """The keys whose value in `wanted` is not that in `base`; `_REMOVED` for those that only `base` has."""
     for name in dict.fromkeys([*base, *wanted]):
         new, old = wanted.get(name, _REMOVED), base.get(name, _REMOVED)
-        if isinstance(new, Mapping) and isinstance(old, Mapping):
+        if isinstance(new, Mapping) and isinstance(old, Mapping) and above[-1:] != ("head",):  # which follow a task's
             yield from _changes(new, old, (*above, name))
         elif above[-1:] == ("sources",) and old is _REMOVED:
             yield from list(_changes(new, _SAME_RUN, (*above, name))) or [((*above, name), {})]

@@ -143,3 +143,20 @@ def test_every_committed_record_composes_back_to_its_own_id():
     assert kinds
     for record in kinds.values():
         assert rerun.overrides(record) == rerun.shortest(record)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        [*RTE, "head=verbalizer", "head.pattern=pet"],
+        [*RTE, "head=verbalizer", "head.words={entailment:[Yes,'No, it is'],not_entailment:'1'}"],
+        [*RTE, "head=verbalizer", "head.words={}", r"head.template='\"{first}\", it\'s {second:bare,lower} | <mask>'"],
+        ["task=cb", "backbone=tiny_t5", "method=prompt_tuning", "paper=prompt_tuning", "train.steps=9"],
+    ],
+)
+def test_templates_and_words_come_back(written):
+    config = compose.read(compose.composed(written))
+    again = rerun.shortest(record_of(config))
+    assert run_id(compose.read(compose.composed(again))) == run_id(config)
+    assert ("head.pattern=pet" in again) == ("head.pattern=pet" in written)
+    assert not ({"head.pattern=pet"} & set(again) and any(one.startswith("head.template") for one in again))
