@@ -22,6 +22,7 @@ from ptuning.config import RunConfig
 torch.set_num_threads(1)  # the backbones are tiny: threads would only wait for each other
 
 SUPERGLUE = ["boolq", "cb", "copa", "multirc", "record", "rte", "wic", "wsc"]
+GLUE = ["cola", "mnli", "mrpc", "qnli", "qqp", "snli", "sst2"]  # and stsb, which is answered with a number
 OPTIONS = {"squad": {"stride": 16}, "squad_v2": {"stride": 16}}  # of tasks whose own do not fit the tiny texts
 # Families built alike: embeddings, then encoder.layer; the others have their tests in test_architectures.
 ENCODERS = ["tiny_bert", "tiny_roberta", "tiny_deberta", "tiny_deberta_v2", "tiny_mpnet"]

@@ -1,4 +1,4 @@
-"""JSON files: one object a line, or one list. Places are "file:line" or "file: entry N"."""
+"""JSON files: one object a line, one list, or one object of objects. Places are "file:line" or "file: entry N"."""
 
 from __future__ import annotations
 
@@ -36,6 +36,18 @@ def json_list(path: Path) -> Rows:
     """The objects of a file that is one JSON list, each with its place in it. Raises InputError for anything else."""
     found = fields.records({"file": read_json(path, "one JSON list")}, "file", str(path))
     return [(f"{path}: entry {number}", row) for number, row in enumerate(found, 1)]
+
+
+def json_entries(path: Path) -> Rows:
+    """The objects in a file that is one JSON object of them, each with its place by its key. Raises InputError for
+    anything else."""
+    whole = read_json(path, "one JSON object of objects")
+    if not isinstance(whole, dict):
+        raise InputError(f"{path}: the file is not a JSON object of objects: put the official file there.")
+    for key, row in whole.items():
+        if not isinstance(row, dict):
+            raise InputError(f"{path}: entry {fields.short(key)} is not a JSON object: correct it or remove it.")
+    return [(f"{path}: entry {fields.short(key)}", row) for key, row in whole.items()]
 
 
 def read_json(path: Path, wanted: str) -> Any:

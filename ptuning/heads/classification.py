@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,7 +18,6 @@ from ptuning.data.tokenizing import cut
 from ptuning.errors import InputError
 from ptuning.heads.base import Head, HeadContext, linear
 from ptuning.seeds import Streams
-from ptuning.tasks.kinds.examples import Example
 
 
 class Pooler(nn.Module):
@@ -73,7 +73,7 @@ class Classification(Head):
         return functional.cross_entropy(logits, targets[:, 0], reduction="sum")
 
     @classmethod
-    def encode(cls, context: HeadContext, examples: Sequence[Example]) -> Encoded:
+    def encode(cls, context: HeadContext, examples: Sequence[Any]) -> Encoded:
         """Texts longer than `max_length` tokens are cut: the whole of the paper's inputs is."""
         counts = {len(example.segments) for example in examples}
         if len(counts) != 1:
@@ -86,7 +86,7 @@ class Classification(Head):
             types=sequences.types,
             starts=sequences.starts,
             infix=sequences.infix,
-            targets=np.array([example.label for example in examples]),
+            targets=cls.targets(examples),
             target_starts=np.arange(len(examples) + 1),
             owners=np.arange(len(examples)),
             choices=counts.pop(),
@@ -94,9 +94,14 @@ class Classification(Head):
             decoder=decoder,
         )
 
+    @staticmethod
+    def targets(examples: Sequence[Any]) -> np.ndarray:
+        """What is learned of each example, `[N]`: its label."""
+        return np.array([example.label for example in examples])
+
     @classmethod
     def collect(
-        cls, context: HeadContext, examples: Sequence[Example], encoded: Encoded, predictions: Sequence[np.ndarray]
+        cls, context: HeadContext, examples: Sequence[Any], encoded: Encoded, predictions: Sequence[np.ndarray]
     ) -> np.ndarray:
         """The examples' logits `[N, labels]`."""
         return np.stack(predictions)

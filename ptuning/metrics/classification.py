@@ -1,4 +1,5 @@
-"""The official metrics of SuperGLUE (Wang et al., 2019, section 3), in percent, of labels and predictions `[N]`."""
+"""The official metrics of GLUE and SuperGLUE (Wang et al., 2019, section 3 of each), in percent, of labels and
+predictions `[N]`."""
 
 from __future__ import annotations
 
@@ -6,6 +7,8 @@ from collections import defaultdict
 from collections.abc import Hashable, Sequence
 
 import numpy as np
+
+from ptuning.metrics.correlation import pearson
 
 
 def accuracy(labels: Sequence[int], predictions: Sequence[int] | np.ndarray) -> float:
@@ -20,11 +23,16 @@ def macro_f1(labels: Sequence[int], predictions: Sequence[int] | np.ndarray, cla
     return 100 * float(scores)
 
 
-def f1_over_answers(labels: Sequence[int], predictions: Sequence[int] | np.ndarray) -> float:
-    """MultiRC's F1a: the F1 of class 1 over all answers of all questions."""
+def binary_f1(labels: Sequence[int], predictions: Sequence[int] | np.ndarray) -> float:
+    """The F1 of class 1: of MRPC and QQP, and MultiRC's F1a, over all answers of all questions."""
     from sklearn.metrics import f1_score
 
     return 100 * float(f1_score(labels, predictions, pos_label=1, zero_division=0))
+
+
+def matthews(labels: Sequence[int], predictions: Sequence[int] | np.ndarray) -> float:
+    """CoLA's: the correlation of labels 0 and 1 with the predictions; 0 where all of these are the same."""
+    return pearson(labels, predictions)
 
 
 def exact_match_by_group(

@@ -10,7 +10,7 @@ import numpy as np
 
 from ptuning.formats import fields
 from ptuning.formats.rows import Row
-from ptuning.metrics.classification import exact_match_by_group, f1_over_answers
+from ptuning.metrics.classification import binary_f1, exact_match_by_group
 from ptuning.tasks.kinds.classification import ClassificationTask
 from ptuning.tasks.kinds.examples import SEGMENTS, Example
 from ptuning.tasks.kinds.miniature_words import PEOPLE, THINGS
@@ -64,7 +64,7 @@ class MultiRC(ClassificationTask):
     def score(self, examples: Sequence[Example], logits: np.ndarray) -> dict[str, float]:
         labels, predictions = [example.label for example in examples], logits.argmax(axis=-1)
         return {
-            "f1a": f1_over_answers(labels, predictions),
+            "f1a": binary_f1(labels, predictions),
             "em": exact_match_by_group([example.group for example in examples], labels, predictions),
         }
 

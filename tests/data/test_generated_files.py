@@ -24,13 +24,14 @@ from ptuning.errors import InputError
 from ptuning.heads.base import HeadContext
 from ptuning.seeds import Streams
 from ptuning.tasks.base import AnyTask
-from ptuning.tasks.kinds.examples import Example, Question, Sentence
-from tests.conftest import OPTIONS, SUPERGLUE
+from ptuning.tasks.kinds.examples import Example, Question, Rating, Sentence
+from tests.conftest import GLUE, OPTIONS, SUPERGLUE
 from tests.data.test_splits import put
+from tests.tasks import glue_files
 from tests.tasks.test_token_and_span_tasks import save
 
 NAMES = registry.names("ptuning.tasks")
-COUNT = -(-int(os.environ.get("N", "660")) // len(NAMES))
+COUNT = -(-int(os.environ.get("N", "960")) // len(NAMES))
 TOKENIZER = tiny.build("tiny_bert", 0.0, "sdpa")[1]
 VALUES = [
     None, 0.5, -1, 0, 1, 10**30, 2**62, True, False, "", " ", "x" * 3000, "Pisa", "\u200b", "\ud83d", [], {}, [[]],
@@ -77,6 +78,8 @@ BYTES = [
 
 def official(root: Path, name: str) -> Path:
     """Small official files of the task. The training file's path."""
+    if name in (*GLUE, "stsb"):
+        return glue_files.save(root, name)
     if name not in SUPERGLUE:
         return save(root, name)
     task = tasks.load(name)
@@ -179,7 +182,11 @@ def written_units(path: Path, task: AnyTask) -> int:
         whole = json.loads(text)
         if isinstance(whole, list):
             return len(whole)
+        if all(isinstance(one, dict) for one in whole.values()):
+            return len(whole)
         return sum(len(one["qas"]) for article in whole["data"] for one in article["paragraphs"])
+    if path.suffix == ".tsv":
+        return sum(bool(line.strip()) for line in lines) - (task.name != "cola")
     marks = ("-DOCSTART-", "#begin document", "#end document")
     return sum(
         bool(line.strip(" \t\v\f\r")) and not line.startswith(marks) and not re.fullmatch(r"# \S+ = .*", line)
@@ -189,7 +196,7 @@ def written_units(path: Path, task: AnyTask) -> int:
 
 def read_units(path: Path, task: AnyTask) -> int:
     rows = [row for _, row in task.read(path)]
-    return sum(len(row["words"]) for row in rows) if path.suffix[:5] not in (".json",) else len(rows)
+    return len(rows) if path.suffix in (".json", ".jsonl", ".tsv") else sum(len(row["words"]) for row in rows)
 
 
 def check_example(example: Any, task: AnyTask) -> None:
@@ -197,7 +204,9 @@ def check_example(example: Any, task: AnyTask) -> None:
     match example:
         case Example():
             assert 0 <= example.label < len(task.labels)
-            assert all(isinstance(first, str) and isinstance(second, str) for first, second in example.segments)
+            assert all(isinstance(first, str) and isinstance(second, str | None) for first, second in example.segments)
+        case Rating():
+            assert 0 <= example.score <= 5 and all(isinstance(text, str) for text in example.segments[0])
         case Sentence():
             assert len(example.labels) == len(example.words) > 0 and set(example.labels) <= set(
                 range(len(task.labels))

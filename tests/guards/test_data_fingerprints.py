@@ -60,12 +60,20 @@ FORMATS = {
     "english_web_treebank": ("ewt",),
     "squad_1": ("squad", "squadshifts"),
     "squad_2": ("squad_v2", "squad_v2_halves"),
+    "tab_separated": ("cola", "mrpc", "sst2", "stsb"),
+    "json_entries": ("mnli", "qnli", "qqp", "snli"),
+}
+TSV = {split: f"glue/{{folder}}/{split}.tsv" for split in ("train", "dev")}
+MNLI = {"train": TSV["train"]} | {
+    split: f"glue/MNLI/dev_{name}.tsv" for split, name in (("dev", "matched"), ("mismatched", "mismatched"))
 }
 READ = {f"{format}-{task}": Input(task) for format, names in FORMATS.items() for task in names} | {
     "english_web_treebank-ewt-email_held_out": Input("ewt", {"held_out": "email"}),
     "english_web_treebank-ewt-reviews": Input("ewt", {"genre": "reviews"}),
     "json_lines-rte-two_rows": Input("rte", {}, LOCAL | {"train_rows": 2, "dev_rows": 1}),
     "two_columns-wnut17-one_test_row": Input("wnut17", {}, LOCAL | {"test_rows": 1}),
+    **{f"tab_separated-{task}": Input(task, {}, LOCAL | {"files": TSV}) for task in ("qnli", "qqp", "snli")},
+    "tab_separated-mnli": Input("mnli", {}, LOCAL | {"files": MNLI}),
     **{f"fewglue-{task}": Input(task, {}, LOCAL | {"files": FEWGLUE}) for task in ("copa", "multirc", "rte")},
     **{f"hub-{task}": Input(task, {}, {"source": "hub"}) for task in ON_HUB},
     "package-boolq": Input("boolq", {}, {"source": "package"}),

@@ -10,11 +10,12 @@ import pytest
 
 from ptuning import metrics, registry
 from ptuning.formats.spans import of_tags
-from ptuning.metrics import classification, spans, squad
+from ptuning.metrics import classification, correlation, spans, squad
 
 FOLDER = Path(metrics.__path__[0]) / "loadable"
 LABELS, PREDICTED, QUESTIONS = [0, 1, 2, 1, 0, 1], [0, 1, 1, 1, 2, 0], [1, 1, 2, 2, 3, 3]
 BINARY, BINARY_PREDICTED = [0, 1, 1, 1, 0, 1], [0, 1, 0, 1, 1, 1]
+RATINGS, RATED = [0.0, 1.2, 5.0, 3.4], [0.5, 3.0, 4.0, 2.5]
 TAGS = [["B-A0", "I-A0", "B-V", "B-A1", "O", "B-C-A1"], ["O", "B-PER"]]
 TAGS_PREDICTED = [["B-A0", "I-A0", "B-V", "B-A1", "O", "O"], ["B-LOC", "B-PER"]]
 SPANS, SPANS_PREDICTED = ([of_tags(tags) for tags in given] for given in (TAGS, TAGS_PREDICTED))
@@ -23,6 +24,21 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, float]]] = {
     "accuracy": (
         {"predictions": PREDICTED, "references": LABELS},
         {"accuracy": classification.accuracy(LABELS, PREDICTED)},
+    ),
+    "accuracy_f1": (
+        {"predictions": BINARY_PREDICTED, "references": BINARY},
+        {
+            "accuracy": classification.accuracy(BINARY, BINARY_PREDICTED),
+            "f1": classification.binary_f1(BINARY, BINARY_PREDICTED),
+        },
+    ),
+    "matthews": (
+        {"predictions": BINARY_PREDICTED, "references": BINARY},
+        {"matthews": classification.matthews(BINARY, BINARY_PREDICTED)},
+    ),
+    "pearson_spearman": (
+        {"predictions": RATED, "references": RATINGS},
+        {"pearson": correlation.pearson(RATINGS, RATED), "spearman": correlation.spearman(RATINGS, RATED)},
     ),
     "macro_f1": (
         {"predictions": PREDICTED, "references": LABELS, "classes": 3},
@@ -37,7 +53,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, float]]] = {
             "references": BINARY,
         },
         {
-            "f1a": classification.f1_over_answers(BINARY, BINARY_PREDICTED),
+            "f1a": classification.binary_f1(BINARY, BINARY_PREDICTED),
             "em": classification.exact_match_by_group(QUESTIONS, BINARY, BINARY_PREDICTED),
         },
     ),

@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 import seqeval.metrics
+from scipy import stats
+from sklearn.metrics import matthews_corrcoef
 
 from ptuning.formats.spans import of_tags
-from ptuning.metrics import spans, squad
+from ptuning.metrics import classification, correlation, spans, squad
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 SRL = json.loads((GOLDEN / "srl_eval.json").read_text(encoding="utf-8"))["cases"]
@@ -158,3 +160,22 @@ def test_squad_exact_match_is_equality_of_the_tokens_in_order() -> None:
     assert squad.squad_v1(given, golds)["em"] == 50
     assert squad.squad_v2(given, [*golds[:3], []])["em"] == 50
     assert squad.squad_v2(["cat"], [[]]) == {"em": 0, "f1": 0, "no_ans_f1": 0}
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_correlations_are_those_of_scipy_and_scikit_learn(seed: int) -> None:
+    draw = random.Random(seed)
+    size = draw.randint(3, 40)
+    scores = [draw.choice((0, 1, 1.2, 2.5, 3.8, 5)) for _ in range(size)] + [0, 5]  # with ties
+    given = [score + draw.gauss(0, 1) if draw.random() < 0.7 else 2.5 for score in scores]
+    assert correlation.pearson(scores, given) == pytest.approx(100 * stats.pearsonr(scores, given)[0])
+    assert correlation.spearman(scores, given) == pytest.approx(100 * stats.spearmanr(scores, given)[0])
+    labels, predictions = ([draw.randrange(2) for _ in range(size)] for _ in range(2))
+    assert classification.matthews(labels, predictions) == pytest.approx(100 * matthews_corrcoef(labels, predictions))
+
+
+@pytest.mark.parametrize("constant", [0.1, 1, 2.7])
+def test_there_is_no_correlation_with_what_is_always_the_same(constant: float) -> None:
+    for metric in (correlation.pearson, correlation.spearman):
+        assert metric([0, 2, 5], [constant] * 3) == metric([constant] * 3, [0, 2, 5]) == 0
+    assert classification.matthews([0, 1, 1], [1, 1, 1]) == 0

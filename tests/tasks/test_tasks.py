@@ -14,7 +14,7 @@ from ptuning import registry, tasks
 from ptuning.errors import InputError
 from ptuning.metrics import classification, squad
 from ptuning.tasks.kinds.examples import Example
-from tests.conftest import SUPERGLUE
+from tests.conftest import GLUE, SUPERGLUE
 
 PASSAGE = "Rome beat Pisa.\n@highlight\nThe Pisa team wept"
 ROWS: dict[str, dict[str, Any]] = {
@@ -91,8 +91,9 @@ def changed(name: str, path: list[Any]) -> tuple[dict[str, Any], Any, Any]:
 
 def test_the_tasks_are_found_by_their_files() -> None:
     kinds = {
-        "classification": ["boolq", "cb", "multirc", "record", "rte", "wic", "wsc"],
+        "classification": ["boolq", "cb", "multirc", "record", "rte", "wic", "wsc", *GLUE],
         "choice": ["copa"],
+        "regression": ["stsb"],
         "token": ["btc", "conll03", "conll04", "conll05", "conll12", "ewt", "ontonotes", "wnut17"],
         "span": ["squad", "squad_v2", "squad_v2_halves", "squadshifts"],
     }
@@ -198,7 +199,7 @@ def test_cb_scores_accuracy_and_macro_f1() -> None:
     assert scores == pytest.approx({"accuracy": 50.0, "f1_macro": 100 * (2 / 3 + 1 / 2 + 0) / 3})
 
 
-def test_multirc_scores_f1_over_answers_and_exact_match_by_question() -> None:
+def test_multirc_scores_binary_f1_and_exact_match_by_question() -> None:
     examples = [
         Example((("a", "b"),), label, group)
         for label, group in ((1, (0, 0)), (0, (0, 0)), (1, (0, 1)), (1, (1, 0)), (0, (1, 0)))
@@ -252,16 +253,14 @@ def test_metrics_agree_with_oracles(seed: int) -> None:
     assert classification.macro_f1(labels, predictions, 3) == pytest.approx(100 * sum(naive) / 3)
 
     binary, guesses = [label % 2 for label in labels], [guess % 2 for guess in predictions]
-    assert classification.f1_over_answers(binary, guesses) == pytest.approx(
-        100 * f1_score(binary, guesses, zero_division=0)
-    )
+    assert classification.binary_f1(binary, guesses) == pytest.approx(100 * f1_score(binary, guesses, zero_division=0))
     groups = [(draw.randrange(2), draw.randrange(4)) for _ in range(size)]
     wrong = {group for group, a, b in zip(groups, binary, guesses, strict=True) if a != b}
     expected = 100 * (1 - len(wrong) / len(set(groups)))
     assert classification.exact_match_by_group(groups, binary, guesses) == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("name", SUPERGLUE)
+@pytest.mark.parametrize("name", [*SUPERGLUE, *GLUE])
 def test_right_logits_score_100_and_the_order_of_examples_does_not_matter(name: str) -> None:
     task, draw = tasks.load(name), random.Random(0)
     families = task.miniature(random.Random(1))

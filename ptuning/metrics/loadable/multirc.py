@@ -8,7 +8,7 @@ from typing import Any
 import datasets
 import evaluate
 
-from ptuning.metrics.classification import exact_match_by_group, f1_over_answers
+from ptuning.metrics.classification import binary_f1, exact_match_by_group
 
 
 class MultiRC(evaluate.Metric):
@@ -25,6 +25,6 @@ class MultiRC(evaluate.Metric):
         labels = [prediction["label"] for prediction in predictions]
         questions = [prediction["question"] for prediction in predictions]
         return {
-            "f1a": f1_over_answers(references, labels),
+            "f1a": binary_f1(references, labels),
             "em": exact_match_by_group(questions, references, labels),
         }

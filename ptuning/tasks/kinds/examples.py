@@ -40,6 +40,19 @@ class Example:
 
 
 @dataclass(frozen=True)
+class Rating:
+    """One text, or two, to answer with a number. `segments` holds the one pair that the backbone reads, as in
+    `Example`; `score` is None where the row has none."""
+
+    segments: tuple[tuple[str, str | None], ...]
+    score: float | None
+
+    @property
+    def labelled(self) -> bool:
+        return self.score is not None
+
+
+@dataclass(frozen=True)
 class Sentence:
     """Words to label one by one. `labels` are indices into the task's labels, one a word, None where the row has none;
     `about` is a second text that says what is asked of the words (SRL's predicate), `where` the place of its row."""

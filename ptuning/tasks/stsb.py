@@ -1,0 +1,101 @@
+"""STS-B (Cer et al., 2017; GLUE section 3): how alike in meaning are two sentences, from 0 to 5?"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ptuning.errors import InputError
+from ptuning.formats import fields
+from ptuning.formats.rows import Row, Rows
+from ptuning.metrics.correlation import pearson, spearman
+from ptuning.tasks.base import Task
+from ptuning.tasks.kinds.examples import Rating
+from ptuning.tasks.kinds.glue import ORIGIN, glue_files, read
+from ptuning.tasks.kinds.miniature_words import PEOPLE, THINGS
+
+MOST = 5.0
+
+
+class STSB(Task[Rating, np.ndarray]):
+    name = "stsb"
+    version = 1
+    head = "regression"
+    metric = "pearson"
+    texts: ClassVar = {"sentence1": "sentence1", "sentence2": "sentence2"}
+    folder = "STS-B"
+    files = glue_files("STS-B")
+    origin = ORIGIN
+    hub = ("nyu-mll/glue", "stsb")
+
+    def read(self, path: Path) -> Rows:
+        """Scores as numbers; what is none stays as it is, and is refused by its place."""
+        rows = read(path, self.texts, ("score", "score"))
+        return [(where, row if "score" not in row else {**row, "score": _number(row["score"])}) for where, row in rows]
+
+    def examples(self, row: Row, where: str) -> list[Rating]:
+        first, second = (fields.text(row, key, where) for key in self.texts)
+        return [Rating(((first, second),), _score(row, where))]
+
+    def from_hub(self, rows: Iterable[Row]) -> Iterator[Row]:
+        """The hub calls the score a label."""
+        return ({**{key: row[key] for key in self.texts}, "score": row["label"]} for row in rows)
+
+    def score(self, examples: Sequence[Rating], answers: np.ndarray) -> dict[str, float]:
+        """Of `answers` `[N]`. Both are 0 where all answers are the same."""
+        golds = [example.score for example in examples]
+        return {"pearson": pearson(golds, answers), "spearman": spearman(golds, answers)}  # type: ignore[arg-type]
+
+    def constant_answer(self, examples: Sequence[Rating], answers: np.ndarray) -> str | None:
+        """The score, where all are equal but for rounding."""
+        return f"{answers[0]:.2f}" if np.allclose(answers, answers[0]) else None
+
+    def format_prediction(self, example: Rating, answer: np.ndarray) -> dict[str, Any]:
+        return {"score": float(answer), "text": example.segments[0][1]}
+
+    def miniature(self, rng: random.Random) -> Iterator[list[Row]]:
+        """Who has what, told of two people in one order or the other: 5 where both are the same, 4 where the order
+        alone differs, 1 where the things are swapped, 0 where both are. The words are the same in all."""
+        while True:
+            (one, two), (first, second) = rng.sample(PEOPLE, 2), rng.sample(THINGS, 2)
+            told = "{} has the {} and {} has the {}."
+            yield [
+                {"sentence1": told.format(one, first, two, second), "sentence2": told.format(*said), "score": score}
+                for score, said in (
+                    (5.0, (one, first, two, second)),
+                    (4.0, (two, second, one, first)),
+                    (1.0, (one, second, two, first)),
+                    (0.0, (two, first, one, second)),
+                )
+            ]
+
+
+def as_text(score: float) -> str:
+    """A score as a text to answer with: rounded to 0.2, "0.0", "0.2" to "5.0" (Raffel et al., 2020, section 2.4)."""
+    return f"{round(5 * score) / 5:.1f}"
+
+
+TEXTS = tuple(as_text(step / 5) for step in range(26))  # all that `as_text` gives
+
+
+def _number(cell: Any) -> Any:
+    try:
+        return float(cell)
+    except (TypeError, ValueError):
+        return cell
+
+
+def _score(row: Row, where: str) -> float | None:
+    """None where the row has none."""
+    score = row.get("score")
+    if score is None:
+        return None
+    if isinstance(score, bool) or not isinstance(score, int | float) or not 0 <= score <= MOST:  # nan neither
+        raise InputError(f"{where}: score {fields.short(score)} is not a number from 0 to 5: correct it or remove it.")
+    assert math.isfinite(score)
+    return float(score)
