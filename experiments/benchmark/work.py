@@ -83,7 +83,7 @@ def texts(task: str, count: int) -> Encoded:
         targets=random.integers(0, 2, count),
         target_starts=np.arange(count + 1),
         owners=np.arange(count),
-        reads=np.zeros(count, dtype=int),
+        reads=np.zeros((count, 1), dtype=int),
     )
 
 
