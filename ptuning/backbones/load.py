@@ -106,17 +106,28 @@ def with_lm_head(config: BackboneConfig, train: TrainConfig, attention: str = "s
 def add_lm_head(backbone: Backbone, config: BackboneConfig, train: TrainConfig, attention: str = "sdpa") -> None:
     """Give the backbone, which was loaded without it, its checkpoint's language-model head, frozen, in its precision.
     Raises InputError where the checkpoint has none."""
+    check_lm_head(config)
     kind = backbone.network.language_model
     model, _, missing = _pretrained(config, train.backbone_dropout, f"prompted_{attention}", kind)
     if missing:
-        raise InputError(
-            f"backbone.id={config.id}: the checkpoint has no language-model head ({', '.join(sorted(missing)[:3])}): "
-            "choose one that has, or another head."
-        )
+        raise _no_lm_head(config)
     if train.backbone_dropout == 0:
         dropout.switch_off(model)
     cast_weights(model, backbone.dtype)
     backbone.lm_head = LMHead(model.eval(), backbone.network).requires_grad_(False).to(backbone.device)
+
+
+def check_lm_head(config: BackboneConfig) -> None:
+    """Raise InputError for a backbone of the package index without a language-model head. Reads no file."""
+    if config.source == "pypi" and not convert.recipe_of(config.id).has_lm_head:
+        raise _no_lm_head(config)
+
+
+def _no_lm_head(config: BackboneConfig) -> InputError:
+    return InputError(
+        f"backbone.id={config.id} has no language-model head: choose a backbone that has one "
+        f"({', '.join(convert.with_lm_head())} of the package index), or another head."
+    )
 
 
 def _pretrained(

