@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from ptuning import heads, methods, registry, tasks
-from ptuning.config import RunConfig, SourceConfig
+from ptuning.config import EvaluateConfig, RunConfig, SourceConfig, TargetConfig
 from ptuning.files import write_atomic
 from ptuning.launch import compose, rerun
 from ptuning.prompts import inits, reparameterizations
@@ -51,6 +51,7 @@ def page() -> str:
                 _table(_rows(package.load(name).Config, defaults, f"prompt.{group}.")),
             ]
     parts += ["## Keys of a source\n", _table(_rows(SourceConfig, None, "sources.<name>."))]
+    parts += ["## Keys of evaluations\n", _table(_evaluation_rows(plain))]
     parts += ["## Keys of a sweep\n", _table(_sweep_rows())]
     parts += ["## Options of tasks\n", "What they mean stands in the tasks' files in `conf/task/`.\n", *_options()]
     return "\n".join(parts)
@@ -80,6 +81,14 @@ def _head(name: str) -> list[str]:
         return []
     defaults = OmegaConf.load(compose.CONF / "head" / f"{name}.yaml")
     return [f"## Keys of `head={name}`\n", _table(_rows(keys, defaults, "head."))]
+
+
+def _evaluation_rows(plain: DictConfig) -> list[Row]:
+    """What `experiments.evaluate` reads beside the keys of runs."""
+    return [
+        *_rows(EvaluateConfig, plain.evaluate, "evaluate."),
+        *_rows(TargetConfig, None, "evaluate.targets.<name>."),
+    ]
 
 
 def _sweep_rows() -> list[Row]:

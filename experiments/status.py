@@ -8,16 +8,16 @@ from collections import Counter
 if not __package__:  # as a file, from which the packages beside it are not found
     sys.exit("error: call it as a module, in the repository's folder: python -m experiments.status")
 
-from ptuning.config import RunConfig
+from ptuning.config import Recorded
 from ptuning.errors import InputError
-from ptuning.launch import compose
+from ptuning.launch import compose, evaluations
 from ptuning.records import matching, store
 from ptuning.records.identity import run_name
 from ptuning.sweep.resume import with_sources
 
 
-def state(config: RunConfig) -> str:
-    """The status in the run's record; failed or missing where there is none."""
+def state(config: Recorded) -> str:
+    """The status in its record; failed or missing where there is none."""
     record = store.find(config)
     if record is not None:
         return str(record["status"])
@@ -28,7 +28,8 @@ def main() -> None:
     overrides = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
     try:
         runs = with_sources(compose.expand(overrides))
-        states, unchecked = {run_name(run): state(run) for run in runs}, matching.not_here(runs)
+        asked: list[Recorded] = [*runs, *evaluations.expand(overrides)]
+        states, unchecked = {run_name(one): state(one) for one in asked}, matching.not_here(runs)
     except InputError as error:
         sys.exit(f"error: {error}")
     for name, one in states.items():

@@ -382,12 +382,52 @@ class EvaluationConfig(Schema):
     backbone: BackboneConfig
     task: TaskConfig
     data: DataConfig
-    head: str
+    head: HeadConfig  # by its own name, not auto
     rule: str = Field(
         pattern=r"^[A-Za-z0-9_]+$", max_length=60, description="how answers are made from what the prompts predict"
     )
     prompts: list[TrainedPrompt] = Field(min_length=1)
+    labels: Annotated[dict[str, str], NOT_HASHED] = {}  # of the task -> of the prompts' task, which stands for it
     runtime: Annotated[RuntimeConfig, NOT_HASHED]
+
+    _head = field_validator("head", mode="before")(lambda value: {"name": value} if isinstance(value, str) else value)
+
+    @property
+    def single(self) -> TaskConfig:
+        return self.task
+
+    @property
+    def by_task(self) -> dict[str, EvaluationConfig]:
+        """The evaluation by its task's name."""
+        return {self.task.name: self}
+
+
+class TargetConfig(Schema):
+    """What trained prompts are to answer, where it is not what they were trained on."""
+
+    task: TaskConfig | None = Field(default=None, description="the task; null: the runs' own")
+    data: dict[str, Any] = Field(default={}, description="what is otherwise in `data` than in the runs")
+    head: dict[str, Any] = Field(default={}, description="keys of the head that are otherwise than in the runs")
+    labels: dict[str, str] = Field(
+        default={}, description="the task's labels: the label of the runs' task that stands for it, where names differ"
+    )
+
+
+class EvaluateConfig(Schema):
+    """Which evaluations are made of runs' trained prompts (`experiments.evaluate`)."""
+
+    rule: str | None = Field(default=None, description="a file in ptuning/rules; null: there are none")
+    prompts: list[str] = Field(
+        default=[],
+        description="ids of the runs; empty: the runs that the other keys ask for, together where they "
+        "differ in their seed alone",
+    )
+    step: Literal["last", "best"] | int | None = Field(
+        default=None, description="which of a run's weights; null: those that runtime.save keeps"
+    )
+    targets: dict[str, TargetConfig] = Field(
+        default={}, description="what is to be answered, by any names; empty: what the runs were trained on"
+    )
 
 
 Recorded = RunConfig | EvaluationConfig  # what a record can be of

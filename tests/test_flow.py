@@ -7,9 +7,9 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 FLOW = [  # packages, and modules that stand elsewhere than the rest of their package
     "errors", "files", "seeds", "registry", "precision", "devices", "pypi", "config", "formats", "metrics",
-    "tasks.kinds.examples", "tasks", "data", "prompts", "backbones", "prompts.inits", "methods", "heads",
+    "tasks.kinds.examples", "tasks", "data", "prompts", "backbones", "prompts.inits", "methods", "heads", "rules",
     "records.identity", "training.epoch_selection", "parsed", "training", "records", "lane_queue", "run",
-    "launch", "sweep", "predict", "analysis",
+    "launch", "sweep", "predict", "evaluation", "analysis",
 ]  # fmt: skip
 
 

@@ -68,11 +68,12 @@ def _evaluation(record: Record) -> list[Section]:
     """Of a score made from trained prompts: by what rule, and from which runs, each with the step taken."""
     scores = {"dev": record["scores"]["dev"], **record["scores"].get("tests", {})}
     sources = [("run", f"{one['record']}, step {one['step']}") for one in record["prompts"]]
+    alone = {f"{key} of its prompts on dev": record[key]["dev"] for key in ("mean", "best") if len(sources) > 1}
     found = [
-        ("Score", [(name, _scores(values, record["metric"])) for name, values in scores.items()]),
+        ("Score", [(name, _scores(values, record["metric"])) for name, values in (scores | alone).items()]),
         ("Data", _data(record)),
         ("Backbone", _backbone(record)),
-        ("Evaluation", [("rule", record["config"]["rule"]), ("head", record["config"]["head"]), *sources]),
+        ("Evaluation", [("rule", record["config"]["rule"]), ("head", _pairs(record["config"]["head"])), *sources]),
         ("Made with", _provenance(record)),
     ]
     return [(heading, facts) for heading, facts in found if facts]

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from ptuning import tasks
-from ptuning.config import DataConfig, RunConfig, TaskConfig
+from ptuning.config import DataConfig, Recorded, TaskConfig
 from ptuning.data import sampling, sources
 from ptuning.errors import InputError
 from ptuning.formats.rows import Row, Rows
@@ -152,12 +152,12 @@ def _labelled_examples(task: AnyTask, row: Row, where: str) -> list[Any]:
     return found
 
 
-def load_for_run(config: RunConfig) -> tuple[AnyTask, TaskData]:
+def load_for_run(config: Recorded) -> tuple[AnyTask, TaskData]:
     """A run's task and data, read once for all runs that use them. Raises InputError as `load` does."""
     return _load_cached(config.task.model_dump_json(), config.data.model_dump_json())
 
 
-def fingerprint_of(config: RunConfig) -> str:
+def fingerprint_of(config: Recorded) -> str:
     """The fingerprint of all the data of a run, every set of a mixture included. Raises InputError as `load` does."""
     return combined_fingerprint([load_for_run(member)[1].fingerprint for member in config.by_task.values()])
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ptuning import registry, tasks
-from ptuning.config import RunConfig, Schema, parse
+from ptuning.config import Recorded, RunConfig, Schema, parse
 from ptuning.errors import InputError
 from ptuning.heads.base import Head
 from ptuning.tasks.base import AnyTask
@@ -32,13 +32,18 @@ def of_run(config: RunConfig, task: AnyTask) -> type[Head]:
     return head
 
 
-def keys(config: RunConfig, head: type[Head]) -> Schema | None:
+def keys(config: Recorded, head: type[Head]) -> Schema | None:
     """The head's own `head.*` keys. Raises InputError for one that it does not have, or a wrong value."""
     if head.Keys is not None:
         return parse(head.Keys, config.head.keys, "head")
     for key in config.head.keys:
         raise InputError(f"head.{key} is not a key of head={config.head.name}, which has none: remove it.")
     return None
+
+
+def name_of(head: type[Head]) -> str:
+    """What a config calls it."""
+    return head.__module__.rpartition(".")[2]
 
 
 def usual_dropout(task: Mapping[str, Any], head: Mapping[str, Any]) -> float:

@@ -70,6 +70,11 @@ class Head(nn.Module, ABC):
         return 0
 
     @classmethod
+    def carries_over(cls, labels: Sequence[str], others: Sequence[str]) -> bool:
+        """Whether, trained on a task with `labels`, it can answer one with `others`, which are called as there."""
+        return list(labels) == list(others)
+
+    @classmethod
     @abstractmethod
     def encode(cls, context: HeadContext, examples: Sequence[Any]) -> Encoded:
         """`examples` as token sequences. Raises InputError where one cannot be."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from torch import Tensor
 
 from ptuning.heads.base import HeadContext, without_bias
@@ -19,6 +21,11 @@ class Choice(Classification):
     @staticmethod
     def outputs(context: HeadContext) -> int:
         return 1
+
+    @classmethod
+    def carries_over(cls, labels: Sequence[str], others: Sequence[str]) -> bool:
+        """Choices have no weights of their own."""
+        return len(labels) == len(others)
 
     def forward(self, hidden: Tensor, real: Tensor, dropout_mask: Tensor | None = None) -> Tensor:
         """Logits `[B, choices]` of hidden states `[B x choices, 1, H]`, an example's choices one after another."""

@@ -98,6 +98,11 @@ class Verbalizer(Head):
     def rows(cls, config: RunConfig) -> int:
         return _template(config).rows
 
+    @classmethod
+    def carries_over(cls, labels: Sequence[str], others: Sequence[str]) -> bool:
+        """Labels are words, and have no weights of their own."""
+        return len(labels) == len(others)
+
     def dropout_mask(self, streams: Streams, step: int, sequences: int, width: int) -> Tensor | None:
         """None: what it reads goes to the backbone's own head."""
         return None

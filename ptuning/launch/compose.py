@@ -30,7 +30,7 @@ CONF = Path(__file__).parents[2] / "conf"
 PROMPT_GROUPS = ("init", "reparameterization")  # whose files set what stands at `prompt.<group>`
 # What overrides that are out of order make Hydra raise: task=null a ValueError, deep nesting a RecursionError, ...
 _HYDRA_RAISES = (HydraException, ValueError, AssertionError, TypeError, AttributeError, RecursionError)
-HELPERS = {"variant", "shown", "sweep", "mixtures"}  # names in files of conf/ beside the keys of a run
+HELPERS = {"variant", "shown", "sweep", "mixtures", "evaluate"}  # names in files of conf/ beside the keys of a run
 sys.path.append(str(Path(__file__).parents[1] / "sweep/plugins"))  # where Hydra finds our launcher and sweeper
 OmegaConf.register_new_resolver("native_precision", native_precision, replace=True)
 OmegaConf.register_new_resolver("usual_head_dropout", heads.usual_dropout, replace=True)
@@ -78,11 +78,16 @@ def expand(overrides: Sequence[str]) -> list[RunConfig]:
 
     Raises InputError for the first thing that is wrong with any of them.
     """
+    runs = [read(job) for job in composed_jobs(overrides)]
+    return list({run_id(run): run for run in runs}.values())
+
+
+def composed_jobs(overrides: Sequence[str]) -> list[DictConfig]:
+    """What each run of a sweep composes to, not yet checked as `read` does. Raises InputError."""
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(CONF), version_base="1.3"):
         files = FileChoices()
-        runs = [read(files.compose(job)) for job in _jobs(overrides)]
-    return list({run_id(run): run for run in runs}.values())
+        return [files.compose(job) for job in _jobs(overrides)]
 
 
 class FileChoices:

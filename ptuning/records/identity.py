@@ -64,7 +64,7 @@ def identity(config: Recorded) -> Document:
     """Everything about a run, or an evaluation, that can change its number, by keys that never change."""
     nodes = {"backbone": _backbone(config.backbone), "task": _task(config.task)}
     if isinstance(config, EvaluationConfig):
-        return hashed(config, nodes) | {"protocol": PROTOCOL, "kind": "evaluation"}
+        return hashed(config, nodes | {"head": _named_head(config)}) | {"protocol": PROTOCOL, "kind": "evaluation"}
     head = _head(config)
     found = (
         hashed(config, nodes | {"prompt": _prompt(config), "train": _train(config)})
@@ -189,6 +189,12 @@ def _head(config: RunConfig) -> Document | None:
     keys = heads.keys(config, head)
     own_keys = {} if keys is None else hashed(keys)
     return None if own and not own_keys else {"name": "auto" if own else config.head.name, **own_keys}
+
+
+def _named_head(config: EvaluationConfig) -> Document:
+    """The head and its keys."""
+    keys = heads.keys(config, heads.load(config.head.name))
+    return {"name": config.head.name, **({} if keys is None else hashed(keys))}
 
 
 def run_id(config: Recorded) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from ptuning.backbones import load
 from ptuning.backbones.content import Content
-from ptuning.config import Recorded, RunConfig
+from ptuning.config import Recorded
 from ptuning.data import splits
 from ptuning.errors import InputError
 from ptuning.records.identity import run_name
@@ -61,7 +61,7 @@ def not_here(configs: Iterable[Recorded]) -> list[str]:
     ]
 
 
-def check_data(config: RunConfig, record: Record) -> None:
+def check_data(config: Recorded, record: Record) -> None:
     """Raise InputError where the record was made from other local data."""
     if config.data.source == "local" and record["data"]["fingerprint"] != splits.fingerprint_of(config):
         raise InputError(

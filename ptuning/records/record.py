@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import statistics
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from ptuning.errors import InputError
@@ -70,6 +72,25 @@ def score_of(record: Record, rule: str, split: str = "dev", metric: str | None =
             "delete the record and run it again, or report by the rule that it was run with."
         )
     return float(scores[wanted])
+
+
+def mean_scores(prompts: Sequence[Record]) -> Record:
+    """Of an evaluation's single prompts the mean of each score, `dev` and `tests`."""
+    singles = [one["scores"] for one in prompts]
+    return {
+        "dev": _mean([one["dev"] for one in singles]),
+        "tests": {name: _mean([one["tests"][name] for one in singles]) for name in singles[0]["tests"]},
+    }
+
+
+def _mean(scores: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    return {metric: statistics.fmean(one[metric] for one in scores) for metric in scores[0]}
+
+
+def best_scores(prompts: Sequence[Record], metric: str) -> Record:
+    """The scores of an evaluation's best single prompt, the first of equals by `metric` on dev: as the papers report
+    it, chosen on the set that it is reported on."""
+    return dict(max((one["scores"] for one in prompts), key=lambda scores: scores["dev"][metric]))
 
 
 def _scores(record: Record, rule: str) -> tuple[str, Record] | None:

@@ -33,7 +33,7 @@ def run_record(lane: Lane, backbone: Backbone) -> Record:
         "history": [_history_line(line) for line in lane.history],
         "parameters": _parameters(lane, backbone),
         "data": _data(lane.tasks),
-        "backbone": _backbone(run, backbone),
+        "backbone": backbone_of(run, backbone),
         "speed": _speed(lane, backbone),
     } | provenance()
     epoch, score = choose_epoch(record, run.config.selection) or (None, None)
@@ -92,7 +92,7 @@ def _data(lane_tasks: Sequence[LaneTask]) -> dict[str, Any]:
     return found
 
 
-def _backbone(run: Run, backbone: Backbone) -> dict[str, Any]:
+def backbone_of(run: Run, backbone: Backbone) -> dict[str, Any]:
     """What the backbone is made of; of its pooler, where the run uses the checkpoint's."""
     uses_pooler = run.config.backbone.pooler in ("frozen", "trained")
     content = {key: value for key, value in backbone.content.items() if key != "pooler" or uses_pooler}

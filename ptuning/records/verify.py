@@ -19,7 +19,7 @@ from ptuning.config import EvaluationConfig, Recorded, RuntimeConfig, parse
 from ptuning.errors import InputError
 from ptuning.records import configs
 from ptuning.records.identity import PROTOCOL, Document, hashed_id, identity, run_id
-from ptuning.records.record import Record, choose_line, kind
+from ptuning.records.record import Record, best_scores, choose_line, kind, mean_scores
 
 Scores = dict[str, FiniteFloat]
 _ANY_RUNTIME = RuntimeConfig.model_construct()  # type: ignore[call-arg]  # records do not hold it, nor do ids
@@ -60,7 +60,15 @@ class _Run(_Shape):
 
 class _EvaluationScores(_Shape):
     dev: Scores
-    tests: dict[str, Scores] = {}
+    tests: dict[str, Scores]
+    right: str = Field(default="", pattern="^[01]*$")
+
+
+class _Prompt(_Shape):
+    id: str
+    step: str | int
+    record: str
+    scores: _EvaluationScores
 
 
 class _Evaluation(_Shape):
@@ -69,7 +77,9 @@ class _Evaluation(_Shape):
     config: dict[str, Any]
     metric: str
     scores: _EvaluationScores
-    prompts: list[dict[str, Any]]
+    mean: _EvaluationScores
+    best: _EvaluationScores
+    prompts: list[_Prompt]
     score: FiniteFloat
 
 
@@ -104,8 +114,7 @@ def check(record: Record, file: Path) -> None:
     if record["status"] == "diverged":
         return
     if kind(record) == "evaluation":
-        _check_metric(record, record["scores"], file)
-        _check_score(record, record["scores"]["dev"][record["metric"]], file)
+        _check_evaluation(record, file)
         return
     if not record["history"]:
         raise InputError(f"{file} has no history and a status of {record['status']}: {_MEND}.")
@@ -183,8 +192,27 @@ def _versions(older: Document, today: Document) -> str:
 
 def _check_metric(record: Record, line: Record, file: Path) -> None:
     if record["metric"] not in line["dev"]:
-        place = f"epoch {line['epoch']:g}" if "epoch" in line else "its scores"
-        raise InputError(f"{file} has no {record['metric']}, its metric, on dev in {place}: {_MEND}.")
+        raise InputError(f"{file} has no {record['metric']}, its metric, on dev in {_place(line)}: {_MEND}.")
+
+
+def _place(line: Record) -> str:
+    return f"epoch {line['epoch']:g}" if "epoch" in line else "its scores"
+
+
+def _check_evaluation(record: Record, file: Path) -> None:
+    """Its prompts are those of its config, and `mean` and `best` are made of their scores."""
+    for line in (record["scores"], *(one["scores"] for one in record["prompts"])):
+        _check_metric(record, line, file)
+    _check_right(record, record["scores"], file)
+    _check_score(record, record["scores"]["dev"][record["metric"]], file)
+    prompts = record["prompts"]
+    if [{"id": one["id"], "step": one["step"]} for one in prompts] != record["config"]["prompts"]:
+        raise InputError(f"{file} has other prompts than its config: it was edited; {_MEND}.")
+    if len({(*one["scores"]["dev"], *sorted(one["scores"]["tests"])) for one in prompts}) > 1:
+        raise InputError(f"{file} has other scores of one prompt than of another: it was edited; {_MEND}.")
+    for key, made in (("mean", mean_scores(prompts)), ("best", best_scores(prompts, record["metric"]))):
+        if record[key] != made:
+            raise InputError(f"{file} has a {key} that is not that of its prompts' scores: it was edited; {_MEND}.")
 
 
 def _check_right(record: Record, line: Record, file: Path) -> None:
@@ -194,8 +222,8 @@ def _check_right(record: Record, line: Record, file: Path) -> None:
         share = 100 * right.count("1") / len(right)
         if not math.isclose(share, accuracy, rel_tol=1e-9, abs_tol=1e-9):
             raise InputError(
-                f"{file} has an accuracy of {accuracy:g} in epoch {line['epoch']:g}, and {share:g} percent of right "
-                f"answers: it was edited; {_MEND}."
+                f"{file} has an accuracy of {accuracy:g} in {_place(line)}, and {share:g} percent of right answers: "
+                f"it was edited; {_MEND}."
             )
 
 

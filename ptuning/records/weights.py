@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -21,7 +21,15 @@ from torch import Tensor, nn
 from ptuning import methods
 from ptuning.backbones.backbone import Backbone
 from ptuning.backbones.content import Content
-from ptuning.config import BackboneConfig, MixtureConfig, RunConfig, RuntimeConfig, Source, parse
+from ptuning.config import (
+    BackboneConfig,
+    MixtureConfig,
+    RunConfig,
+    RuntimeConfig,
+    Source,
+    TrainedPrompt,
+    parse,
+)
 from ptuning.errors import InputError
 from ptuning.files import write_atomic
 from ptuning.methods.base import folded_config
@@ -30,6 +38,7 @@ from ptuning.prompts.inits.base import SourcePrompt
 from ptuning.records import configs, matching, store
 from ptuning.records.identity import run_name
 from ptuning.records.record import Record, last_step
+from ptuning.training import epoch_selection
 from ptuning.training.adapter import Adapter
 from ptuning.training.lanes import LaneTask
 
@@ -155,16 +164,41 @@ def read_config(file: Path, runtime: RuntimeConfig) -> RunConfig:
     return folded
 
 
+def trained_file(prompt: TrainedPrompt, runtime: RuntimeConfig) -> Path:
+    """Where what a run has trained is kept, as it was after a step: all that it has trained (`runtime.save`), else its
+    prompt alone (`runtime.keep_steps`). Raises InputError where there is none."""
+    for file in sorted(runtime.weights.glob(f"*-{prompt.id}.safetensors")):
+        if saved_step(parse(RunConfig, {**read_header(file).config, "runtime": runtime}, str(file))) == prompt.step:
+            return file
+    kept = sorted(_steps(runtime).glob(f"*-{prompt.id}-step-{prompt.step}.safetensors"))
+    if not kept:
+        raise InputError(
+            f"the run {prompt.id} has no weights of step={prompt.step} in runtime.weights={runtime.weights}: train it "
+            "with runtime.save=true, or say where they are."
+        )
+    return kept[0]
+
+
+def saved_step(run: RunConfig) -> Literal["last", "best"]:
+    """When what `runtime.save` keeps was trained: after the evaluation that the run is reported by."""
+    return "last" if epoch_selection.rule(run.selection) is epoch_selection.last else "best"
+
+
 def load(file: Path, run: RunConfig, backbone: Backbone) -> Adapter:
     """The adapter whose weights `write` saved, ready to predict; what it is stands in the file, where and how it runs
     in `run`.
 
     Raises InputError where the file is missing, damaged or not the run's, or was trained on another backbone.
     """
-    folded = read_config(file, run.runtime)
+    check_backbone(file, run.backbone, backbone)
+    return load_for(file, read_config(file, run.runtime), backbone)
+
+
+def load_for(file: Path, folded: RunConfig, backbone: Backbone) -> Adapter:
+    """As `load`, for the task and the head's keys of `folded`, which may be others than those of `read_config`."""
     if isinstance(folded.task, MixtureConfig):
         raise InputError(f"{file} is of the mixture {folded.task.name}: give a run on one task that started from it.")
-    check_backbone(file, run.backbone, backbone)
+    check_backbone(file, folded.backbone, backbone)
     state = load_state(file)
     adapter = Adapter(Run.parse(folded), folded.task.name, backbone)
     _check_fits(file, state, _state(adapter, {"head.": adapter.head}, backbone))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import random
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
 
+from ptuning.errors import InputError
 from ptuning.formats import json_files
 from ptuning.formats.rows import Row
 from ptuning.pypi import Package
@@ -85,6 +86,10 @@ class Task(ABC, Generic[E, A]):
         """The one answer that is given to all examples, in words, where it is one: None where answers differ. A score
         of such answers says nothing of what was learnt."""
         return None
+
+    def said(self, examples: Sequence[E], answers: A) -> list[Hashable]:
+        """What is said to each example, to be voted on `[N]`. Raises InputError for a task whose answers cannot be."""
+        raise InputError(f"answers of task.name={self.name} cannot be voted on: choose evaluate.rule=single.")
 
     @abstractmethod
     def format_prediction(self, example: E, answer: Any) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -97,14 +97,16 @@ class ReCoRD(ClassificationTask):
 
     def score(self, examples: Sequence[Example], logits: np.ndarray) -> dict[str, float]:
         """F1 and exact match of each query's most likely entity, by the logit of class "right" as the authors do."""
-        queries: dict[tuple[int, ...], list[int]] = defaultdict(list)
-        for index, example in enumerate(examples):
-            queries[example.group].append(index)
-        chosen = [examples[max(members, key=lambda index: logits[index, 1])].answer for members in queries.values()]
+        chosen = [examples[_best(members, logits)].answer for members in _queries(examples)]
         return {
             "f1": 100 * float(np.mean([best_over_golds(token_f1, *answer) for answer in chosen])),
             "em": 100 * float(np.mean([best_over_golds(exact, *answer) for answer in chosen])),
         }
+
+    def said(self, examples: Sequence[Example], logits: np.ndarray) -> list[Hashable]:
+        """The entity that its query is answered with, of all entities of that query."""
+        said = {index: _best(members, logits) for members in _queries(examples) for index in members}
+        return [said[index] for index in range(len(examples))]
 
     def constant_answer(self, examples: Sequence[Example], logits: np.ndarray) -> str | None:
         """Entities are ranked: only where all are alike, it says nothing."""
@@ -122,6 +124,19 @@ class ReCoRD(ClassificationTask):
                 qa = {"query": f"{PLACEHOLDER} has the {thing}.", "answers": [answer], "idx": 0}
                 family.append({"source": "miniature", "passage": {"text": text, "entities": entities}, "qas": [qa]})
             yield family
+
+
+def _queries(examples: Sequence[Example]) -> list[list[int]]:
+    """Where the entities of each query stand among the examples."""
+    queries: dict[tuple[int, ...], list[int]] = defaultdict(list)
+    for index, example in enumerate(examples):
+        queries[example.group].append(index)
+    return list(queries.values())
+
+
+def _best(members: Sequence[int], logits: np.ndarray) -> int:
+    """The likeliest entity of a query."""
+    return max(members, key=lambda index: logits[index, 1])
 
 
 def _first_span(name: str, text: str) -> dict[str, Any]:

@@ -17,6 +17,8 @@ from ptuning.records.identity import identity, run_id, run_name
 from ptuning.records.record import choose_epoch, score_of
 from ptuning.run import run
 
+VERBALIZER = {"name": "verbalizer", "template": "{first} <mask>", "words": {}, "loss": "labels", "z_loss": 0.0}
+
 
 @pytest.fixture
 def make_evaluation(make_run):
@@ -30,13 +32,15 @@ def make_evaluation(make_run):
 
 
 def record_of(config, accuracy=75.0):
+    scores = {"dev": {"accuracy": accuracy}, "tests": {"test": {"accuracy": 50.0}}}
     prompts = [
-        one.model_dump() | {"record": f"rte-tiny_bert-p_tuning_v2-seed1-{one.id}.json"} for one in config.prompts
+        one.model_dump() | {"record": f"rte-tiny_bert-p_tuning_v2-seed1-{one.id}.json", "scores": scores}
+        for one in config.prompts
     ]
     return {
         "kind": "evaluation", "id": run_id(config), "status": "finished", "config": store.dump(config),
         "identity": identity(config), "prompts": prompts, "metric": "accuracy",
-        "scores": {"dev": {"accuracy": accuracy}, "tests": {"test": {"accuracy": 50.0}}}, "score": accuracy,
+        "scores": scores, "mean": scores, "best": scores, "score": accuracy,
         "data": {"source": "miniature", "fingerprint": "f" * 64, "dev_examples": 8, "test_examples": {"test": 4}},
         "backbone": {"layers": 4},
     }  # fmt: skip
@@ -50,7 +54,7 @@ def test_an_evaluations_id_is_made_of_what_can_change_its_score(make_evaluation)
     assert identity(one).keys() == {"protocol", "kind", "backbone", "task", "data", "head", "rule", "prompts"}
     prompts = [prompt.model_dump() for prompt in one.prompts]
     others = [
-        make_evaluation(rule="mean_probability"), make_evaluation(head="verbalizer"),
+        make_evaluation(rule="mean_probability"), make_evaluation(head=VERBALIZER),
         make_evaluation(prompts=prompts[:-1]), make_evaluation(prompts=[*prompts[:-1], prompts[-1] | {"step": 100}]),
         make_evaluation(data={"source": "miniature", "train_rows": 12, "dev_rows": 6}),
     ]  # fmt: skip
@@ -105,7 +109,10 @@ def test_its_score_has_no_epoch(make_evaluation):
 def test_explaining_it_names_the_runs_that_it_is_made_from(make_evaluation):
     record = record_of(make_evaluation())
     found = dict(facts.sections(record, "best_dev"))
-    assert found["Score"] == [("dev", "accuracy 75.0"), ("test", "accuracy 50.0")]
+    assert found["Score"] == [
+        ("dev", "accuracy 75.0"), ("test", "accuracy 50.0"),
+        ("mean of its prompts on dev", "accuracy 75.0"), ("best of its prompts on dev", "accuracy 75.0"),
+    ]  # fmt: skip
     assert ("rule", "majority_vote") in found["Evaluation"]
     sources = [value for name, value in found["Evaluation"] if name == "run"]
     assert sources == [f"rte-tiny_bert-p_tuning_v2-seed1-{index:010x}.json, step last" for index in range(5)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,10 @@ class ClassificationTask(Task[Example, np.ndarray]):
             "probabilities": dict(zip(self.labels, map(float, shares / shares.sum()), strict=True)),
             "text": example.segments[-1][1] or example.segments[-1][0],
         }
+
+    def said(self, examples: Sequence[Example], answers: np.ndarray) -> list[Hashable]:
+        """The label, or the choice."""
+        return list(answers.argmax(axis=-1).tolist())
 
     def constant_answer(self, examples: Sequence[Example], answers: np.ndarray) -> str | None:
         """The label, or the choice."""

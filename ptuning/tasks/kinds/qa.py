@@ -8,7 +8,7 @@ one.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -98,6 +98,10 @@ class QA(Task[Question, list[Candidates]]):
         """The likeliest answer's text."""
         first, end, _ = found.spans[0] if found.spans else (0, 0, 0.0)
         return question.context[first:end]
+
+    def said(self, examples: Sequence[Question], answers: list[Candidates]) -> list[Hashable]:
+        """The answer's text."""
+        return [self.answer(question, found) for question, found in zip(examples, answers, strict=True)]
 
     def score(self, examples: Sequence[Question], answers: list[Candidates]) -> dict[str, float]:
         texts = [self.answer(question, found) for question, found in zip(examples, answers, strict=True)]

@@ -1,0 +1,75 @@
+"""Score trained prompts without training: as an ensemble, or on another task than theirs.
+
+    python -m experiments.run -m task=cb method=prompt_tuning seed=1,2,3,4,5 runtime.save=true
+    python -m experiments.evaluate task=cb method=prompt_tuning seed=1,2,3,4,5 evaluate.rule=majority_vote
+    python -m experiments.evaluate evaluate.rule=majority_vote 'evaluate.prompts=["0123456789","1123456789"]'
+    python -m experiments.evaluate task=qqp evaluate.rule=single +task@evaluate.targets.mrpc.task=mrpc \\
+        '+evaluate.targets.mrpc.labels={not_equivalent:not_duplicate,equivalent:duplicate}'
+
+Overrides ask for runs as for experiments.run; those that differ in their seed alone answer together where the rule
+is of several. Prints each score and its record's path. Exits with 1 where evaluations failed, and with 2 where nothing
+was begun, because something asked for is wrong. What has a record is not made again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+if not __package__:  # as a file, from which the packages beside it are not found
+    sys.exit("error: call it as a module, in the repository's folder: python -m experiments.evaluate")
+
+from ptuning import evaluation, registry
+from ptuning.config import EvaluationConfig
+from ptuning.errors import InputError
+from ptuning.launch import evaluations
+from ptuning.records import store
+from ptuning.records.identity import run_name
+from ptuning.records.record import Record
+from ptuning.records.writer import to_stderr
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("overrides", nargs="*", help="which runs, and evaluate.KEY=VALUE", metavar="KEY=VALUE")
+    try:
+        missing = _missing(parser.parse_args().overrides)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    failed = 0
+    for config in missing:
+        try:
+            print(_said(config, evaluation.evaluate(config)), flush=True)
+        except (InputError, OSError) as error:
+            to_stderr(f"{run_name(config)} failed: {error}")
+            failed += 1
+    if failed:
+        sys.exit(f"{failed} of {len(missing)} evaluation(s) have no record; they are made again next time.")
+
+
+def _missing(overrides: list[str]) -> list[EvaluationConfig]:
+    """Those without a record, checked; the others are told of. Raises InputError."""
+    asked = evaluations.expand(overrides)
+    if not asked:
+        known = ", ".join(registry.names("ptuning.rules"))
+        raise InputError(f"evaluate.rule is not set: choose one of {known}, or an experiment that has evaluations.")
+    missing = [config for config in asked if evaluation.finished(config) is None]
+    for config in missing:
+        evaluation.check(config)
+    if not missing:
+        print(f"all {len(asked)} evaluation(s) are already there: nothing to do")
+    return missing
+
+
+def _said(config: EvaluationConfig, record: Record) -> str:
+    metric = record["metric"]
+    scores = {"dev": record["scores"]["dev"], **record["scores"]["tests"]}
+    shown = ", ".join(f"{name} {metric} {found[metric]:.1f}" for name, found in scores.items())
+    singles = f" (mean {record['mean']['dev'][metric]:.1f}, best {record['best']['dev'][metric]:.1f} on dev)"
+    beside = singles if len(record["prompts"]) > 1 else ""
+    return f"{run_name(config)}: {shown}{beside}: {store.path(config)}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,244 @@
+"""A score made from trained prompts without training: they answer a task's dev set and test sets, all of them as
+adapters of one pass, each alone and together by a rule (`ptuning.rules`).
+
+trained prompts -> frozen backbone -> answers of each -> one answer by the rule -> evaluation record
+
+As in Prompt Tuning (Lester et al., 2021), where prompts of one task answer as an ensemble (section 6) and the prompt
+of one task answers another (section 5).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ptuning import heads, rules
+from ptuning.backbones.backbone import Backbone
+from ptuning.config import EvaluationConfig, MixtureConfig, RunConfig, TrainedPrompt, parse
+from ptuning.data import splits
+from ptuning.data.splits import TaskData
+from ptuning.devices import device_name, peak_memory, reset_peak_memory
+from ptuning.errors import InputError
+from ptuning.heads.base import Head
+from ptuning.parsed import Run
+from ptuning.records import matching, store, weights
+from ptuning.records.identity import hashed, identity, run_id, run_name
+from ptuning.records.provenance import provenance
+from ptuning.records.record import Record, best_scores, mean_scores
+from ptuning.records.run_record import backbone_of
+from ptuning.run import prepare_backbone
+from ptuning.tasks.base import AnyTask
+from ptuning.training.adapter import Adapter, AdapterBatch
+from ptuning.training.measure import choose_budget
+from ptuning.training.predictions import predict
+
+Answers = dict[str, list[Any]]  # by split, those of each prompt
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained prompt: its file, the `name` of the run that trained it, and that run without reparameterization, as
+    it was (`source`) and as it answers the evaluation's task (`target`)."""
+
+    prompt: TrainedPrompt
+    file: Path
+    name: str
+    source: Run
+    target: Run
+
+
+def finished(config: EvaluationConfig) -> Record | None:
+    """The record that stands for the evaluation; None where there is none. Raises InputError for a record of another
+    backbone or other local data."""
+    record = store.find(config)
+    if record is not None:
+        matching.check_backbone(config, record)
+        matching.check_data(config, record)
+    return record
+
+
+def evaluate(config: EvaluationConfig) -> Record:
+    """Make the evaluation and write its record. Raises InputError as `check` does, and where the prompts or data
+    cannot be used."""
+    trained = check(config)
+    began = time.perf_counter()
+    provenance()  # whatever it needs is found missing now
+    task, data = splits.load_for_run(trained[0].target.config)
+    backbone = prepare_backbone(trained[0].target)
+    backbone.hidden_cache = None  # each text is read once a prompt
+    reset_peak_memory(backbone.device)
+    content = backbone_of(trained[0].target, backbone)  # before weights of a run that trained it are put into it
+    adapters = [weights.load_for(one.file, one.target.config, backbone) for one in trained]
+    answers = _answer(config, adapters, data, backbone)
+    record: Record = {
+        "kind": "evaluation",
+        "id": run_id(config),
+        "status": "finished",
+        "config": store.dump(config),
+        "identity": identity(config),
+        "metric": task.metric,
+        **_scores(config, trained, task, data, answers),
+        "data": _data(data),
+        "backbone": content,
+        "speed": {
+            "seconds": time.perf_counter() - began,
+            "peak_memory_mb": peak_memory(backbone.device) / 2**20,
+            "device": device_name(backbone.device),
+        },
+    } | provenance()
+    store.write(config, record)
+    return record
+
+
+def _answer(config: EvaluationConfig, adapters: Sequence[Adapter], data: TaskData, backbone: Backbone) -> Answers:
+    """What each prompt answers to each split, all of them in one pass over the backbone."""
+    names = ["dev", *data.tests]
+    encoded = {name: adapters[0].encode(data.examples(name)) for name in names}  # they have one head, and its keys
+    wanted = [(name, adapter) for name in names for adapter in adapters]
+    batches = [AdapterBatch(adapter, encoded[name], np.arange(len(encoded[name]))) for name, adapter in wanted]
+    budget = choose_budget(config.runtime.tokens_per_pass, 1, backbone)
+    answers: Answers = {name: [] for name in names}
+    for (name, adapter), found in zip(wanted, predict(backbone, batches, budget), strict=True):
+        if isinstance(found, Exception):
+            raise found
+        if not all(np.isfinite(one).all() for one in found):
+            raise InputError(f"a prompt of {run_name(config)} answers with numbers that are not finite: leave it out.")
+        answers[name].append(adapter.collect(data.examples(name), encoded[name], found))
+    return answers
+
+
+def _scores(
+    config: EvaluationConfig, trained: Sequence[Trained], task: AnyTask, data: TaskData, answers: Answers
+) -> dict[str, Any]:
+    """The scores of a record: together by the rule, of each prompt alone, and their mean and best."""
+    rule = rules.load(config.rule)
+    combined = {name: rule.combine(task, data.examples(name), own) for name, own in answers.items()}
+    together = _scored(task, data, combined)
+    prompts = [
+        one.prompt.model_dump()
+        | {
+            "record": f"{one.name}.json",
+            "scores": _scored(task, data, {name: own[index] for name, own in answers.items()}),
+        }
+        for index, one in enumerate(trained)
+    ]
+    return {
+        "scores": together,
+        "mean": mean_scores(prompts),
+        "best": best_scores(prompts, task.metric),
+        "prompts": prompts,
+        "score": together["dev"][task.metric],
+    }
+
+
+def _scored(task: AnyTask, data: TaskData, answers: dict[str, Any]) -> dict[str, Any]:
+    """The official metrics of `dev` and of the `tests`, and where the metric is a share of examples, which of dev are
+    answered rightly: a digit an example, 1 or 0."""
+    scores = {name: task.score(data.examples(name), found) for name, found in answers.items()}
+    right = "".join(map(str, task.is_correct(data.dev, answers["dev"])))
+    return {"dev": scores.pop("dev"), "tests": scores, **({"right": right} if right else {})}
+
+
+def _data(data: TaskData) -> dict[str, Any]:
+    found: dict[str, Any] = {"source": data.source, "fingerprint": data.fingerprint, "dev_examples": len(data.dev)}
+    if data.tests:
+        found["test_examples"] = {name: len(examples) for name, examples in data.tests.items()}
+    return found
+
+
+def check(config: EvaluationConfig) -> list[Trained]:
+    """The prompts of the evaluation, found to be there and to go together, and to be able to answer its task. Raises
+    InputError for whatever can be seen to be wrong before any data or model is read."""
+    rule, count = rules.load(config.rule), len(config.prompts)
+    if count < rule.fewest or (rule.most is not None and count > rule.most):
+        wanted = f"{rule.fewest} or more" if rule.most is None else rule.most
+        raise InputError(f"rule={config.rule} is of {wanted} prompt(s), and {count} are given: give as many.")
+    if len(set(config.prompts)) < count:
+        raise InputError(f"a prompt of {run_name(config)} is given twice: name each once.")
+    trained = [_trained(config, prompt) for prompt in config.prompts]
+    for one in trained:
+        _check_like(trained[0], one)
+        if count > 1 and one.source.trains_backbone:
+            raise InputError(
+                f"{one.name} was made by {one.source.config.method}, which changes the backbone: it cannot answer "
+                "beside others; choose rule=single."
+            )
+    return trained
+
+
+def _trained(config: EvaluationConfig, prompt: TrainedPrompt) -> Trained:
+    """Raises InputError where its weights are not there, or cannot answer the evaluation's task."""
+    file = weights.trained_file(prompt, config.runtime)
+    stored = parse(RunConfig, {**weights.read_header(file).config, "runtime": config.runtime}, str(file))
+    if run_id(stored) != prompt.id:
+        raise InputError(f"{file} holds the weights of another run ({run_name(stored)}): restore it, or train again.")
+    if isinstance(stored.task, MixtureConfig):
+        raise InputError(f"{run_name(stored)} is of the mixture {stored.task.name}: give runs on one task.")
+    source = Run.parse(weights.read_config(file, config.runtime))
+    _check_head(config, source)
+    changed = {"task": config.task, "data": config.data, "head": config.head}
+    target = Run.parse(source.config.model_copy(update=changed))
+    _check_answers(config, source, target)
+    return Trained(prompt, file, run_name(stored), source, target)
+
+
+def _check_head(config: EvaluationConfig, source: Run) -> None:
+    """Raise InputError where the evaluation has another backbone or head than the run."""
+    if source.config.backbone != config.backbone:
+        raise InputError(
+            f"{source.name} was trained on backbone.name={source.config.backbone.name}, and the evaluation is on "
+            f"{config.backbone.name} or another pooler: give prompts of one backbone."
+        )
+    name = heads.name_of(_head(source))
+    if name != config.head.name:
+        raise InputError(
+            f"{source.name} has head={name}, and the evaluation head={config.head.name}: give prompts of one head."
+        )
+
+
+def _check_answers(config: EvaluationConfig, source: Run, target: Run) -> None:
+    """Raise InputError where what was trained on the source's task cannot answer the target's."""
+    task = next(iter(target.tasks.values()))
+    own, head = next(iter(source.tasks.values())), _head(source)
+    if unknown := [label for label in config.labels if label not in task.labels]:
+        raise InputError(
+            f"labels.{unknown[0]} is no label of task.name={task.name}: they are {', '.join(task.labels)}."
+        )
+    called = [config.labels.get(label, label) for label in task.labels]
+    if not head.carries_over(own.labels, called):
+        raise InputError(
+            f"{source.name} was trained on the labels {', '.join(own.labels)}, and cannot answer "
+            f"task.name={task.name} with {', '.join(called)}: choose another task, or where they mean the same, "
+            "in the same order, say so in labels."
+        )
+
+
+def _check_like(first: Trained, other: Trained) -> None:
+    """Raise InputError where prompts cannot be compared or share a pass."""
+    for what, of in (("task", _task), ("precision", _precision), ("keys of the head", _keys)):
+        if of(first.source) != of(other.source):
+            raise InputError(
+                f"{first.name} and {other.name} differ in the {what}: give prompts that have it in common."
+            )
+
+
+def _head(run: Run) -> type[Head]:
+    return next(iter(run.heads.values()))
+
+
+def _task(run: Run) -> object:
+    return identity(run.config)["task"]
+
+
+def _precision(run: Run) -> str:
+    return run.config.train.precision
+
+
+def _keys(run: Run) -> object:
+    keys = heads.keys(run.config, _head(run))
+    return None if keys is None else hashed(keys)
