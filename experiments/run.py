@@ -29,7 +29,7 @@ from omegaconf import DictConfig
 
 from ptuning.config import RunConfig
 from ptuning.errors import InputError
-from ptuning.launch import compose
+from ptuning.launch import compose, preconditions
 from ptuning.parsed import Run
 from ptuning.records import store
 from ptuning.records.events import Event, RunEnded, RunFailed
@@ -94,6 +94,7 @@ def _launch(runs: list[RunConfig]) -> None:
     if len(runs) > 1 and all(already):
         print(f"all {len(runs)} runs are already there: nothing to train")
         return
+    preconditions.check(run for run, there in zip(runs, already, strict=True) if not there)
     RunLocks.check(Run.parse(runs[0]))
     _progress[:] = [Progress(runs)]
     job()

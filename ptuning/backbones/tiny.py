@@ -118,10 +118,7 @@ def build(
 
     Raises InputError for another name.
     """
-    if name not in FAMILIES:
-        raise InputError(f"backbone.id={name}: the random backbones are {', '.join(FAMILIES)}; choose one.")
-    family = FAMILIES[name]
-    config = family.config(**_SHAPE | family.settings | shape)
+    config, family = config_of(name, **shape), FAMILIES[name]
     dropout.set_rate(config, dropout_rate)
     with torch.random.fork_rng():
         torch.manual_seed(0)
@@ -129,6 +126,14 @@ def build(
     if family.chooses:
         model.set_attn_implementation(attention)
     return model, tokenizer(family.template, pad_id=config.pad_token_id or 0)
+
+
+def config_of(name: str, **shape: Any) -> PreTrainedConfig:
+    """The config of one of FAMILIES. Raises InputError as `build` does."""
+    if name not in FAMILIES:
+        raise InputError(f"backbone.id={name}: the random backbones are {', '.join(FAMILIES)}; choose one.")
+    family = FAMILIES[name]
+    return family.config(**_SHAPE | family.settings | shape)
 
 
 def tokenizer(template: str, pad_id: int) -> PreTrainedTokenizerFast:

@@ -22,6 +22,7 @@ from ptuning.seeds import Dropout, Streams
 
 if TYPE_CHECKING:
     from ptuning.backbones.backbone import Backbone
+    from ptuning.backbones.shape import Shape
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,17 @@ class Method(nn.Module):
             raise InputError(f"method={config.method} has no prompt: remove the prompt.* keys.")
         if config.sources:
             raise InputError(f"sources: method={config.method} has no prompt to start from: remove sources.")
+
+    @classmethod
+    def layout_of(cls, prompt: Any) -> Layout:
+        """How the prompt of a checked `Prompt` joins a sequence."""
+        return Layout()
+
+    @classmethod
+    def check_shape(cls, prompt: Any, shape: Shape, max_length: int) -> None:
+        """Raise InputError where the prompt of a checked `Prompt`, with texts of `max_length` tokens, does not fit a
+        backbone of that shape."""
+        shape.check(cls.layout_of(prompt), max_length)
 
     def dropout_mask(self, streams: Streams, step: int, sequences: int) -> PromptMask | None:
         """What dropout leaves in a step whose whole batch has so many `sequences`: of those in a pass it comes back to
@@ -175,11 +187,15 @@ class InputPromptMethod(PromptMethod):
 
     def __init__(self, prompt: PromptConfig, backbone: Backbone, init: Init) -> None:
         super().__init__(prompt, backbone, init)
-        self.layout = Layout(prompt.length, prompt.length, prompt.placement, prompt.positions)
+        self.layout = self.layout_of(prompt)
         self.shape = (prompt.length, backbone.embedding)
         self.reparameterization = reparameterized(
             prompt, backbone.embedding, backbone.embedding, init.input_prompt, init
         )
+
+    @classmethod
+    def layout_of(cls, prompt: PromptConfig) -> Layout:
+        return Layout(prompt.length, prompt.length, prompt.placement, prompt.positions)
 
     def element_mask(self, streams: Streams, step: int, sequences: int) -> Tensor | None:
         """`[B, P, E]`."""

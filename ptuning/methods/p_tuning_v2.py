@@ -21,6 +21,7 @@ from ptuning.seeds import Streams
 
 if TYPE_CHECKING:
     from ptuning.backbones.backbone import Backbone
+    from ptuning.backbones.shape import Shape
 
 
 class PTuningV2(PromptMethod):
@@ -33,7 +34,7 @@ class PTuningV2(PromptMethod):
 
     def __init__(self, prompt: Prompt, backbone: Backbone, init: Init) -> None:
         super().__init__(prompt, backbone, init)
-        self.layout = Layout(0, prompt.length, prompt.placement, prompt.positions)
+        self.layout = self.layout_of(prompt)
         self.sites = backbone.sites_of(depth.layers(prompt.layers, backbone.layers))
         self.first_layer = self.sites[0].layer
         kv_heads, head_dim = self.sites[0].kv_heads, self.sites[0].head_dim
@@ -45,6 +46,15 @@ class PTuningV2(PromptMethod):
             lambda rows: init.deep_prompt(rows, self.sites),
             init,
         )
+
+    @classmethod
+    def layout_of(cls, prompt: Prompt) -> Layout:
+        return Layout(0, prompt.length, prompt.placement, prompt.positions)
+
+    @classmethod
+    def check_shape(cls, prompt: Prompt, shape: Shape, max_length: int) -> None:
+        depth.layers(prompt.layers, shape.layers)
+        super().check_shape(prompt, shape, max_length)
 
     def element_mask(self, streams: Streams, step: int, sequences: int) -> Tensor | None:
         """`[B, sites, 2, A, P, D]`."""

@@ -60,7 +60,7 @@ def _check(backbone: Backbone) -> None:
 def _embedded_once(backbone: Backbone, batch: Batch) -> Tensor:
     """The embedding module's whole output `[B, T, E]` at the positions that the tokens have without a prompt."""
     real = (batch.slots < 0).long()
-    positions = ((real.cumsum(1) - 1) * real).clamp(max=backbone.positions - 1) + backbone.first_position
+    positions = ((real.cumsum(1) - 1) * real).clamp(max=backbone.shape.positions - 1) + backbone.first_position
     return backbone.model.embeddings(
         input_ids=batch.input_ids, token_type_ids=batch.token_type_ids, position_ids=positions
     )

@@ -31,7 +31,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
@@ -147,13 +146,7 @@ def _put(document: Document, key: str, value: Any) -> None:
 
 def _backbone(backbone: BackboneConfig) -> Document:
     """Of a local folder the name stands for the path: records hold what is in it."""
-    return {key: value for key, value in hashed(backbone).items() if key != "id" or not _is_local(backbone)}
-
-
-def _is_local(backbone: BackboneConfig) -> bool:
-    """Whether the id is a path by its form: the hub's are `name` or `owner/name`. The disk is not looked at,
-    since an id must not depend on where it is made: write a folder in the current one as `./folder`."""
-    return backbone.source == "hub" and re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)?", backbone.id) is None
+    return {key: value for key, value in hashed(backbone).items() if key != "id" or not backbone.is_path}
 
 
 def _task(task: TaskConfig | MixtureConfig) -> Document:

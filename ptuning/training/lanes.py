@@ -98,7 +98,7 @@ class Lane:
         lane_tasks: list[LaneTask] = []
         for name, dataset in zip(run.tasks, datasets, strict=True):
             adapter = Adapter(run, name, backbone, lane_tasks[0].adapter if lane_tasks else None, sources)
-            backbone.check(adapter.layout, adapter.config.single.max_length)
+            backbone.shape.check(adapter.layout, adapter.config.single.max_length)
             lane_tasks.append(LaneTask(name, dataset, adapter))
         if run.trains_backbone:
             backbone.unfreeze(PRECISION[config.train.precision])

@@ -227,12 +227,12 @@ def test_runs_train_and_are_recorded(make_run, name, method):
 def test_positions_that_a_family_cannot_state_are_refused(name):
     backbone = make_backbone(name)
     with pytest.raises(InputError, match=r"positions=shift is refused: .* set prompt.positions=keep"):
-        backbone.check(Layout(0, LENGTH, "prefix", "shift"), 20)
+        backbone.shape.check(Layout(0, LENGTH, "prefix", "shift"), 20)
     with pytest.raises(InputError, match=r"positions=keep is refused: .* set prompt.positions=shift"):
-        backbone.check(Layout(LENGTH, LENGTH, "prefix", "keep"), 20)
-    backbone.check(Layout(0, LENGTH, "infix", "keep"), 20)
-    backbone.check(Layout(LENGTH, LENGTH, "infix", "shift"), 20)
-    backbone.check(Layout(), 20)
+        backbone.shape.check(Layout(LENGTH, LENGTH, "prefix", "keep"), 20)
+    backbone.shape.check(Layout(0, LENGTH, "infix", "keep"), 20)
+    backbone.shape.check(Layout(LENGTH, LENGTH, "infix", "shift"), 20)
+    backbone.shape.check(Layout(), 20)
 
 
 @pytest.mark.parametrize("name", ["tiny_mpnet", "tiny_deberta", "tiny_deberta_v2", "tiny_modernbert"])

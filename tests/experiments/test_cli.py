@@ -65,15 +65,23 @@ def test_an_experiment_of_several_sweeps_trains_the_runs_that_its_figure_asks_fo
 
 
 def test_a_failed_run_does_not_stop_the_others(tmp_path):
-    """A prompt that does not fit is found only when the backbone is there; the other run of the sweep goes on."""
-    sweep = ["-m", *SMALL, "task=cb", "prompt.length=4,400", "runtime.wandb=disabled"]
+    """A prompt without room for the labels is found only when data are there; the other run of the sweep goes on."""
+    sweep = [
+        "-m",
+        *SMALL,
+        "task=cb",
+        "method=prompt_tuning",
+        "init=class_labels",
+        "prompt.length=4,1",
+        "runtime.wandb=disabled",
+    ]
     done = call("experiments.run", *sweep, results=tmp_path)
     assert done.returncode == 1
-    assert "prompt.length=400" in done.stderr
+    assert "prompt.length=1 is too short" in done.stderr
     assert "Traceback" not in done.stderr
     *_, title, reason, again, summary = done.stderr.strip().splitlines()
     assert title == "1 run(s) failed:" and summary == "1 run(s) have no record; they run again next time."
-    assert reason.startswith("  cb-tiny_bert-p_tuning_v2-seed11-") and "prompt.length=400" in reason
+    assert reason.startswith("  cb-tiny_bert-prompt_tuning-seed11-") and "prompt.length=1 is too" in reason
     assert again.startswith("    python -m experiments.run task=cb ")
     assert again.endswith(f"runtime.wandb=disabled runtime.results={tmp_path} runtime.weights={tmp_path}/weights")
     (failed,) = [run for run in compose.expand(sweep[1:]) if run_name(run) in reason]
@@ -85,7 +93,15 @@ def test_a_failed_run_does_not_stop_the_others(tmp_path):
 
 
 def test_a_sweep_that_is_to_fail_fast_says_what_failed_and_what_is_kept(tmp_path):
-    sweep = ["-m", *SMALL, "task=cb", "prompt.length=400,4", "runtime.wandb=disabled", "runtime.fail_fast=true"]
+    sweep = [
+        "-m",
+        *SMALL,
+        "task=cb",
+        "init=class_labels",
+        "prompt.length=1,4",
+        "runtime.wandb=disabled",
+        "runtime.fail_fast=true",
+    ]
     done = call("experiments.run", *sweep, results=tmp_path)
     assert done.returncode == 1
     *_, title, _, _, last = done.stderr.strip().splitlines()
@@ -104,7 +120,7 @@ def test_bad_input_is_one_sentence_and_a_status(tmp_path):
     store.path(run).write_text("{")
     for arguments, status, sentence in (
         (["task=rtee"], 2, "error: task=rtee is unknown: choose one of boolq"),
-        (["task=cb", "data=local", "data.root=/nowhere"], 1, "data.root=/nowhere is not a folder"),
+        (["task=cb", "data=local", "data.root=/nowhere"], 2, "error: data.root=/nowhere is not a folder"),
         (["task=cb"], 2, f"error: {store.path(run)} is not valid JSON"),
     ):
         small = SMALL if "data=local" not in arguments else [o for o in SMALL if o != "data=miniature"]

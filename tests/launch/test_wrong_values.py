@@ -47,6 +47,7 @@ TINY = ["backbone=tiny_bert", "data=miniature"]
         ("+sources.a.foo=3", r"^sources.a.foo is not a key of this config"),
         ("data.files={train: a}", r"data.files is read by data.source=local alone, and data.source=miniature ignores"),
         ("data.revision=abc", r"data.revision is read by data.source=hub alone|data.revision is not a config key"),
+        ("backbone.revision=v1", r"backbone.revision=v1 is of the hub alone, and a backbone that is from elsewhere"),
         ("backbone=null", r"."),
         ("task=5", r"^task=5 is refused: Config group override must be a string, .* boolq"),
         ("data=[1]", r"."), ("method=true", r"."),

@@ -17,20 +17,41 @@ def rows(task: AnyTask, data: DataConfig) -> dict[str, list[tuple[str, Row]]]:
     Raises InputError where the root or a file is missing, where another file could be meant and `data.files` does not
     say which, and where a file is empty or has a malformed line.
     """
+    files = _files(task, data)
+    for split, path in files.items():
+        _check_choice(path, split, data, task)
+    return {split: _read(path, task) for split, path in files.items()}
+
+
+def check(task: AnyTask, data: DataConfig) -> None:
+    """Raises InputError where the root is missing, and where `data.files` has a split that the task has not. Files may
+    be missing: a sweep goes on without the tasks of which there are none."""
+    _files(task, data)
+
+
+def _files(task: AnyTask, data: DataConfig) -> dict[str, Path]:
+    """Where the file of each split should be."""
     if data.root is None:
         raise InputError("data.root is not set: say where the data lies, for example data.root=../shared/data.")
-    root = Path(data.root).expanduser()
-    if not root.is_dir():
-        raise InputError(f"data.root={data.root} is not a folder: correct it.")
+    root = _root(data.root)
     files = dict(task.files)
     for split, path in (data.files or {}).items():
         if split not in files and split not in task.extra_tests:
             known = ", ".join(dict.fromkeys([*files, *task.extra_tests]))
             raise InputError(f"data.files.{split} is not a split: choose from {known}.")
         files[split] = path.replace("{folder}", task.folder)
-    for split, path in files.items():
-        _check_choice(root / path, split, data, task)
-    return {split: _read(root / path, task) for split, path in files.items()}
+    return {split: root / path for split, path in files.items()}
+
+
+def _root(given: str) -> Path:
+    try:
+        root = Path(given).expanduser()
+        found = root.is_dir()
+    except (RuntimeError, ValueError, OSError):  # ~ of nobody, a null character, a name that is too long
+        found = False
+    if not found:
+        raise InputError(f"data.root={given if given.isprintable() else repr(given)} is not a folder: correct it.")
+    return root
 
 
 def _check_choice(path: Path, split: str, data: DataConfig, task: AnyTask) -> None:

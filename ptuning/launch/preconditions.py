@@ -1,0 +1,37 @@
+"""What can be seen to be wrong with runs before any is begun, although their configs alone do not tell: it takes a
+look at this machine. Records are read without it, where neither data nor backbones need be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import cache
+
+from ptuning import methods, tasks
+from ptuning.backbones import load
+from ptuning.backbones.shape import Shape
+from ptuning.config import BackboneConfig, RunConfig, parse
+from ptuning.data import sources
+
+
+def check(runs: Iterable[RunConfig]) -> None:
+    """Raise InputError for the first of `runs` whose data are not here, or whose backbone cannot take its prompt. Of
+    backbones the configs alone are read, and nothing is fetched: one that is not here is looked at when it is."""
+    shape_here = cache(load.shape_here)
+    for run in runs:
+        _check_data(run)
+        _check_prompt(run, shape_here)
+
+
+def _check_data(run: RunConfig) -> None:
+    for one in run.by_task.values():
+        sources.check(tasks.load(one.single.name, **one.single.options), one.data)
+
+
+def _check_prompt(run: RunConfig, shape_here: Callable[[BackboneConfig], Shape | None]) -> None:
+    shape = shape_here(run.backbone)
+    if shape is None:
+        return
+    method = methods.load(run.method)
+    prompt = None if method.Prompt is None else parse(method.Prompt, run.prompt or {}, "prompt")
+    for one in run.by_task.values():
+        method.check_shape(prompt, shape, one.single.max_length)
