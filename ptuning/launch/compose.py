@@ -20,6 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 from ptuning import heads
 from ptuning.config import RunConfig, parse
 from ptuning.errors import InputError
+from ptuning.launch import environment, helpers
 from ptuning.launch import overrides as sweeping
 from ptuning.launch.composition_errors import composition_error, resolution_error, unknown_key
 from ptuning.parsed import Run
@@ -30,7 +31,6 @@ CONF = Path(__file__).parents[2] / "conf"
 PROMPT_GROUPS = ("init", "reparameterization")  # whose files set what stands at `prompt.<group>`
 # What overrides that are out of order make Hydra raise: task=null a ValueError, deep nesting a RecursionError, ...
 _HYDRA_RAISES = (HydraException, ValueError, AssertionError, TypeError, AttributeError, RecursionError)
-HELPERS = {"variant", "shown", "sweep", "mixtures", "evaluate"}  # names in files of conf/ beside the keys of a run
 sys.path.append(str(Path(__file__).parents[1] / "sweep/plugins"))  # where Hydra finds our launcher and sweeper
 OmegaConf.register_new_resolver("native_precision", native_precision, replace=True)
 OmegaConf.register_new_resolver("usual_head_dropout", heads.usual_dropout, replace=True)
@@ -56,6 +56,7 @@ def _parse(config: DictConfig, complete: bool) -> RunConfig:
         values = cast("dict[str, Any]", OmegaConf.to_container(config, resolve=True, throw_on_missing=complete))
     except OmegaConfBaseException as error:
         raise InputError(resolution_error(error)) from None
+    environment.check_followed(config, values)
     _read_named_files(values.get("prompt"))
     return parse(RunConfig, {key: values[key] for key in RunConfig.model_fields if key in values})
 
@@ -67,7 +68,7 @@ def _read_named_files(prompt: dict[str, Any] | None) -> None:
     for group in PROMPT_GROUPS:
         name = (prompt or {}).get(group)
         if prompt is not None and isinstance(name, str):
-            known = sorted(file.stem for file in (CONF / group).glob("*.yaml"))
+            known = _names(group)
             if name not in known:
                 raise InputError(f"prompt.{group}={name} is unknown: choose one of {', '.join(known)}.")
             prompt[group] = OmegaConf.to_container(OmegaConf.load(CONF / group / f"{name}.yaml"))
@@ -100,7 +101,7 @@ class FileChoices:
     def compose(self, overrides: Sequence[str]) -> DictConfig:
         """As `_compose_run`. Raises InputError."""
         parsed = [sweeping.parse(override) for override in overrides]
-        if any(one.key_or_group.split(".")[0].split("/")[0] == "hydra" for one in parsed):
+        if any(one.key_or_group.split(".")[0].split("/")[0] in {"hydra", *helpers.HELPERS} for one in parsed):
             return _compose_run(overrides)
         choices = tuple(override for override, one in zip(overrides, parsed, strict=True) if _chooses_file(one))
         values = [one for one in parsed if not _chooses_file(one)]
@@ -112,7 +113,7 @@ class FileChoices:
         except (InputError, *_HYDRA_RAISES):
             return _compose_run(overrides)  # which may be in order with its values, or says what is wrong
         if values:
-            sweeping.check_environment(overrides)
+            environment.check_overrides(overrides)
             _check_names(config)
             _check_chosen_files(config, overrides)
         return config
@@ -153,12 +154,14 @@ def _compose_run(overrides: Sequence[str]) -> DictConfig:
 
 
 def _compose(overrides: Sequence[str]) -> DictConfig:
-    sweeping.check_environment(overrides)
+    environment.check_overrides(overrides)
     try:
         config = compose("config", list(overrides), return_hydra_config=True)
     except _HYDRA_RAISES as error:
         raise InputError(_group_error(overrides) or composition_error(error, CONF)) from None
+    environment.check_files(config)
     _check_names(config)
+    helpers.check(config, overrides, CONF)
     _check_chosen_files(config, overrides)
     return config
 
@@ -166,8 +169,13 @@ def _compose(overrides: Sequence[str]) -> DictConfig:
 def _check_names(config: DictConfig) -> None:
     """Raise InputError for a name at the top that is none of a run's keys."""
     for name in config:
-        if name not in {*RunConfig.model_fields, *HELPERS, "hydra"}:
+        if name not in {*RunConfig.model_fields, *helpers.HELPERS, "hydra"}:
             raise InputError(unknown_key(str(name), CONF))
+
+
+def _names(group: str) -> list[str]:
+    """Of the files of a group."""
+    return sorted(file.stem for file in (CONF / group).glob("*.yaml"))
 
 
 def _group_error(overrides: Sequence[str]) -> str | None:
@@ -175,7 +183,7 @@ def _group_error(overrides: Sequence[str]) -> str | None:
     for override in overrides:
         parsed = sweeping.parse(override)
         if (CONF / str(parsed.key_or_group)).is_dir() and not isinstance(parsed.value(), str | list):
-            known = ", ".join(sorted(file.stem for file in (CONF / parsed.key_or_group).glob("*.yaml")))
+            known = ", ".join(_names(parsed.key_or_group))
             return f"{override} is refused: Config group override must be a string, the name of a file: {known}."
     return None
 

@@ -46,7 +46,7 @@ def _nested(group: Path) -> list[str]:
 def unknown_key(key: str, conf: Path) -> str:
     """That a run has no such key, and what might be meant. Hydra must be initialized."""
     plain = OmegaConf.to_container(compose("config"), resolve=False)
-    known = _keys(cast("dict[str, Any]", plain))
+    known = all_keys(cast("dict[str, Any]", plain))
     if mapping := next((one for one in _OPEN if key == one or key.startswith(f"{one}.")), None):
         added = f"{mapping}.<name>" if key == mapping else key
         return f"{mapping} has keys of any name, and none to begin with: add them one by one, as +{added}=..."
@@ -80,10 +80,11 @@ def _files_with(key: str, conf: Path) -> list[str]:
     return []
 
 
-def _keys(node: dict[str, Any], prefix: str = "") -> list[str]:
+def all_keys(node: dict[str, Any], prefix: str = "") -> list[str]:
+    """Of the mappings in it, dotted."""
     names = []
     for key, value in node.items():
         names.append(f"{prefix}{key}")
         if isinstance(value, dict):
-            names += _keys(value, f"{prefix}{key}.")
+            names += all_keys(value, f"{prefix}{key}.")
     return names

@@ -69,18 +69,6 @@ def choices_of(override: str) -> list[str]:
     return [single.partition("=")[2] for single in expand(override)]
 
 
-def check_environment(overrides: Sequence[str]) -> None:
-    """Raise InputError where a variable of the environment, which may be a secret, would come to stand in records or
-    names of files: it is read for `runtime.*`, `data.root` and `hydra.*` alone."""
-    for override in overrides:
-        key = override.lstrip("+~").partition("=")[0]
-        if "oc.env" in override and not (key == "data.root" or key.startswith(("runtime.", "hydra."))):
-            raise InputError(
-                f"{override} is refused: values of the environment would be recorded; write the value itself, or use "
-                "oc.env for runtime.* and data.root alone."
-            )
-
-
 def is_sweep(override: str) -> bool:
     return bool(parse(override).is_sweep_override())
 

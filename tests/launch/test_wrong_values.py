@@ -1,5 +1,8 @@
 """Values that are no sensible ones, of any key: refused in one sentence, without a traceback and without a hang."""
 
+import shutil
+from contextlib import nullcontext
+
 import pytest
 
 from ptuning.errors import InputError
@@ -47,7 +50,15 @@ TINY = ["backbone=tiny_bert", "data=miniature"]
         ("+sources.a.foo=3", r"^sources.a.foo is not a key of this config"),
         ("data.files={train: a}", r"data.files is read by data.source=local alone, and data.source=miniature ignores"),
         ("data.revision=abc", r"data.revision is read by data.source=hub alone|data.revision is not a config key"),
-        ("backbone.revision=v1", r"backbone.revision=v1 is of the hub alone, and a backbone that is from elsewhere"),
+        ("+backbone.revision=v1", r"backbone.revision=v1 is of the hub alone, and a backbone that is from elsewhere"),
+        ("+sweep.nonsense=3", r"^\+sweep.nonsense=3 is refused, since nothing reads it: remove it"),
+        ("+shown.size=3", r"is refused, since nothing reads it: known there are color, label, line, marker"),
+        ("+mixtures.qa.cap=3", r"^\+mixtures.qa.cap=3 is refused, since nothing reads it"),
+        ("++sweep.rte=3", r"is refused, since nothing reads it"),
+        ("shown={label: a}", r"^shown={label: a} is refused: shown is a group of keys, set one of them"),
+        ("variant=mine", r"^variant=mine is unknown: choose one of fine_tuning, mpt_2"),
+        ("variant=[1]", r"^variant=\[1\] is unknown"),
+        ("train.lr=${oc.env:HOME}", r"^train.lr=.* is refused: values of the environment would be recorded"),
         ("backbone=null", r"."),
         ("task=5", r"^task=5 is refused: Config group override must be a string, .* boolq"),
         ("data=[1]", r"."), ("method=true", r"."),
@@ -95,6 +106,51 @@ def test_a_place_may_come_from_the_environment(monkeypatch):
     monkeypatch.setenv("RESULTS_OF_MINE", "/elsewhere")
     (run,) = compose.expand([*TINY, "runtime.results=${oc.env:RESULTS_OF_MINE}"])
     assert str(run.runtime.results) == "/elsewhere"
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["profile=small", "+sweep.ablation_rows.rte=3"],
+        ["profile=paper", "+sweep.ablation_rows.rte=3"],
+        ["profile=small", "++sweep.budget.p_tuning_v2.minilm_l12.cb={epochs: 3, dev_rows: 5}"],
+        ["profile=laptop", "sweep.rows.rte=3"],
+    ],
+)
+def test_a_task_s_line_may_be_added_to_what_a_profile_says(overrides):
+    assert compose.expand(["backbone=tiny_bert", *overrides])
+
+
+@pytest.mark.parametrize(
+    ("overrides", "sentence"),
+    [
+        (
+            ["backbone.name=${runtime.wandb_project}"],
+            r"^backbone.name=\$\{runtime.wandb_project} is refused: it follows",
+        ),
+        (["train.precision=${data.root}"], r"^train.precision=.* follows runtime.wandb_project"),
+    ],
+)
+def test_what_follows_the_environment_is_refused(overrides, sentence, monkeypatch):
+    monkeypatch.setenv("SECRET_OF_MINE", "swordfish")
+    with pytest.raises(InputError, match=sentence):
+        compose.expand([*TINY, "data.root=${runtime.wandb_project}",
+                        "runtime.wandb_project=${oc.env:SECRET_OF_MINE}", *overrides])  # fmt: skip
+    assert compose.expand([*TINY, "profile=laptop", "runtime.device=${oc.env:NONE_OF_MINE,cpu}"])
+
+
+def test_a_file_of_conf_has_no_variable_of_the_environment(monkeypatch, tmp_path):
+    monkeypatch.setenv("SECRET_OF_MINE", "swordfish")
+    shutil.copytree(compose.CONF, tmp_path / "conf")
+    monkeypatch.setattr(compose, "CONF", tmp_path / "conf")
+    added = tmp_path / "conf/data/mine.yaml"
+    for line, refused in (
+        ("files: {train: '${oc.env:SECRET_OF_MINE}'}", r"^data.files.train=\$\{oc.env:SECRET_OF_MINE} is refused"),
+        ("files: null\nroot: ${oc.env:SECRET_OF_MINE}", None),
+    ):
+        added.write_text(f"source: local\n{line}\n")
+        with pytest.raises(InputError, match=refused) if refused else nullcontext():
+            compose.expand(["backbone=tiny_bert", "data=mine"])
 
 
 def test_a_range_is_checked_before_it_is_built():
