@@ -34,11 +34,15 @@ class Shape:
             allowed = ["shift"] if layout.inserted else ["keep"]
         if layout.length and layout.positions not in allowed:
             raise InputError(
-                f"prompt.positions={layout.positions} is refused: backbone family {family!r} takes no position ids, so "
-                f"that a token's position is its index; set prompt.positions={allowed[0]}."
+                f"prompt.positions={layout.positions} is refused: backbone family {family!r} takes no position ids, "
+                f"so that a token's position is its index; set prompt.positions={allowed[0]}."
             )
         within = layout.inserted and layout.placement != "prefix"  # so that its rows part the text's tokens
-        if within and layout.positions == "keep" and families.counts_columns(self.config, max_length + layout.inserted):
+        if (
+            within
+            and layout.positions == "keep"
+            and families.counts_columns(self.config, max_length + layout.inserted)
+        ):
             raise InputError(
                 f"prompt.positions=keep is refused with prompt.placement={layout.placement}: backbone family "
                 f"{family!r} counts the tokens between two of the text, and the prompt's are among them; set "

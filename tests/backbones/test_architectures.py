@@ -239,16 +239,16 @@ def test_positions_that_a_family_cannot_state_are_refused(name):
 def test_an_inserted_infix_keeps_no_positions_where_the_family_counts_the_tokens_between_two(name):
     backbone = make_backbone(name)
     with pytest.raises(InputError, match=r"positions=keep is refused with prompt.placement=infix: .*; set"):
-        backbone.check(Layout(LENGTH, LENGTH, "infix", "keep"), 20)
+        backbone.shape.check(Layout(LENGTH, LENGTH, "infix", "keep"), 20)
     for layout in (Layout(0, LENGTH, "infix", "keep"), Layout(LENGTH, LENGTH, "infix", "shift")):
-        backbone.check(layout, 20)
-    backbone.check(Layout(LENGTH, LENGTH, "prefix", "keep"), 20)
+        backbone.shape.check(layout, 20)
+    backbone.shape.check(Layout(LENGTH, LENGTH, "prefix", "keep"), 20)
 
 
 def test_a_window_that_prompt_and_text_fit_into_parts_nothing():
     backbone = make_backbone("tiny_modernbert")
     assert backbone.model.config.sliding_window == 4
-    backbone.check(Layout(1, 1, "infix", "keep"), 3)
+    backbone.shape.check(Layout(1, 1, "infix", "keep"), 3)
 
 
 def test_shared_layers_are_refused_for_deep_prompts_alone(make_run):

@@ -72,6 +72,7 @@ def test_a_failed_run_does_not_stop_the_others(tmp_path):
         "task=cb",
         "method=prompt_tuning",
         "init=class_labels",
+        "prompt.init.most_frequent=500",
         "prompt.length=4,1",
         "runtime.wandb=disabled",
     ]
@@ -98,6 +99,7 @@ def test_a_sweep_that_is_to_fail_fast_says_what_failed_and_what_is_kept(tmp_path
         *SMALL,
         "task=cb",
         "init=class_labels",
+        "prompt.init.most_frequent=500",
         "prompt.length=1,4",
         "runtime.wandb=disabled",
         "runtime.fail_fast=true",
