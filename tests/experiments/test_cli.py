@@ -100,6 +100,7 @@ def test_a_sweep_that_is_to_fail_fast_says_what_failed_and_what_is_kept(tmp_path
         "task=cb",
         "init=class_labels",
         "prompt.init.most_frequent=500",
+        "method=prompt_tuning",
         "prompt.length=1,4",
         "runtime.wandb=disabled",
         "runtime.fail_fast=true",
