@@ -89,8 +89,8 @@ def shape_here(config: BackboneConfig) -> Shape | None:
 def _config_here(config: BackboneConfig) -> PreTrainedConfig | None:
     if config.source == "random":
         return tiny.config_of(config.id)
-    if config.source == "pypi":
-        return convert.recipe_of(config.id).config
+    if config.source == "pypi" and (known := convert.recipe_of(config.id).config) is not None:
+        return known
     folder = local_folder(config)
     if folder is None and config.is_path:
         raise InputError(f"backbone.id={config.id} is not a folder: correct it.")

@@ -99,6 +99,7 @@ class Recipe(ABC):
     weights: Files  # its LICENSE and NOTICE are copied along
     tokenizer: Files
     tokenizer_config: Mapping[str, object] | None = None  # None: the tokenizer's own tokenizer_config.json
+    config: PreTrainedConfig | None = None  # None: it stands in the file of the weights
     has_lm_head: ClassVar[bool]
 
     @abstractmethod
