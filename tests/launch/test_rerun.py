@@ -17,6 +17,7 @@ from ptuning.records.identity import PROTOCOL, run_id
 RESULTS = Path(__file__).parents[2] / "results"
 LOCAL = ["data=local", rerun.DATA_ROOT]
 RTE = ["task=rte", "backbone=minilm_l6", "method=p_tuning_v2", "data=miniature"]
+SPEAKS = ["task=rte", "backbone=tiny_bert", "method=p_tuning_v2", "data=miniature"]
 
 
 def record_of(run):
@@ -148,9 +149,14 @@ def test_every_committed_record_composes_back_to_its_own_id():
 @pytest.mark.parametrize(
     "written",
     [
-        [*RTE, "head=verbalizer", "head.pattern=pet"],
-        [*RTE, "head=verbalizer", "head.words={entailment:[Yes,'No, it is'],not_entailment:'1'}"],
-        [*RTE, "head=verbalizer", "head.words={}", r"head.template='\"{first}\", it\'s {second:bare,lower} | <mask>'"],
+        [*SPEAKS, "head=verbalizer", "head.pattern=pet"],
+        [*SPEAKS, "head=verbalizer", "head.words={entailment:[Yes,'No, it is'],not_entailment:'1'}"],
+        [
+            *SPEAKS,
+            "head=verbalizer",
+            "head.words={}",
+            r"head.template='\"{first}\", it\'s {second:bare,lower} | <mask>'",
+        ],
         ["task=cb", "backbone=tiny_t5", "method=prompt_tuning", "paper=prompt_tuning", "train.steps=9"],
     ],
 )
