@@ -15,7 +15,9 @@ overrides := profile=$(PROFILE) $(if $(DATA),data=local 'data.root="$(DATA)"') $
 # whose repository this is, or where it is an ablation (experiments/artefacts/names.py has this rule too).
 found       := $(sort $(patsubst conf/experiment/%.yaml,%,$(wildcard conf/experiment/*/*.yaml)))
 experiments := $(filter-out ablations/%,$(found)) $(filter ablations/%,$(found))
-called       = $(subst /,-,$(patsubst ablations/%,%,$(patsubst p_tuning_v2/%,%,$(1))))
+# Those whose file, or the experiment that it starts from, makes Hydra sweep; the others are counted from configs alone.
+trained     := $(patsubst conf/experiment/%.yaml,%,$(shell grep -lE 'mode: MULTIRUN|- /experiment/' conf/experiment/*/*.yaml))
+called       = $(subst _,-,$(subst /,-,$(patsubst ablations/%,%,$(patsubst p_tuning_v2/%,%,$(1)))))
 module       = experiments.$(if $(filter ablations/%,$(1)),,papers.)$(subst /,.,$(1))
 sweeps      := $(foreach experiment,$(experiments),$(call called,$(experiment)))
 SWEEP       ?= $(sweeps)
@@ -60,17 +62,22 @@ check: $(installed) ## ruff and mypy
 	$(python) -m mypy
 
 # $(1): an experiment, such as p_tuning_v2/table2.
+define counting
+reproduce-$(call called,$(1)): $(installed)
+	@$(python) -m $(call module,$(1)) $(overrides)
+endef
 define reproduction
 reproduce-$(call called,$(1)): $(installed)
 	@status=0; $(python) -m experiments.run -m experiment=$(1) $(overrides) || status=$$$$?; \
 	test $$$$status -ne 2 || exit 2; \
 	$(python) -m $(call module,$(1)) $(overrides) && exit $$$$status
 endef
-$(foreach experiment,$(experiments),$(eval $(call reproduction,$(experiment))))
+$(foreach experiment,$(experiments),\
+$(eval $(call $(if $(filter $(trained),$(experiment)),reproduction,counting),$(experiment))))
 
 status: $(installed) ## what of the sweeps is done, missing, failed (all, or SWEEP=table3)
 	$(if $(filter-out $(sweeps),$(SWEEP)),$(error SWEEP=$(filter-out $(sweeps),$(SWEEP)) is unknown: choose of $(sweeps)))
-	@set -e; $(foreach experiment,$(experiments),$(if $(filter $(call called,$(experiment)),$(SWEEP)),\
+	@set -e; $(foreach experiment,$(trained),$(if $(filter $(call called,$(experiment)),$(SWEEP)),\
 	$(python) -m experiments.status experiment=$(experiment) $(overrides);))
 
 tables: $(installed) ## remake all tables in results/ from the records that are there

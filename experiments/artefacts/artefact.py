@@ -98,6 +98,10 @@ class Artefact(ABC):
             f"python -m experiments.run -m {asked}, or ask for runs that are there{_hint(before, overrides)}."
         )
 
+    def _unchecked(self, overrides: Sequence[str]) -> list[str]:
+        """Sentences on backbones that records could not be compared with."""
+        return matching.not_here(self.runs(overrides))
+
     def _sidecar(self, output: Output, overrides: Sequence[str]) -> str:
         frames = [Frame(columns=list(f.columns), rows=f.astype(str).values.tolist()) for f in output.frames]
         content = Sidecar(
@@ -113,7 +117,7 @@ class Artefact(ABC):
         overrides = parser.parse_args().overrides
         try:
             text, files = self.write(overrides)
-            unchecked = matching.not_here(self.runs(overrides))
+            unchecked = self._unchecked(overrides)
         except InputError as error:
             sys.exit(f"error: {error}")
         print(text)

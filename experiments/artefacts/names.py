@@ -11,9 +11,10 @@ SHORT = ("p_tuning_v2", ABLATIONS)  # whose names need no paper before them (the
 
 
 def called(experiment: str) -> str:
-    """Its name among those of all papers, as in `make reproduce-<name>`: `table2`, `placement`, `spot-table1`."""
+    """Its name among those of all papers, as in `make reproduce-<name>`: `table2`, `placement`,
+    `prompt-tuning-figure1`."""
     folder, _, name = experiment.rpartition("/")
-    return name if folder in SHORT else f"{folder}-{name}"
+    return name if folder in SHORT else f"{folder.replace('_', '-')}-{name}"
 
 
 def module(experiment: str) -> str:

@@ -9,7 +9,8 @@ from ptuning.errors import InputError
 
 FOLDER = Path(__file__).parents[2] / "results/published"
 MARKS = "ˢ from a secondary source, ᵘ not re-read in a source, ᵈ doubtful (results/published/README.md)."
-CONFIDENCE = {"secondary": "ˢ", "unverified": "ᵘ", "doubtful": "ᵈ"}
+SOURCE = "ᵃ read where it was said, by its authors or whom `source` names."
+CONFIDENCE = {"source": "ᵃ", "secondary": "ˢ", "unverified": "ᵘ", "doubtful": "ᵈ"}
 
 Value = dict[str, str]  # a line of the file
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from experiments.artefacts import methods, names, published, sidecar
+from experiments.artefacts.counted import Counted
 from experiments.artefacts.remake import artefact
 from ptuning.errors import InputError
 from ptuning.launch import compose
@@ -26,9 +27,8 @@ def make(*arguments):
 
 
 def test_names_of_papers_beside_p_tuning_v2_begin_with_the_papers():
-    assert [names.called(one) for one in ("p_tuning_v2/table2", "ablations/placement", "spot/table1")] == [
-        "table2", "placement", "spot-table1",
-    ]  # fmt: skip
+    found = ("p_tuning_v2/table2", "ablations/placement", "spot/table1", "prompt_tuning/figure1")
+    assert [names.called(one) for one in found] == ["table2", "placement", "spot-table1", "prompt-tuning-figure1"]
     assert names.module("spot/table1") == "experiments.papers.spot.table1"
     assert names.module("ablations/placement") == "experiments.ablations.placement"
 
@@ -38,7 +38,9 @@ def test_an_experiment_has_its_artefact_and_its_make_target(experiment):
     one = artefact(experiment)
     assert str(one.folder) == f"{one.kind}/{experiment.rpartition('/')[0]}"
     commands = make("--dry-run", f"reproduce-{names.called(experiment)}", "VENV=/nowhere")
-    assert f"experiments.run -m experiment={experiment} profile=laptop" in commands
+    trains = not isinstance(one, Counted)
+    assert (f"experiments.run -m experiment={experiment} profile=laptop" in commands) == trains
+    assert (f"experiments.status experiment={experiment} " in make("--dry-run", "status", "VENV=/nowhere")) == trains
     assert f"python -m {names.module(experiment)} profile=laptop" in commands
 
 

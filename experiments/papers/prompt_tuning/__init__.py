@@ -1,0 +1,1 @@
+"""Prompt Tuning (Lester et al., 2021, arXiv:2104.08691)."""
