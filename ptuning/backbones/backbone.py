@@ -19,6 +19,7 @@ from ptuning.backbones.hidden_cache import HiddenCache
 from ptuning.backbones.lm_head import LMHead
 from ptuning.backbones.partial import PartialLayers, agrees, trial_batch
 from ptuning.backbones.sites import Site
+from ptuning.config import BackboneConfig
 from ptuning.errors import InputError
 from ptuning.prompts.deep import SiteKey, SitePrompt
 from ptuning.prompts.placement import Batch
@@ -63,6 +64,7 @@ class Backbone(nn.Module):
         for parameter in self.parameters():
             parameter.requires_grad_(False)
         self.lm_head: LMHead | None = None
+        self.loaded_from: BackboneConfig | None = None  # where its language-model head is too
         self.hidden_cache: HiddenCache | None = None
         stack = [site for site in self.sites.values() if site.stack == self.network.stack]
         self._partial = PartialLayers.of(self.network.body, stack, self.current)
@@ -124,12 +126,7 @@ class Backbone(nn.Module):
         """All of its tensors by name, those of its language-model head that are not the model's too as `lm_head.…`."""
         found = self.model.state_dict()
         if self.lm_head is not None:
-            own = {tensor.data_ptr() for tensor in found.values()}
-            found |= {
-                f"lm_head.{name}": tensor
-                for name, tensor in self.lm_head.state_dict().items()
-                if tensor.data_ptr() not in own
-            }
+            found |= {f"lm_head.{name}": tensor for name, tensor in self.lm_head.own_state().items()}
         return found
 
     def load_weights(self, state: Mapping[str, Tensor]) -> None:

@@ -42,17 +42,17 @@ def of(model: nn.Module, tokenizer: Any, pooler: Mapping[str, Tensor] | None) ->
         "fingerprint": fingerprint(model),
         "tokenizer": tokenizer_hash(tokenizer),
         "config": function_config(model.config),
-        "pooler": None if pooler is None else _hash_tensors(pooler),
+        "pooler": None if pooler is None else hash_tensors(pooler),
     }
 
 
 def fingerprint(model: nn.Module) -> str:
     """A hash of every weight of the encoder (name, shape, values as float32), whatever file it came from; its pooler
     and heads apart."""
-    return _hash_tensors(model.state_dict())
+    return hash_tensors(model.state_dict())
 
 
-def _hash_tensors(state: Mapping[str, Tensor]) -> str:
+def hash_tensors(state: Mapping[str, Tensor]) -> str:
     digest = hashlib.sha256()
     for name, tensor in sorted(state.items()):
         digest.update(f"{name} {tuple(tensor.shape)}".encode())

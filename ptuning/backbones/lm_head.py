@@ -61,6 +61,13 @@ class LMHead(nn.Module):
             output.weight = network.model.get_input_embeddings().weight
         self._head = [head]  # in a list, so that its modules are not counted twice
         self._inputs = network.head_inputs
+        shared = {tensor.data_ptr() for tensor in network.model.state_dict().values()}
+        self._own = [name for name, tensor in self.state_dict().items() if tensor.data_ptr() not in shared]
+
+    def own_state(self) -> dict[str, Tensor]:
+        """Its tensors that are not the backbone's too, by name."""
+        state = self.state_dict()
+        return {name: state[name] for name in self._own}
 
     def forward(self, hidden: Tensor) -> Tensor:
         """Logits `[B, T, V]` of hidden states `[B, T, H]`."""

@@ -13,7 +13,7 @@ from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 from torch import Tensor
 from transformers import AutoModel, PreTrainedConfig, PreTrainedModel
 
-from ptuning.backbones import checkpoints, content, convert, dropout, shape, tiny
+from ptuning.backbones import architectures, checkpoints, content, convert, dropout, shape, tiny
 from ptuning.backbones.backbone import Backbone, cast_weights
 from ptuning.backbones.content import Content
 from ptuning.backbones.lm_head import LMHead
@@ -37,6 +37,7 @@ def load(
     if train.backbone_dropout == 0:
         dropout.switch_off(model)
     backbone = Backbone(model, tokenizer, pooler)
+    backbone.loaded_from = config
     folder = local_folder(config)
     if folder is not None and content.remembered(folder) is None:
         content.remember(folder, backbone.content)
@@ -126,8 +127,9 @@ def with_lm_head(config: BackboneConfig, train: TrainConfig, attention: str = "s
 
 
 def add_lm_head(backbone: Backbone, config: BackboneConfig, train: TrainConfig, attention: str = "sdpa") -> None:
-    """Give the backbone, which was loaded without it, its checkpoint's language-model head, frozen, in its precision.
-    Raises InputError where the checkpoint has none."""
+    """Give the backbone, which was loaded without it, its checkpoint's language-model head, frozen, in its precision:
+    that of where it was loaded from, else of `config`. Raises InputError where the checkpoint has none."""
+    config = backbone.loaded_from or config
     check_lm_head(config)
     kind = backbone.network.language_model
     model, _, missing = _pretrained(config, train.backbone_dropout, f"prompted_{attention}", kind)
@@ -135,8 +137,30 @@ def add_lm_head(backbone: Backbone, config: BackboneConfig, train: TrainConfig, 
         raise _no_lm_head(config)
     if train.backbone_dropout == 0:
         dropout.switch_off(model)
+    head = LMHead(model.eval(), backbone.network)
+    backbone.content = backbone.content | {"lm_head": content.hash_tensors(head.own_state())}
     cast_weights(model, backbone.dtype)
-    backbone.lm_head = LMHead(model.eval(), backbone.network).requires_grad_(False).to(backbone.device)
+    backbone.lm_head = head.requires_grad_(False).to(backbone.device)
+
+
+def lm_head_here(config: BackboneConfig) -> str | None:
+    """What `add_lm_head` adds to the content, of the backbone that is on this machine; None where none is. It is
+    computed once for a folder. Raises InputError where it has no language-model head."""
+    folder = local_folder(config)
+    if folder is None and config.source != "random":
+        return None
+    known = None if folder is None else content.remembered(folder)
+    if known is not None and "lm_head" in known:
+        return str(known["lm_head"])
+    here = config if folder is None else config.model_copy(update={"source": "hub", "id": str(folder)})
+    network = architectures.network(_without_pooler(here)[0])
+    model, _, missing = _pretrained(here, 0.0, "prompted_sdpa", network.language_model)
+    if missing:
+        raise _no_lm_head(config)
+    found = content.hash_tensors(LMHead(model, network).own_state())
+    if folder is not None and known is not None:
+        content.remember(folder, known | {"lm_head": found})
+    return found
 
 
 def check_lm_head(config: BackboneConfig) -> None:

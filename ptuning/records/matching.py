@@ -17,7 +17,13 @@ from ptuning.errors import InputError
 from ptuning.records.identity import run_name
 from ptuning.records.record import Record
 
-COMPARED = {"fingerprint": "weights", "tokenizer": "tokenizers", "config": "configs", "pooler": "poolers"}
+COMPARED = {
+    "fingerprint": "weights",
+    "tokenizer": "tokenizers",
+    "config": "configs",
+    "pooler": "poolers",
+    "lm_head": "language-model heads",
+}
 
 
 def check_backbone(config: Recorded, record: Record) -> None:
@@ -26,7 +32,10 @@ def check_backbone(config: Recorded, record: Record) -> None:
     What the record does not tell is not compared; nothing is where the backbone is not here (`not_here`).
     """
     here = load.content_here(config.backbone)
-    differing = None if here is None else difference(record.get("backbone", {}), here)
+    there = record.get("backbone", {})
+    if here is not None and there.get("lm_head") is not None:  # of a run whose head is the language model's
+        here = here | {"lm_head": load.lm_head_here(config.backbone)}
+    differing = None if here is None else difference(there, here)
     if differing is not None:
         raise InputError(
             f"record {run_name(config)} was made from another backbone than the one that is called "
@@ -38,7 +47,7 @@ def check_backbone(config: Recorded, record: Record) -> None:
 def difference(there: Mapping[str, Any], here: Content) -> str | None:
     """In what the content of a stored backbone, as far as it is known, differs from the one here; None: in nothing."""
     for key, what in COMPARED.items():
-        if key in there and there[key] != here[key]:
+        if key in there and key in here and there[key] != here[key]:
             return f"{what} differ: {_values(there[key], here[key])}"
     return None
 

@@ -93,9 +93,13 @@ def _data(lane_tasks: Sequence[LaneTask]) -> dict[str, Any]:
 
 
 def backbone_of(run: Run, backbone: Backbone) -> dict[str, Any]:
-    """What the backbone is made of; of its pooler, where the run uses the checkpoint's."""
-    uses_pooler = run.config.backbone.pooler in ("frozen", "trained")
-    content = {key: value for key, value in backbone.content.items() if key != "pooler" or uses_pooler}
+    """What the backbone is made of; of its pooler and its language-model head, where the run uses
+    the checkpoint's."""
+    used = {
+        "pooler": run.config.backbone.pooler in ("frozen", "trained"),
+        "lm_head": any(head.needs_language_model for head in run.heads.values()),
+    }
+    content = {key: value for key, value in backbone.content.items() if used.get(key, True)}
     return content | {"layers": backbone.layers}
 
 

@@ -201,6 +201,7 @@ def load_for(file: Path, folded: RunConfig, backbone: Backbone) -> Adapter:
     check_backbone(file, folded.backbone, backbone)
     state = load_state(file)
     adapter = Adapter(Run.parse(folded), folded.task.name, backbone)
+    check_backbone(file, folded.backbone, backbone)  # whose language-model head may have been loaded with it
     _check_fits(file, state, _state(adapter, {"head.": adapter.head}, backbone))
     adapter.method.load_folded(_part(state, "prompt.", backbone.device))
     adapter.head.load_state_dict(_part(state, "head.", backbone.device))

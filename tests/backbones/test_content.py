@@ -2,9 +2,13 @@
 
 import pytest
 import torch
+from transformers import AutoModelForMaskedLM
 
 from ptuning.backbones import content, load, tiny
-from ptuning.config import BackboneConfig
+from ptuning.config import BackboneConfig, HeadConfig
+from ptuning.errors import InputError
+from ptuning.records import matching, weights
+from ptuning.run import run
 
 
 @pytest.fixture(autouse=True)
@@ -105,3 +109,30 @@ def test_what_is_not_on_this_machine_has_no_content_and_is_not_fetched(tmp_path,
     monkeypatch.setenv("PTUNING_CACHE", str(tmp_path / "empty"))
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "empty"))
     assert load.content_here(BackboneConfig(name="any", source=source, id=where, pooler="none")) is None
+
+
+def test_a_record_and_saved_weights_of_a_verbalizer_stand_for_its_language_model_head_too(tmp_path, make_run):
+    """Two folders whose backbones are alike, and their heads are not."""
+    folders = [tmp_path / "one", tmp_path / "other"]
+    for number, folder in enumerate(folders):
+        model, tokenizer = tiny.build("tiny_bert", 0.0, kind=AutoModelForMaskedLM)
+        with torch.no_grad():
+            model.cls.predictions.bias += number
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+    keys = {"pattern": None, "template": "{premise} <mask>", "words": {"entailment": "k", "not_entailment": "q"}}
+    head = {"name": "verbalizer", **keys, "loss": "labels", "z_loss": 0.0}
+    mine = {"backbone__name": "mine", "backbone__source": "hub", "train__epochs": 1, "runtime__save": True}
+    one, other = (make_run(backbone__id=str(folder), head=head, **mine) for folder in folders)
+    (record,) = run([one])
+    assert record["backbone"]["lm_head"] == load.lm_head_here(one.backbone) != load.lm_head_here(other.backbone)
+    matching.check_backbone(one, record)
+    with pytest.raises(InputError, match=r"made from another backbone .*, language-model heads differ"):
+        matching.check_backbone(other, record)
+    with pytest.raises(InputError, match=r"trained on another backbone .*, language-model heads differ"):
+        weights.load(weights.path(one), other, load.load(other.backbone, other.train))
+    assert weights.load(weights.path(one), one, load.load(one.backbone, one.train))
+    plain = [config.model_copy(update={"head": HeadConfig()}) for config in (one, other)]
+    (record,) = run(plain[:1])
+    assert "lm_head" not in record["backbone"]
+    matching.check_backbone(plain[1], record)
