@@ -19,6 +19,8 @@ experiments := $(filter-out ablations/%,$(found)) $(filter ablations/%,$(found))
 trained     := $(patsubst conf/experiment/%.yaml,%,$(shell grep -lE 'mode: MULTIRUN|- /experiment/' conf/experiment/*/*.yaml))
 called       = $(subst _,-,$(subst /,-,$(patsubst ablations/%,%,$(patsubst p_tuning_v2/%,%,$(1)))))
 module       = experiments.$(if $(filter ablations/%,$(1)),,papers.)$(subst /,.,$(1))
+# Those whose runs' prompts are scored without training, too.
+evaluated   := $(patsubst conf/experiment/%.yaml,%,$(shell grep -l '^evaluate:' conf/experiment/*/*.yaml))
 sweeps      := $(foreach experiment,$(experiments),$(call called,$(experiment)))
 SWEEP       ?= $(sweeps)
 reproductions := $(addprefix reproduce-,$(sweeps))
@@ -70,6 +72,7 @@ define reproduction
 reproduce-$(call called,$(1)): $(installed)
 	@status=0; $(python) -m experiments.run -m experiment=$(1) $(overrides) || status=$$$$?; \
 	test $$$$status -ne 2 || exit 2; \
+	$(if $(filter $(1),$(evaluated)),$(python) -m experiments.evaluate experiment=$(1) $(overrides) || status=$$$$?;) \
 	$(python) -m $(call module,$(1)) $(overrides) && exit $$$$status
 endef
 $(foreach experiment,$(experiments),\

@@ -53,6 +53,10 @@ class Artefact(ABC):
     def build(self, runs: Sequence[RunConfig], stem: str) -> Output:
         """The artefact of `runs`; `stem` is what it is called among all of them, in links to its numbers."""
 
+    def make(self, runs: Sequence[RunConfig], stem: str, overrides: Sequence[str]) -> Output:
+        """As `build`; `overrides` are those that ask for the runs."""
+        return self.build(runs, stem)
+
     @property
     def name(self) -> str:
         """What its files are called."""
@@ -77,7 +81,7 @@ class Artefact(ABC):
         suffix = "" if profile == "laptop" else f"_{profile}"
         stem = self.name + suffix
         self._check_records(runs, overrides, folder / f"{stem}{sidecar.ENDING}")
-        output = self.build(runs, names.called(self.experiment) + suffix)
+        output = self.make(runs, names.called(self.experiment) + suffix, [*overrides, *where])
         folder.mkdir(parents=True, exist_ok=True)
         files: dict[str, str | bytes] = {**output.files, "records.json": self._sidecar(output, overrides)}
         for ending, content in files.items():

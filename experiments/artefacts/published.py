@@ -25,6 +25,11 @@ def read(experiment: str) -> list[Value]:
         return list(csv.DictReader(file))
 
 
+def shown(value: Value) -> str:
+    """The number, with the spread that the paper gives it, where it does."""
+    return value["value"] + (f" ± {value['std']}" if value.get("std") else "")
+
+
 def column(value: Value) -> str:
     """The title of its column: task and metric."""
     return f"{value['task']} {value['metric']}"

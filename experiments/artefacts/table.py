@@ -84,7 +84,9 @@ class Table(Artefact):
     def published_rows(self, titles: Sequence[str]) -> list[list[str]]:
         values = published.read(self.experiment)
         marks = published.CONFIDENCE
-        shown = {(v["model"], v["method"], published.column(v)): v["value"] + marks[v["confidence"]] for v in values}
+        shown = {
+            (v["model"], v["method"], published.column(v)): published.shown(v) + marks[v["confidence"]] for v in values
+        }
         lines = dict.fromkeys((v["model"], v["method"]) for v in values)
         return [
             [f"paper: {model}", method, "", *(shown.get((model, method, title), "") for title in titles)]
@@ -100,13 +102,17 @@ class Table(Artefact):
             return [_frame(titles, self.rows(cells, titles) + self.published_rows(titles))]
         return [_frame(list(ours), self.rows(cells, list(ours))), _frame(papers, self.published_rows(papers))]
 
-    def notes(self, cells: Mapping[Key, Cell]) -> list[str]:
+    def opening(self, cells: Mapping[Key, Cell]) -> str:
+        """The first note: what the numbers are."""
         seeds = sorted({cell.expected for cell in cells.values()})
-        lines = [
+        return (
             f"{self.scores} Ours: mean ± sample standard deviation over {' or '.join(map(str, seeds))} seed(s), "
             f"epoch chosen by {self.rule} (the paper's rule); `-- (2/3)`: runs are missing. "
             "Trained: share of all parameters, head included."
-        ]
+        )
+
+    def notes(self, cells: Mapping[Key, Cell]) -> list[str]:
+        lines = [self.opening(cells)]
         if any(cell.source == "miniature" for cell in cells.values()):
             lines.append(
                 "† a generated miniature of the task, not the real data: it shows that the pipeline learns. "
@@ -150,7 +156,10 @@ class Table(Artefact):
         return pd.DataFrame(ours + paper).to_csv(index=False, float_format="%.6g")
 
     def build(self, runs: Sequence[RunConfig], stem: str) -> Output:
-        cells = self.cells(runs)
+        return self.output(self.cells(runs))
+
+    def output(self, cells: Mapping[Key, Cell]) -> Output:
+        """The table of these cells."""
         frames, below = self.frames(cells), self.notes(cells)
         upper = [rendering.markdown(frame, []) for frame in frames[:-1]]
         text = "\n".join([*upper, rendering.markdown(frames[-1], below)])

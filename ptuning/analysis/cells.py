@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ptuning.config import Recorded, RunConfig
+from ptuning.config import EvaluationConfig, Recorded, RunConfig
 from ptuning.errors import InputError
 from ptuning.records import store
 from ptuning.records.identity import run_name
@@ -89,6 +89,23 @@ def cell(configs: Sequence[Recorded], rule: str, split: str = "dev", metric: str
         share=statistics.fmean(shares) if shares else None,
         constant=sum(_is_constant(record, rule) for _, record in done),
     )
+
+
+def prompts_cell(config: EvaluationConfig, metric: str | None = None) -> Cell:
+    """Of the single prompts of an evaluation: their mean and spread on dev, by `metric` (None: its task's)."""
+    record = store.find(config)
+    found = () if record is None else tuple(_dev(one["scores"], record, metric) for one in record["prompts"])
+    return replace(cell([config], "last"), scores=found, expected=len(config.prompts))
+
+
+def best_cell(config: EvaluationConfig, metric: str | None = None) -> Cell:
+    """Of the best single prompt of an evaluation, on the dev set that it is chosen on."""
+    record = store.find(config)
+    return replace(cell([config], "last"), scores=() if record is None else (_dev(record["best"], record, metric),))
+
+
+def _dev(scores: Mapping[str, Any], record: Record, metric: str | None) -> float:
+    return float(scores["dev"][metric or record["metric"]])
 
 
 def _is_constant(record: Record, rule: str) -> bool:

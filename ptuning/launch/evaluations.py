@@ -6,6 +6,7 @@ They follow from configs and records alone, so that tables and status work where
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -30,11 +31,26 @@ from ptuning.records.identity import run_id
 from ptuning.records.record import kind
 
 
+@dataclass(frozen=True)
+class Asked:
+    """An evaluation, the runs whose prompts it is of, and the name of what they answer, one of their targets (`own`:
+    what they were trained on, where there are none)."""
+
+    config: EvaluationConfig
+    runs: Sequence[RunConfig]
+    target: str
+
+
 def expand(overrides: Sequence[str]) -> list[EvaluationConfig]:
-    """The evaluations of all runs that `overrides` ask for; none where `evaluate.rule` is not set.
+    """The evaluations, once each, of all runs that `overrides` ask for; none where `evaluate.rule` is not set.
 
     Raises InputError for the first thing that is wrong with any of them.
     """
+    return list({run_id(one.config): one.config for one in asked(overrides)}.values())
+
+
+def asked(overrides: Sequence[str]) -> list[Asked]:
+    """As `expand`, with the runs of each."""
     jobs = [(compose.read(job), _wanted(job)) for job in compose.composed_jobs(overrides)]
     groups: dict[str, tuple[EvaluateConfig, list[RunConfig]]] = {}
     for job, wanted in jobs:
@@ -45,8 +61,7 @@ def expand(overrides: Sequence[str]) -> list[EvaluationConfig]:
         for run in named:
             key = run_id(run) if rule.most == 1 else "together" if wanted.prompts else _but_for_seed(run)
             groups.setdefault(f"{key} {wanted.model_dump_json()}", (wanted, []))[1].append(run)
-    found = [made for wanted, runs in groups.values() for made in _of(wanted, runs)]
-    return list({run_id(one): one for one in found}.values())
+    return [made for wanted, runs in groups.values() for made in _of(wanted, runs)]
 
 
 def _wanted(composed: DictConfig) -> EvaluateConfig:
@@ -82,11 +97,11 @@ def _of_id(identifier: str, runtime: RuntimeConfig) -> RunConfig:
     return configs.parse_run(record["config"], runtime)
 
 
-def _of(wanted: EvaluateConfig, runs: Sequence[RunConfig]) -> Iterable[EvaluationConfig]:
+def _of(wanted: EvaluateConfig, runs: Sequence[RunConfig]) -> Iterable[Asked]:
     """The evaluations of runs that answer together: one for each target."""
     targets = wanted.targets or {"own": TargetConfig()}
     for name, target in targets.items():
-        yield _evaluation(wanted, runs, target, f"evaluate.targets.{name}")
+        yield Asked(_evaluation(wanted, runs, target, f"evaluate.targets.{name}"), runs, name)
 
 
 def _evaluation(

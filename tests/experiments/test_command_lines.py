@@ -107,7 +107,7 @@ def test_a_flag_may_stand_anywhere(tmp_path, monkeypatch, arguments):
     assert len(compose.expand(parsed[0].overrides)) == 2
 
 
-@pytest.mark.parametrize("name", ["run", "status", "answer", "explain"])
+@pytest.mark.parametrize("name", ["run", "evaluate", "status", "answer", "explain"])
 def test_an_entry_point_called_as_a_file_says_how_to_call_it(tmp_path, name):
     done = subprocess.run(
         [sys.executable, ROOT / f"experiments/{name}.py"], cwd=tmp_path, capture_output=True, text=True, check=False
