@@ -72,7 +72,6 @@ def evaluate(config: EvaluationConfig) -> Record:
     backbone = prepare_backbone(trained[0].target)
     backbone.hidden_cache = None  # each text is read once a prompt
     reset_peak_memory(backbone.device)
-    content = backbone_of(trained[0].target, backbone)  # before weights of a run that trained it are put into it
     adapters = [weights.load_for(one.file, one.target.config, backbone) for one in trained]
     answers = _answer(config, adapters, data, backbone)
     record: Record = {
@@ -84,7 +83,7 @@ def evaluate(config: EvaluationConfig) -> Record:
         "metric": task.metric,
         **_scores(config, trained, task, data, answers),
         "data": _data(data),
-        "backbone": content,
+        "backbone": backbone_of(trained[0].target, backbone),
         "speed": {
             "seconds": time.perf_counter() - began,
             "peak_memory_mb": peak_memory(backbone.device) / 2**20,

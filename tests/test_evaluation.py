@@ -172,3 +172,12 @@ def test_a_task_with_other_labels_or_of_another_kind_is_refused(make_run):
         evaluation.check(asked([source], rule="single", task=mrpc, labels={"same": "duplicate"}))
     with pytest.raises(InputError, match=r"head=classification cannot answer task.name=copa: choose one of auto"):
         evaluation.check(asked([source], rule="single", task=make_run(task="copa").task))
+
+
+def test_prompts_of_the_language_model_head_vote_and_their_record_says_which_head(make_run):
+    head = {"name": "verbalizer", "template": "{first} <mask>", "words": {}, "loss": "labels", "z_loss": 0.0}
+    configs = [make_run("prompt_tuning", "cb", seed=seed, head=head, runtime__save=True) for seed in (1, 2)]
+    (of_run, _) = run(configs)
+    record = evaluation.evaluate(asked(configs, head=head))
+    assert record["backbone"] == of_run["backbone"] and "lm_head" in record["backbone"]
+    assert [one["scores"]["dev"]["accuracy"] for one in record["prompts"]] == [store.find(c)["score"] for c in configs]
