@@ -208,5 +208,8 @@ def _check_chosen_files(config: DictConfig, overrides: Sequence[str]) -> None:
         group, _, name = override.partition("=")
         if group in PROMPT_GROUPS:
             found = OmegaConf.select(config, f"prompt.{group}")
-            if (found if isinstance(found, str) else found["name"]) != name:
+            found = found.get("name") if isinstance(found, DictConfig) else found
+            if found is None:
+                raise InputError(f"{override} has no place: prompt.{group} is taken out, leave that or this away.")
+            if found != name:
                 raise InputError(f"{override} is overruled by the file of a paper: write prompt.{override} instead.")

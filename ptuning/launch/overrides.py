@@ -15,6 +15,7 @@ from ptuning.launch.composition_errors import first_line
 
 MOST = 50_000  # runs of a sweep
 LONGEST = 20_000  # characters of an override
+LONGEST_KEY = 200
 
 
 def union_of_sweeps(
@@ -87,12 +88,25 @@ def parse(override: str) -> Any:
         raise InputError(f"{override[:40]}... has {len(override)} characters, and {LONGEST} are allowed: shorten it.")
     if (deepest := _depth(override)) > DEEPEST:
         raise InputError(f"{override[:40]}... is nested {deepest} deep, and {DEEPEST} levels are allowed.")
-    if not override.lstrip("+~").partition("=")[0]:
+    key = override.lstrip("+~").partition("=")[0]
+    if len(key) > LONGEST_KEY:
+        raise InputError(f"{override[:40]}... has a key of {len(key)} characters, and none is so long: correct it.")
+    if not all(map(str.isprintable, key)):
+        raise InputError(
+            f"{override[:200]!r} is not an override (its key has what cannot be printed): write key=value."
+        )
+    if not key:
         raise InputError(f"{override!r} is not an override (it has no key): write key=value.")
     try:
         return OverridesParser.create().parse_override(override)
     except (HydraException, ValueError, RecursionError) as error:  # ValueError: an integer of thousands of digits
-        raise InputError(f"{override[:200]!r} is not an override ({first_line(error)}): write key=value.") from None
+        raise InputError(
+            f"{override[:200]!r} is not an override ({_printable(first_line(error))}): write key=value."
+        ) from None
+
+
+def _printable(text: str) -> str:
+    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
 
 
 def _depth(override: str) -> int:

@@ -59,6 +59,8 @@ TINY = ["backbone=tiny_bert", "data=miniature"]
         ("variant=mine", r"^variant=mine is unknown: choose one of .*fine_tuning, mpt_2"),
         ("variant=[1]", r"^variant=\[1\] is unknown"),
         ("train.lr=${oc.env:HOME}", r"^train.lr=.* is refused: values of the environment would be recorded"),
+        ("+method=\x00", r"is not an override .*x00"), ("\x00=1", r"^'.x00=1' is not an override .its key"),
+        ("~" + "x" * 300, r"^~x+... has a key of 300 characters"), ("x" * 300 + "=1", r"^x+... has a key of 300"),
         ("backbone=null", r"."),
         ("task=5", r"^task=5 is refused: Config group override must be a string, .* boolq"),
         ("data=[1]", r"."), ("method=true", r"."),
@@ -73,6 +75,13 @@ def test_it_is_refused_in_one_sentence(override, sentence):
     key = override.partition("=")[0]
     with pytest.raises(InputError, match=sentence) as refused:
         compose.expand([*(one for one in TINY if one.partition("=")[0] != key), override])
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("taken_out", ["~init", "~prompt", "~prompt.init", "~prompt.init.name"])
+def test_an_init_without_its_place_is_refused(taken_out):
+    with pytest.raises(InputError, match=r"^init=zero has no place: prompt.init is taken out") as refused:
+        compose.expand([*TINY, taken_out, "init=zero"])
     assert "\n" not in str(refused.value)
 
 
