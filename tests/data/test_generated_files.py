@@ -230,7 +230,9 @@ def check(name: str, root: Path, path: Path) -> bool:
     task = tasks.load(name, **OPTIONS.get(name, {"stride": 16} if task_is_qa(name) else {}))
     try:
         loaded = splits.load(task, DataConfig(source="local", root=str(root)))
-        backbone: Any = SimpleNamespace(reads=lambda lengths: np.zeros_like(lengths))
+        backbone: Any = SimpleNamespace(
+            whole_text_reads=lambda tokens, starts: (np.zeros((len(starts) - 1, 1), int), None)
+        )
         config: Any = SimpleNamespace(single=SimpleNamespace(max_length=128))
         encoded = heads.load(task.head).encode(
             HeadContext(config, task, TOKENIZER, backbone, Streams(1)), loaded.train
