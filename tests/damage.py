@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import os
+import resource
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, NoReturn
 
 NUMBER = int(os.environ.get("N", "50"))  # of damaged files in each test that draws them
 STRANGE = (None, -1, 0, 10**30, 1e308, "", "x" * 300, "\n", "../../x", [], {}, True, [1, "a"], float("nan"), "\ud800")
@@ -39,3 +44,27 @@ def mutated(value: Any, draw: Random) -> Any:
 def is_sentence(error: Exception) -> bool:
     """One line, of a length that can be read."""
     return "\n" not in str(error) and len(str(error)) < 1500
+
+
+class Hang(BaseException):
+    """So that nothing takes it for a fault of its own."""
+
+
+@contextmanager
+def within_limits(seconds: int = 120, gigabytes: int = 4) -> Iterator[None]:
+    """An end to what hangs, long after anything sensible is through, and to memory beyond what is in use."""
+
+    def end(_number: int, _frame: Any) -> NoReturn:
+        raise Hang(f"it has not ended after {seconds} seconds")
+
+    limits = resource.getrlimit(resource.RLIMIT_AS)
+    in_use = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    before = signal.signal(signal.SIGALRM, end)
+    resource.setrlimit(resource.RLIMIT_AS, (in_use + gigabytes * 2**30, limits[1]))
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        resource.setrlimit(resource.RLIMIT_AS, limits)
+        signal.signal(signal.SIGALRM, before)

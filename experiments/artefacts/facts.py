@@ -99,10 +99,12 @@ def _scores(scores: Mapping[str, float], metric: str) -> str:
 
 
 def _data(record: Record) -> list[Fact]:
-    task, config, used = record["config"]["task"], record["config"]["data"], record["data"]
+    task, config, used = record["config"]["task"], record["config"]["data"], record.get("data")
     options = {key: value for key, value in config.items() if key != "source" and value is not None}
     facts = [("task", _task(task)), ("source", " ".join([config["source"], _pairs(options)]).strip())]
-    if "sets" not in used:
+    if used is None:
+        return facts
+    if not used.get("sets"):
         return [*facts, ("examples", _examples(used)), ("fingerprint", used["fingerprint"][:16])]
     sets = [(name, f"{_examples(one)}; fingerprint {one['fingerprint'][:16]}") for name, one in used["sets"].items()]
     return [*facts, *sets, ("all", f"{_examples(used)}; fingerprint {used['fingerprint'][:16]}")]
@@ -128,11 +130,13 @@ def _backbone(record: Record) -> list[Fact]:
 
 
 def _method(record: Record) -> list[Fact]:
-    config, parameters = record["config"], record["parameters"]
-    trained, share = parameters["trained"], f"{100 * parameters['share']:.3g} %"
+    config, parameters = record["config"], record.get("parameters")
     facts = [("method", config["method"])]
     if config["prompt"]:
         facts.append(("prompt", _pairs(config["prompt"])))
+    if parameters is None:
+        return facts
+    trained, share = parameters["trained"], f"{100 * parameters['share']:.3g} %"
     return [*facts, ("trained", f"{trained:,} of {parameters['total']:,} parameters, {share}")]
 
 

@@ -72,7 +72,9 @@ def not_here(configs: Iterable[Recorded]) -> list[str]:
 
 def check_data(config: Recorded, record: Record) -> None:
     """Raise InputError where the record was made from other local data."""
-    if config.data.source == "local" and record["data"]["fingerprint"] != splits.fingerprint_of(config):
+    if config.data.source == "local" and (record.get("data") or {}).get("fingerprint") != splits.fingerprint_of(
+        config
+    ):
         raise InputError(
             f"record {run_name(config)} was made from other data than data.root={config.data.root}: move it, or the "
             "data."

@@ -2,7 +2,7 @@
 ends in its id, its score is the one that its history gives by its rule, and its share of right answers its accuracy.
 
 Every record that is read is checked so: one that was copied to another name, or edited, stands for no run. What it was
-made from is another question (`records.matching`). A run that diverged has no score to check.
+made from is another question (`records.matching`). A run that diverged has no score.
 """
 
 from __future__ import annotations
@@ -11,17 +11,18 @@ import math
 from collections.abc import Mapping
 from itertools import product
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
-from ptuning.config import EvaluationConfig, Recorded, RuntimeConfig, parse
+from ptuning.config import LARGEST, EvaluationConfig, Recorded, RuntimeConfig, parse
 from ptuning.errors import InputError
 from ptuning.records import configs
 from ptuning.records.identity import PROTOCOL, Document, hashed_id, identity, run_id
 from ptuning.records.record import Record, best_scores, choose_line, kind, mean_scores
 
 Scores = dict[str, FiniteFloat]
+Count = Annotated[int, Field(ge=0, le=LARGEST)]
 _ANY_RUNTIME = RuntimeConfig.model_construct()  # type: ignore[call-arg]  # records do not hold it, nor do ids
 _MEND = "delete it to have it made again, or restore it"
 
@@ -36,6 +37,8 @@ class _Shape(BaseModel):
 
 class _Line(_Shape):
     epoch: FiniteFloat
+    step: int | None = None
+    loss: FiniteFloat | None = None
     dev: Scores
     tests: dict[str, Scores] = {}
     right: str = Field(default="", pattern="^[01]*$")
@@ -46,7 +49,49 @@ class _Selection(_Shape):
     epoch: FiniteFloat | None
 
 
-class _Run(_Shape):
+class _Data(_Shape):
+    fingerprint: str
+    train_examples: Count = 0
+    dev_examples: Count
+    test_examples: dict[str, Count] = {}
+    counts: dict[str, dict[str, Count]] = {}
+    sets: dict[str, _Data] = {}
+
+
+class _Parameters(_Shape):
+    trained: Count
+    total: Count
+    share: FiniteFloat
+
+
+class _Speed(_Shape):
+    examples_per_second: FiniteFloat | None = None
+    seconds: FiniteFloat | None = None
+    peak_memory_mb: FiniteFloat | None = None
+
+
+class _Machine(_Shape):
+    system: str
+    processor: str
+    cores: Count | None
+
+
+class _Git(_Shape):
+    commit: str | None
+    dirty: bool | None
+
+
+class _MadeWith(_Shape):
+    """What records tell beside their scores, each of them where it is there: the first ones lack some."""
+
+    data: _Data | None = None
+    backbone: dict[str, Any] = {}
+    versions: dict[str, Any] = {}
+    machine: _Machine | None = None
+    git: _Git | None = None
+
+
+class _Run(_MadeWith):
     """What a run's record has at least, beside its config."""
 
     id: str = Field(pattern="^[0-9a-f]{10}$")
@@ -56,6 +101,9 @@ class _Run(_Shape):
     history: list[_Line]
     score: FiniteFloat | None
     selection: _Selection | None = None
+    parameters: _Parameters | None = None
+    speed: _Speed = _Speed()
+    parent: str | None = None
 
 
 class _EvaluationScores(_Shape):
@@ -71,7 +119,7 @@ class _Prompt(_Shape):
     scores: _EvaluationScores
 
 
-class _Evaluation(_Shape):
+class _Evaluation(_MadeWith):
     id: str = Field(pattern="^[0-9a-f]{10}$")
     status: Literal["finished"]
     config: dict[str, Any]
@@ -112,6 +160,7 @@ def check(record: Record, file: Path) -> None:
     code made it, which is named."""
     _check_id(record, file)
     if record["status"] == "diverged":
+        _check_diverged(record, file)
         return
     if kind(record) == "evaluation":
         _check_evaluation(record, file)
@@ -119,6 +168,7 @@ def check(record: Record, file: Path) -> None:
     if not record["history"]:
         raise InputError(f"{file} has no history and a status of {record['status']}: {_MEND}.")
     for line in record["history"]:
+        _check_step(record, line, file)
         _check_metric(record, line, file)
         _check_right(record, line, file)
     _check_selection(record, file)
@@ -193,6 +243,25 @@ def _versions(older: Document, today: Document) -> str:
 def _check_metric(record: Record, line: Record, file: Path) -> None:
     if record["metric"] not in line["dev"]:
         raise InputError(f"{file} has no {record['metric']}, its metric, on dev in {_place(line)}: {_MEND}.")
+
+
+def _check_diverged(record: Record, file: Path) -> None:
+    """It has no score, and was last evaluated before its end: when it diverged, no line was written."""
+    if record["score"] is not None or (record.get("selection") or {}).get("epoch") is not None:
+        raise InputError(f"{file} has a score and a status of diverged: it was edited; {_MEND}.")
+    for line in record["history"]:
+        _check_step(record, line, file)
+        _check_metric(record, line, file)
+    train = record["config"]["train"]
+    key, end = ("epoch", train["epochs"]) if train.get("steps") is None else ("step", train["steps"])
+    if any(line[key] >= end for line in record["history"]):
+        raise InputError(f"{file} has a history to its end and a status of diverged: it was edited; {_MEND}.")
+
+
+def _check_step(record: Record, line: Record, file: Path) -> None:
+    """A run of so many steps is told by them."""
+    if record["config"]["train"].get("steps") is not None and line.get("step") is None:
+        raise InputError(f"{file} has no step in {_place(line)}: {_MEND}.")
 
 
 def _place(line: Record) -> str:

@@ -75,7 +75,7 @@ def test_a_record_is_found_and_replaced_in_any_subfolder(make_run):
     assert store.find_id(results, record["id"]) == record
     assert store.find_id(results, "0123456789") is None
     assert [file for file, _ in store.read_all(results)] == [sorted_away]
-    store.write(config, record | {"status": "diverged", "score": None})
+    store.write(config, record | {"status": "diverged", "score": None, "history": [], "selection": None})
     assert not flat.exists()
     assert store.find(config)["status"] == "diverged"
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from experiments.artefacts import facts
 from ptuning.errors import InputError
 from ptuning.records import store, verify
 from ptuning.records.identity import hashed_id, identity
@@ -95,10 +96,65 @@ def test_an_edited_record_is_refused(make_run, path, value, sentence):
     assert "\n" not in str(refused.value)
 
 
-def test_a_run_that_diverged_has_no_score_to_check(make_run):
+def test_a_run_that_diverged_has_no_score(make_run):
     config = make_run()
-    store.write(config, made(config, [], status="diverged"))
-    assert store.find(config)["status"] == "diverged"
+    unchosen = {"rule": "best_dev", "epoch": None}
+    for scores in ([], [50.0]):  # of two epochs
+        whole = made(config, scores, status="diverged", score=None, selection=unchosen)
+        store.write(config, whole)
+        assert store.find(config)["status"] == "diverged"
+    for edited, sentence in (
+        (whole | {"score": 50.0}, "has a score and a status of diverged: it was edited"),
+        (whole | {"selection": {"rule": "best_dev", "epoch": 1}}, "has a score and a status of diverged"),
+        (made(config, status="diverged", score=None, selection=unchosen), "has a history to its end and a status of"),
+        (made(config, status="diverged"), "has a score and a status of diverged"),
+    ):
+        store.write(config, edited)
+        with pytest.raises(InputError, match=sentence):
+            store.find(config)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("data", "dev_examples"), {}),
+        (("data", "dev_examples"), None),
+        (("data", "train_examples"), True),
+        (("data", "fingerprint"), 5),
+        (("data", "test_examples"), {"test": "many"}),
+        (("data", "sets"), {"rte": {"dev_examples": []}}),
+        (("data", "counts"), {"dev": 3}),
+        (("data",), [1]),
+        (("parameters", "trained"), "31"),
+        (("parameters", "share"), None),
+        (("speed",), {"seconds": "long"}),
+        (("backbone",), "bert"),
+        (("git",), {"commit": 5, "dirty": False}),
+        (("machine",), {"system": "Linux"}),
+        (("versions",), ["torch"]),
+        (("parent",), 3),
+        (("history", 0, "loss"), "low"),
+    ],
+    ids=str,
+)
+def test_what_reports_read_is_of_its_shape(make_run, path, value):
+    config = make_run()
+    record = made(config)
+    edited(path, value)(record)
+    store.write(config, record)
+    with pytest.raises(
+        InputError, match=rf"is not a record of a run or evaluation \({'.'.join(map(str, path))}"
+    ) as no:
+        store.find(config)
+    assert "\n" not in str(no.value)
+
+
+def test_a_record_may_lack_what_the_first_ones_lacked(make_run):
+    config = make_run()
+    record = made(config)
+    del record["data"], record["parameters"]
+    store.write(config, record)
+    assert dict(facts.sections(store.find(config))).keys() >= {"Score", "Data", "Method"}
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ def record(config, scores):
         "parent": None,
         "metric": "accuracy",
         "score": max(scores, default=None),
-        "selection": {"rule": "best_dev", "epoch": 1},
+        "selection": {"rule": "best_dev", "epoch": 1 if scores else None},
         "history": [
             {"epoch": index + 1, "loss": 1 / (index + 1), "dev": {"accuracy": score}}
             for index, score in enumerate(scores)
