@@ -11,23 +11,27 @@ import torch
 from ptuning.errors import InputError
 
 
-def find_device(wanted: str) -> torch.device:
-    """The device `wanted`, where `auto` is the GPU if there is one. Raises InputError for one that is not here."""
+def find_device(wanted: str, key: str = "runtime.device") -> torch.device:
+    """The device `wanted`, as `key` names it, where `auto` is the GPU if there is one. Raises InputError for one that
+    is not here."""
     if wanted == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     here = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
     here += [f"cuda:{index}" for index in range(torch.cuda.device_count())]
     if wanted not in here:
-        raise InputError(f"runtime.device={wanted} is not on this machine: choose one of auto, {', '.join(here)}.")
+        raise InputError(f"{key}={wanted} is not on this machine: choose one of auto, {', '.join(here)}.")
     return torch.device(wanted)
 
 
 def worker_devices(wanted: str | Sequence[str]) -> list[str]:
-    """The devices of a sweep, one worker process each: `auto` is every GPU here, or the CPU. Raises InputError."""
+    """The devices of a sweep, as `hydra.launcher.devices` names them, one worker process each: `auto` is every GPU
+    here, or the CPU. Raises InputError."""
     if wanted != "auto":
-        chosen = [wanted] if isinstance(wanted, str) else list(wanted)
+        chosen = list(wanted) if isinstance(wanted, Sequence) and not isinstance(wanted, str) else [wanted]
+        if not chosen:
+            raise InputError("hydra.launcher.devices=[] names none: leave it out, or name one of them.")
         for device in chosen:
-            find_device(device)
+            find_device(device, "hydra.launcher.devices")
         return chosen
     return [f"cuda:{index}" for index in range(torch.cuda.device_count())] or ["cpu"]
 

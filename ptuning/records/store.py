@@ -21,6 +21,7 @@ from ptuning.records import verify
 from ptuning.records.identity import run_id, run_name
 from ptuning.records.provenance import provenance
 from ptuning.records.record import Record
+from ptuning.records.traces import without_places
 from ptuning.records.verify import OutdatedRecord
 
 _FAILED = ".failed.json"
@@ -117,9 +118,10 @@ def write(config: Recorded, record: Record) -> Path:
 
 
 def write_failure(config: Recorded, reason: str, trace: str) -> Path:
-    """Leave word of what went wrong with a run: in one line, and the traceback."""
+    """Leave word of what went wrong with a run: in one line, and the traceback, without paths of the machine."""
     file = failure_path(config)
-    failed = {"id": run_id(config), "status": "failed", "config": dump(config), "reason": reason, "error": trace}
+    said = {"reason": without_places(reason), "error": without_places(trace)}
+    failed = {"id": run_id(config), "status": "failed", "config": dump(config)} | said
     _write(file, failed | provenance())
     return file
 

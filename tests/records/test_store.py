@@ -2,8 +2,10 @@
 
 import json
 import subprocess
+import traceback
 
 import pytest
+import torch
 
 from ptuning.errors import InputError
 from ptuning.records import configs, store
@@ -61,6 +63,23 @@ def test_a_failure_leaves_word_and_success_takes_it_back(make_run):
     run([config])
     assert not file.exists()
     assert store.find(config) is not None
+
+
+def test_a_failure_says_nothing_of_where_things_lie(make_run, tmp_path, monkeypatch):
+    (home := tmp_path / "home/ann").mkdir(parents=True)
+    (here := tmp_path / "work").mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.chdir(here)
+    try:
+        torch.nn.Linear(2, 2)(torch.zeros(3))
+    except RuntimeError as error:
+        trace = "".join(traceback.format_exception(error))
+    said = f"FileNotFoundError: {home}/data/x, {here}/y, '{here}', {home}: {home}a"
+    failed = json.loads(store.write_failure(make_run(), said, trace).read_text())
+    assert failed["reason"] == f"FileNotFoundError: ~/data/x, y, '.', ~: {home}a"
+    assert 'File "tests/records/test_store.py", line' in failed["error"]
+    assert 'File "torch/nn/modules/' in failed["error"]
+    assert 'File "/' not in failed["error"]
 
 
 def test_a_record_is_found_and_replaced_in_any_subfolder(make_run):

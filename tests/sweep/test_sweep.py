@@ -1,6 +1,7 @@
 """A sweep: the same numbers packed, one by one, shared by workers and after a death; and nothing finished is lost."""
 
 import errno
+import importlib
 import json
 import math
 import os
@@ -461,8 +462,21 @@ def test_the_devices_of_this_machine(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
     assert worker_devices("auto") == ["cpu"]
     assert worker_devices(["cpu", "cpu"]) == ["cpu", "cpu"]
-    with pytest.raises(InputError, match=r"runtime.device=cuda:7 is not on this machine"):
-        worker_devices(["cuda:7"])
+    for wanted, shown in ((["cuda:7"], "cuda:7"), ("tpu", "tpu"), (["cpu", None], "None"), ([[]], r"\[\]"), (5, "5")):
+        with pytest.raises(
+            InputError, match=rf"^hydra.launcher.devices={shown} is not on this machine: choose one of"
+        ):
+            worker_devices(wanted)
+    with pytest.raises(InputError, match=r"^hydra.launcher.devices=\[\] names none"):
+        worker_devices([])
+
+
+def test_a_launch_on_devices_that_are_not_here_ends_before_any_work(capsys):
+    launcher = importlib.import_module("hydra_plugins.packed").PackedLauncher(["cuda:99"])
+    with pytest.raises(SystemExit) as end:
+        launcher.launch([["seed=1"]], 0)
+    assert end.value.code == 2
+    assert capsys.readouterr().err.startswith("error: hydra.launcher.devices=cuda:99 is not on this machine")
 
 
 def test_the_packed_launcher_is_the_default_and_hydras_are_there():

@@ -36,6 +36,7 @@ class PackedLauncher(Launcher):
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Each job's return value is its score, None for a failed or diverged run: a sweeper may optimize it."""
         setup_globals()
+        devices = self._devices_here()
         composed = [self._compose(overrides) for overrides in job_overrides]
         runs = [compose.read(config) for config in composed]
         unique = list({run_id(run): run for run in runs}.values())
@@ -46,13 +47,21 @@ class PackedLauncher(Launcher):
                 scores[event.run_id] = event.record["score"]
 
         try:
-            sweep(unique, worker_devices(self.devices), to_all([keep_score, Progress(with_sources(unique))]))
+            sweep(unique, devices, to_all([keep_score, Progress(with_sources(unique))]))
         except InputError as error:
             sys.exit(f"error: {error}")
         return [
             _job_return(overrides, config, scores.get(run_id(run)))
             for overrides, config, run in zip(job_overrides, composed, runs, strict=True)
         ]
+
+    def _devices_here(self) -> list[str]:
+        """Ends the launch, of which nothing is begun yet, where one is not."""
+        try:
+            return worker_devices(self.devices)
+        except InputError as error:
+            print(f"error: {error}", file=sys.stderr)
+            sys.exit(2)
 
     def _compose(self, overrides: Sequence[str]) -> DictConfig:
         config = self.context.config_loader.load_sweep_config(self.config, list(overrides))
