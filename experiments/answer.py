@@ -15,12 +15,14 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 if not __package__:  # as a file, from which the packages beside it are not found
     sys.exit("error: call it as a module, in the repository's folder: python -m experiments.answer")
 
+from experiments.output import escape_unprintable
 from ptuning.config import RuntimeConfig
 from ptuning.errors import InputError
 from ptuning.files import write_atomic
@@ -39,7 +41,7 @@ def main() -> None:
     given = parser.parse_intermixed_args()
     files = [Path(text) for text in given.prompts if not _is_override(text)]
     overrides = [*given.overrides, *filter(_is_override, given.prompts)]
-    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    escape_unprintable()
     try:
         _check_out(given.out)
         runtime = _runtime(overrides)
@@ -49,19 +51,24 @@ def main() -> None:
         answers = Answerer(files, runtime).answer(asked)
     except InputError as error:
         sys.exit(f"error: {error}")
-    escaped = given.out is None and sys.stdout.encoding.lower().replace("-", "") != "utf8"
-    lines = "".join(
-        json.dumps({"question": where, "answers": found}, ensure_ascii=escaped) + "\n"
-        for (where, _), found in zip(asked, answers, strict=True)
-    )
+    lines = [{"question": where, "answers": found} for (where, _), found in zip(asked, answers, strict=True)]
     if given.out is None:
-        sys.stdout.write(lines)
-    else:
-        try:
-            write_atomic(given.out, lines)
-        except OSError as error:
-            sys.exit(f"error: --out: {given.out} cannot be written ({error.strerror}): make room, or name another.")
-        print(f"{len(answers)} questions answered: {given.out}")
+        _print(lines)
+        return
+    try:
+        write_atomic(given.out, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
+    except OSError as error:
+        _print(lines)
+        why = error.strerror
+        sys.exit(f"error: --out: {given.out} cannot be written ({why}): the answers went to standard output instead.")
+    print(f"{len(answers)} questions answered: {given.out}")
+
+
+def _print(lines: Sequence[Mapping[str, Any]]) -> None:
+    """As JSON, which stays JSON in a standard output that is not UTF-8."""
+    escaped = sys.stdout.encoding.lower().replace("-", "") != "utf8"
+    for line in lines:
+        print(json.dumps(line, ensure_ascii=escaped))
 
 
 def _is_override(text: str) -> bool:

@@ -20,6 +20,7 @@ if not __package__:  # as a file, from which the packages beside it are not foun
 import torch
 from torch.nn.functional import cosine_similarity, cross_entropy
 
+from experiments.output import escape_unprintable
 from ptuning.backbones import convert, load
 from ptuning.backbones.backbone import Backbone
 from ptuning.errors import InputError
@@ -133,6 +134,7 @@ def check(name: str, data: Path | None) -> list[Finding]:
 
 def main() -> None:
     """Ends with 1 where something is not as expected, with 2 where a backbone cannot be had."""
+    escape_unprintable()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="name", help=", ".join(convert.names()))
     parser.add_argument("--data", type=Path, help="the folder of local data (data.root)")

@@ -19,6 +19,7 @@ import sys
 if not __package__:  # as a file, from which the packages beside it are not found
     sys.exit("error: call it as a module, in the repository's folder: python -m experiments.evaluate")
 
+from experiments.output import escape_unprintable
 from ptuning import evaluation, registry
 from ptuning.config import EvaluationConfig
 from ptuning.errors import InputError
@@ -30,6 +31,7 @@ from ptuning.records.writer import to_stderr
 
 
 def main() -> None:
+    escape_unprintable()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("overrides", nargs="*", help="which runs, and evaluate.KEY=VALUE", metavar="KEY=VALUE")
     try:

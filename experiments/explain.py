@@ -28,6 +28,7 @@ if not __package__:  # as a file, from which the packages beside it are not foun
 from experiments.artefacts import facts, names, sidecar
 from experiments.artefacts.facts import Point
 from experiments.artefacts.sidecar import Place, Sidecar
+from experiments.output import escape_unprintable
 from ptuning import registry
 from ptuning.errors import InputError
 from ptuning.launch import rerun
@@ -252,6 +253,7 @@ def _lines(results: Path, artefact: str | None, words: Sequence[str]) -> Iterato
 
 
 def main() -> None:
+    escape_unprintable()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("artefact", nargs="?", help="the name of a table or figure, or its file's without the ending")
     parser.add_argument("words", nargs="*", help="what the cells are of; none: list them all")

@@ -24,6 +24,7 @@ from nbclient.exceptions import CellControlSignal, CellExecutionError, DeadKerne
 from nbformat import NotebookNode, v4
 from tqdm import tqdm
 
+from experiments.output import escape_unprintable
 from ptuning.errors import InputError
 from ptuning.files import write_atomic
 
@@ -171,6 +172,7 @@ def sources(names: Sequence[str], folder: Path) -> list[Path]:
 
 def main(names: Sequence[str], folder: Path = FOLDER) -> int:
     """The exit status: 1 where a notebook failed; the others are written all the same."""
+    escape_unprintable()
     failed = 0
     try:
         files = sources(names, folder)

@@ -16,6 +16,7 @@ from omegaconf import Container, DictConfig, OmegaConf
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from experiments.output import escape_unprintable
 from ptuning import heads, methods, registry, tasks
 from ptuning.config import EvaluateConfig, RunConfig, SourceConfig, TargetConfig
 from ptuning.files import write_atomic
@@ -214,6 +215,7 @@ def _table(rows: Sequence[Row]) -> str:
 
 
 def main() -> None:
+    escape_unprintable()
     write_atomic(PAGE, page())
     print(f"written: {PAGE}")
 

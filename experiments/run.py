@@ -17,6 +17,7 @@ import sys
 if not __package__:  # as a file, from which the packages beside it are not found
     sys.exit("error: call it as a module, in the repository's folder: python -m experiments.run")
 
+from experiments.output import escape_unprintable
 from ptuning.sweep.stopping import FirstFailure, Stopped, end_at_once, end_on_signals
 
 if __name__ == "__main__":  # the imports take seconds
@@ -64,6 +65,7 @@ def job(composed: DictConfig) -> float | None:
 
 def main() -> None:
     """Check everything that was asked for, then let Hydra run what is missing."""
+    escape_unprintable()
     if {"-h", "--help", "--hydra-help", "--cfg", "-c", "--info", "-i"} & set(sys.argv):
         job()
         return

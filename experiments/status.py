@@ -8,6 +8,7 @@ from collections import Counter
 if not __package__:  # as a file, from which the packages beside it are not found
     sys.exit("error: call it as a module, in the repository's folder: python -m experiments.status")
 
+from experiments.output import escape_unprintable
 from ptuning.config import Recorded
 from ptuning.errors import InputError
 from ptuning.launch import compose, evaluations
@@ -25,6 +26,7 @@ def state(config: Recorded) -> str:
 
 
 def main() -> None:
+    escape_unprintable()
     overrides = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
     try:
         runs = with_sources(compose.expand(overrides))

@@ -21,6 +21,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from experiments.artefacts import names, sidecar
 from experiments.artefacts.sidecar import Frame, Place, Sidecar
+from experiments.output import escape_unprintable
 from ptuning.config import RunConfig
 from ptuning.errors import InputError
 from ptuning.files import write_atomic
@@ -115,6 +116,7 @@ class Artefact(ABC):
         return json.dumps(content.model_dump(), indent=1, ensure_ascii=False) + "\n"
 
     def main(self) -> None:
+        escape_unprintable()
         description = f"{self.title}, made from records: results/{self.folder}/{self.name}.*"
         parser = argparse.ArgumentParser(description=description)
         parser.add_argument("overrides", nargs="*", help="which runs, as for experiments.run: profile=small seed=11")

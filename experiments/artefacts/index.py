@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.artefacts import methods
+from experiments.output import escape_unprintable
 from ptuning.errors import InputError
 from ptuning.files import write_atomic
 from ptuning.launch import rerun
@@ -101,6 +102,7 @@ def _score(record: Record) -> str:
 
 
 def main() -> None:
+    escape_unprintable()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--results", type=Path, default=Path("results"), help="default: results")
     runs = parser.parse_args().results / "runs"

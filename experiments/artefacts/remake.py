@@ -16,6 +16,7 @@ from tqdm import tqdm
 from experiments.artefacts import names
 from experiments.artefacts.artefact import Artefact
 from experiments.artefacts.parallel import in_parallel
+from experiments.output import escape_unprintable
 from ptuning.errors import InputError
 
 
@@ -53,6 +54,7 @@ def _tried(sidecar: Path) -> tuple[str | None, str | None]:
 
 
 def main() -> None:
+    escape_unprintable()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", nargs="+", type=Path, help="folders with tables or figures, and their sidecars")
     sidecars = [file for folder in parser.parse_args().folders for file in sorted(folder.rglob("*.records.json"))]

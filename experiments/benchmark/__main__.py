@@ -20,6 +20,7 @@ from experiments.benchmark.memory import peak
 from experiments.benchmark.ours import Ours
 from experiments.benchmark.race import race, spread
 from experiments.benchmark.work import SHAPES, Contestant, Work, texts
+from experiments.output import escape_unprintable
 from ptuning.precision import native_precision
 from ptuning.training.measure import timed
 
@@ -202,6 +203,7 @@ def _lengths(work: Work) -> list[dict[str, float]]:
 
 
 def main() -> None:
+    escape_unprintable()
     cuda = torch.cuda.is_available()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shape", nargs="+", choices=sorted(SHAPES),

@@ -20,6 +20,7 @@ import torch
 
 from experiments.benchmark.ours import Ours
 from experiments.benchmark.work import SHAPES, Work, backbone, texts
+from experiments.output import escape_unprintable
 from ptuning.training.budget import Budget
 from ptuning.training.measure import SOLO
 
@@ -77,6 +78,7 @@ def alone(work: Work, method: str, length: int) -> float:
 
 
 def main() -> None:
+    escape_unprintable()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("shape", choices=sorted(SHAPES))
     parser.add_argument("task", choices=["rte", "boolq"])

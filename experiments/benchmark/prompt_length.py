@@ -21,6 +21,7 @@ from experiments.benchmark import machine, memory, report
 from experiments.benchmark.ours import Ours
 from experiments.benchmark.race import race, spread
 from experiments.benchmark.work import MAX_LENGTH, SHAPES, Work, texts
+from experiments.output import escape_unprintable
 
 LENGTHS = (1, 8, 20, 64, 100, 200)
 METHODS = ("prompt_tuning", "p_tuning_v2")
@@ -88,6 +89,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main() -> None:
+    escape_unprintable()
     given = parser().parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")

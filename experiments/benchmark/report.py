@@ -10,6 +10,7 @@ from typing import Any
 
 from experiments.artefacts import canvas, style
 from experiments.benchmark import contestants, curves
+from experiments.output import escape_unprintable
 from ptuning.files import write_atomic
 
 
@@ -53,6 +54,7 @@ def make(file: Path) -> str:
 
 
 def main() -> None:
+    escape_unprintable()
     for file in sorted(Path("results/benchmarks").glob("*.json")):
         print(make(file))
 

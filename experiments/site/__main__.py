@@ -12,11 +12,13 @@ import argparse
 import sys
 from pathlib import Path
 
+from experiments.output import escape_unprintable
 from experiments.site import page
 from ptuning.errors import InputError
 
 
 def main() -> None:
+    escape_unprintable()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--results", type=Path, default=Path("results"), help="default: results")
     try:

@@ -1,5 +1,6 @@
 """What may stand where on the command lines of the entry points, and what they write to."""
 
+import errno
 import io
 import json
 import subprocess
@@ -51,6 +52,24 @@ def test_answers_are_the_same_whatever_standard_output_can_write(saved, tmp_path
     said = called(monkeypatch, *arguments[:1], "--out", out, *arguments[1:], encoding="ascii").decode("ascii")
     assert said.startswith("1 questions answered: ")
     assert json.loads(out.read_text(encoding="utf-8")) == plain
+
+
+def test_answers_are_kept_where_the_disk_of_out_is_full(saved, tmp_path, monkeypatch, capsys):
+    file, questions = saved
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(answer, "write_atomic", full)
+    monkeypatch.setattr(
+        sys, "argv", ["answer", str(questions), "--out", "x", "--prompts", str(file), "runtime.device=cpu"]
+    )
+    with pytest.raises(
+        SystemExit, match=r"--out: x cannot be written \(No space left on device\): the answers went to"
+    ):
+        answer.main()
+    (line,) = capsys.readouterr().out.splitlines()
+    assert json.loads(line)["answers"]
 
 
 @pytest.mark.parametrize(
