@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from itertools import product
@@ -101,7 +102,7 @@ class FileChoices:
     def compose(self, overrides: Sequence[str]) -> DictConfig:
         """As `_compose_run`. Raises InputError."""
         parsed = [sweeping.parse(override) for override in overrides]
-        if any(one.key_or_group.split(".")[0].split("/")[0] in {"hydra", *helpers.HELPERS} for one in parsed):
+        if any(one.key_or_group.split(".")[0].split("/")[0] in helpers.HELPERS for one in parsed):
             return _compose_run(overrides)
         choices = tuple(override for override, one in zip(overrides, parsed, strict=True) if _chooses_file(one))
         values = [one for one in parsed if not _chooses_file(one)]
@@ -120,8 +121,9 @@ class FileChoices:
 
 
 def _chooses_file(override: Any) -> bool:
-    """Whether it is about a group of files, as Hydra tells it."""
-    return override.package is not None or (CONF / override.key_or_group).is_dir()
+    """Whether it is about a group of files, as Hydra tells it, or about Hydra, of which nothing is left in a run."""
+    key = override.key_or_group
+    return override.package is not None or (CONF / key).is_dir() or re.split("[./]", key)[0] == "hydra"
 
 
 def composed(overrides: Sequence[str]) -> DictConfig:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from itertools import accumulate, islice
 from typing import Any
 
@@ -21,7 +22,7 @@ LONGEST_KEY = 200
 def union_of_sweeps(
     params: Mapping[str, str], sweeps: Sequence[Mapping[str, str]] | None, overrides: Sequence[str]
 ) -> list[list[str]]:
-    """The overrides of each of an experiment's sweeps: `params`, what that sweep adds (`hydra/sweeper=several`), and
+    """The overrides of each of an experiment's sweeps: `params`, what that sweep adds, and
     `overrides`, which hold for all.
 
     Where `overrides` name values that sweeps add, they choose among them: each sweep keeps the ones it has, and one
@@ -80,6 +81,7 @@ def key_of(override: str) -> str:
     return f"{parsed.key_or_group}@{parsed.package}" if parsed.package else str(parsed.key_or_group)
 
 
+@lru_cache(10_000)  # jobs of a sweep have most of theirs in common
 def parse(override: str) -> Any:
     """Hydra's object for it. Raises InputError where it is no override."""
     if not is_text(override):

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -25,6 +27,7 @@ from ptuning.records.traces import without_places
 from ptuning.records.verify import OutdatedRecord
 
 _FAILED = ".failed.json"
+_MANY = 500  # files that are not looked through for every record
 _MEND = "delete it to have it made again, or restore it"
 
 
@@ -36,8 +39,9 @@ def path(config: Recorded) -> Path:
 def locate(results: Path, name: str) -> Path:
     """The file called `name` in results/runs, or in a folder there, where somebody put it."""
     top = results / "runs"
-    there = (folder / name for folder in (top, *_folders(top)) if (folder / name).is_file())
-    return next(there, top / name)
+    if (top / name).is_file():
+        return top / name
+    return next((folder / name for folder in _folders(top) if (folder / name).is_file()), top / name)
 
 
 def failure_path(config: Recorded) -> Path:
@@ -45,13 +49,33 @@ def failure_path(config: Recorded) -> Path:
     return config.runtime.results / "runs" / f"{run_name(config)}{_FAILED}"
 
 
-def _folders(top: Path) -> Iterator[Path]:
-    """All folders below `top`, in the order of their names."""
-    if top.is_dir():
-        for entry in sorted(os.scandir(top), key=lambda entry: entry.name):
-            if entry.is_dir():
-                yield Path(entry.path)
-                yield from _folders(Path(entry.path))
+@dataclass(frozen=True)
+class _Scan:
+    """What a look through a folder has found: the folders below it, in the order of their names."""
+
+    folders: list[Path]
+    entries: int
+    at: float
+
+    @classmethod
+    def of(cls, top: Path) -> _Scan:
+        entries = list(os.scandir(top)) if top.is_dir() else []
+        names = sorted(entry.name for entry in entries if not entry.name.startswith(".") and entry.is_dir())
+        below = [cls.of(top / name) for name in names]
+        folders = [found for name, one in zip(names, below, strict=True) for found in (top / name, *one.folders)]
+        return cls(folders, len(entries) + sum(one.entries for one in below), time.monotonic())
+
+
+_SCANS: dict[Path, _Scan] = {}
+
+
+def _folders(top: Path) -> list[Path]:
+    """All folders below `top`, but hidden ones. Among many files they are looked for once a second at most: every
+    record of a sweep is asked for, and what a person moves meanwhile may be seen a second later."""
+    scan = _SCANS.get(top)
+    if scan is None or scan.entries < _MANY or time.monotonic() - scan.at > 1:
+        scan = _SCANS[top] = _Scan.of(top)
+    return scan.folders
 
 
 def find(config: Recorded) -> Record | None:

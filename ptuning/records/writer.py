@@ -115,7 +115,8 @@ class RecordWriter:
     def _write_elsewhere(self, one: FinishedRun) -> None:
         """Put a run's files where there is room for all of them, and say where each belongs."""
         for parent in (Path(tempfile.gettempdir()), Path.home(), Path.cwd(), Path("/dev/shm")):
-            runtime = _rescuing(one.run.config.runtime, parent / f"ptuning-rescued-{os.getpid()}")
+            folder = parent / f"ptuning-rescued-{os.getpid()}"
+            runtime = _rescuing(one.run.config.runtime, folder)
             config = one.run.config.model_copy(update={"runtime": runtime})
             with suppress(OSError):
                 moves = [f"{write(config)} to {place}" for place, write in one.files.items()]
@@ -124,6 +125,7 @@ class RecordWriter:
                     f"({self._reasons(one)}): move {' and '.join(moves)}, or it is trained again."
                 )
                 return
+            _remove_empty(folder)
         files = " and ".join(map(str, one.files))
         content = f"; its record:\n{json.dumps(one.record)}" if store.path(one.run.config) in one.files else "."
         self.log(f"{files} could not be written anywhere ({self._reasons(one)}){content}")
@@ -134,3 +136,10 @@ class RecordWriter:
 
 def _rescuing(runtime: RuntimeConfig, folder: Path) -> RuntimeConfig:
     return runtime.model_copy(update={"results": folder, "weights": folder / "weights"})
+
+
+def _remove_empty(folder: Path) -> None:
+    """Remove a folder in which nothing could be written; one that holds files of other runs stays."""
+    for one in (folder / "runs", folder / "weights" / "steps", folder / "weights", folder):
+        with suppress(OSError):
+            one.rmdir()

@@ -44,9 +44,6 @@ class RunLocks:
         self.held[file] = lock
         return True
 
-    def holds(self, run: Run) -> bool:
-        return _file(run) in self.held
-
     def release(self, run: Run) -> None:
         """Let others have a run, or see that it has ended."""
         lock = self.held.pop(_file(run), None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -35,6 +36,7 @@ class Worker:
         self.locks = RunLocks()
         self.began = time.time()
         self.open = {run.id: run for run in runs}  # those that have not ended, here or elsewhere
+        self.held: dict[str, Run] = {}  # those of them that this process has locked
 
     def work(self) -> None:
         """Train until every run has ended, here or in another process."""
@@ -66,16 +68,15 @@ class Worker:
         except torch.AcceleratorError:
             raise  # the device is of no use to this process any more: the runs go back
         except InputError as error:  # the backbone cannot be had
-            failed = queue.held()
+            failed = list(self.held.values())
             while (run := queue.next_run()) is not None:
                 failed.append(run)
             for run in failed:
                 self.notify(RunFailed.of(run.id, error))
         except Exception as error:
-            held = queue.held()
-            if not held:
+            if not self.held:
                 raise
-            for run in held:
+            for run in list(self.held.values()):
                 self.notify(RunFailed.of(run.id, error))
 
     def _on_event(self, event: Event) -> None:
@@ -83,6 +84,7 @@ class Worker:
             self._write_failure(self.open[event.run_id], event)
         if isinstance(event, RunEnded | RunFailed):
             run = self.open.pop(event.run_id)
+            self.held.pop(event.run_id, None)
             if not self.writer.is_waiting(run):  # else nobody shall train it while its record waits to be written
                 self.locks.release(run)
 
@@ -112,37 +114,41 @@ class RunQueue:
     """The runs of a pack that nobody has, locked one by one. It may have none now and one later: a worker among
     several takes no more than its share at a time."""
 
-    def __init__(self, worker: Worker, pack: list[Run]) -> None:
-        self.worker, self.pack = worker, pack
+    def __init__(self, worker: Worker, pack: Sequence[Run]) -> None:
+        self.worker = worker
+        self.left = deque(pack)  # those that have not ended and are not held here
 
     def next_run(self) -> Run | None:
-        held = {run.id for run in self.held()}
-        waiting = [run for run in self.pack if run.id in self.worker.open]
-        if len(held) < math.ceil(len(waiting) / self.worker.workers):
-            for run in waiting:
-                if run.id not in held and self._acquire(run):
-                    return run
+        held = len(self.worker.held)
+        if held >= math.ceil((held + len(self.left)) / self.worker.workers):
+            return None
+        for _ in range(len(self.left)):
+            run = self.left.popleft()
+            if self._acquire(run):
+                return run
+            if run.id in self.worker.open:
+                self.left.append(run)  # so that the next look begins with others
         return None
 
-    def held(self) -> list[Run]:
-        """The pack's runs that this worker has locked and that have not ended."""
-        return [run for run in self.pack if run.id in self.worker.open and self.worker.locks.holds(run)]
-
     def _acquire(self, run: Run) -> bool:
-        """Lock a run that has not ended, here or elsewhere; one that cannot be locked or read fails."""
+        """Lock a run that can start and has not ended elsewhere; one that cannot be locked or read fails."""
         worker = self.worker
+        if any(source.id in worker.open for source in run.sources):
+            return False
         try:
-            if worker.has_ended(run) or not self._can_start(run) or not worker.locks.acquire(run):
+            if not worker.locks.acquire(run):
                 return False
-            return not worker.has_ended(run)  # between the look and the lock
+            worker.held[run.id] = run
+            if worker.has_ended(run):  # before it was locked: nobody else ends it now
+                return False
+            _check_sources(run)
         except InputError as error:
             worker.notify(RunFailed.of(run.id, error))
             return False
-
-    def _can_start(self, run: Run) -> bool:
-        """Whether the runs that it starts from are through. Raises InputError where one has left no prompt."""
-        if any(source.id in self.worker.open for source in run.sources):
-            return False
-        for source in run.config.source_runs:
-            weights.source_file(source, run.config.runtime)
         return True
+
+
+def _check_sources(run: Run) -> None:
+    """Raise InputError where a run that this one starts from, and that is through, has left no prompt."""
+    for source in run.config.source_runs:
+        weights.source_file(source, run.config.runtime)

@@ -135,3 +135,24 @@ def test_a_checkout_is_dirty_by_its_code_alone(tmp_path, monkeypatch):
     (tmp_path / "conf/one").write_text("changed")
     assert dirty() is True
     provenance.cache_clear()
+
+
+def test_folders_are_not_looked_through_for_every_record_among_many(make_run, monkeypatch):
+    """Those that were there are known; a record at the top, where others write theirs, is always seen."""
+    config = make_run()
+    top = config.runtime.results / "runs"
+    (top / "sorted").mkdir(parents=True)
+    (top / "sorted" / "x.json").touch()
+    for number in range(store._MANY):
+        (top / f"{number}.json").touch()
+    looked, scandir = [], store.os.scandir
+    monkeypatch.setattr(store.os, "scandir", lambda folder: looked.append(folder) or scandir(folder))
+    monkeypatch.setattr(store.time, "monotonic", lambda: 100.0)
+    for number in range(50):
+        assert store.locate(config.runtime.results, f"new-{number}.json") == top / f"new-{number}.json"
+    assert store.locate(config.runtime.results, "x.json") == top / "sorted" / "x.json"
+    assert looked == [top, top / "sorted"], "once"
+    (top / "later").mkdir()
+    (top / "later" / "y.json").touch()
+    monkeypatch.setattr(store.time, "monotonic", lambda: 101.5)
+    assert store.locate(config.runtime.results, "y.json") == top / "later" / "y.json"

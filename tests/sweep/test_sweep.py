@@ -184,12 +184,19 @@ def test_where_weights_cannot_be_written_the_record_is_and_the_weights_are_put_e
     assert len(weights.load_state(place)) > 1
 
 
-def test_where_nothing_can_be_written_the_record_is_printed(make_run, monkeypatch):
+def test_where_nothing_can_be_written_the_record_is_printed(make_run, monkeypatch, tmp_path):
     config = make_run()
+    for place in ("home", "here", "temporary"):
+        (tmp_path / place).mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    monkeypatch.chdir(tmp_path / "here")
     full_disk(monkeypatch, lambda file: True)
     heard = swept([config])
     assert "could not be written anywhere (No space left on device); its record:" in heard.notices[-1]
     assert json.loads(heard.notices[-1].splitlines()[1])["id"] == run_id(config)
+    tried = [*(tmp_path / place for place in ("home", "here", "temporary")), Path("/dev/shm")]
+    assert not any((place / f"ptuning-rescued-{os.getpid()}").exists() for place in tried), "nothing is left behind"
 
 
 def test_what_is_wrong_with_one_runs_record_is_its_failure_alone(make_run, monkeypatch):
@@ -324,7 +331,7 @@ def test_a_run_that_cannot_be_locked_fails_alone(make_run, monkeypatch):
 def test_a_lock_is_one_process_and_is_released_when_it_dies(make_run):
     locked = Run.parse(make_run())
     locks = RunLocks()
-    assert locks.acquire(locked) and locks.holds(locked)
+    assert locks.acquire(locked)
     assert not RunLocks().acquire(locked)
     locks.release(locked)
     code = (
@@ -346,6 +353,50 @@ def test_events_are_plain_data_of_runs_in_their_order(make_run):
     evaluated = [event.line for event in heard.events if isinstance(event, Evaluated)]
     assert [line.dev for line in evaluated] == [line["dev"] for line in heard.ended[run_id(config)].record["history"]]
     assert [type(event) for event in heard.events if event.run_id == run_id(bad)] == [RunStarted, RunFailed]
+
+
+@pytest.mark.parametrize("count", [40, 80])
+def test_claiming_asks_once_for_the_record_of_each_run(make_run, monkeypatch, count):
+    """Whatever their number, and with as many lanes as there are runs."""
+    runs, asked, locked = [Run.parse(make_run(seed=seed)) for seed in range(count)], [], []
+    find, acquire = worker.finished, RunLocks.acquire
+    monkeypatch.setattr(worker, "finished", lambda config: asked.append(config.seed) or find(config))
+    monkeypatch.setattr(RunLocks, "acquire", lambda self, run: locked.append(run.config.seed) or acquire(self, run))
+
+    def train_pack(next_run, expected, writer, notify):
+        for lane in list(iter(next_run, None)):
+            notify(RunEnded(lane.id, {}))
+
+    monkeypatch.setattr(worker, "train_pack", train_pack)
+    worker.Worker(runs, 1, Listener()).work()
+    assert asked == locked == list(range(count))
+
+
+def test_a_worker_among_several_takes_its_share_and_looks_at_others_runs_last(make_run):
+    one, two = (worker.Worker([Run.parse(make_run(seed=s)) for s in range(4)], 2, Listener()) for _ in range(2))
+    first, second = (worker.RunQueue(one_of, list(one_of.open.values())) for one_of in (one, two))
+
+    def seeds(queue):
+        return [run.config.seed for run in iter(queue.next_run, None)]
+
+    assert seeds(first) == [0, 1] and seeds(second) == [2, 3], "nobody has a run of another"
+    assert {run.config.seed for run in two.held.values()} == {2, 3}
+    for holder in (one, two):
+        holder.locks.release_all()
+
+
+def test_a_run_that_cannot_be_looked_at_fails_and_is_not_waited_for(make_run, monkeypatch):
+    bad, good = (make_run(seed=seed) for seed in (1, 2))
+    find = worker.finished
+
+    def finished(config):
+        if config.seed == 1:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return find(config)
+
+    monkeypatch.setattr(worker, "finished", finished)
+    heard = swept([bad, good])
+    assert "Input/output error" in heard.ended[run_id(bad)].reason and store.find(good)
 
 
 # --- whole processes

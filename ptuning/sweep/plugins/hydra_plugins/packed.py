@@ -12,7 +12,7 @@ from typing import Any
 from hydra.core.utils import JobReturn, JobStatus, setup_globals
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, open_dict
+from omegaconf import DictConfig, OmegaConf
 
 from ptuning.devices import worker_devices
 from ptuning.errors import InputError
@@ -31,13 +31,13 @@ class PackedLauncher(Launcher):
         self.devices = devices
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        self.context, self.config = hydra_context, config
+        self.config = config
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Each job's return value is its score, None for a failed or diverged run: a sweeper may optimize it."""
         setup_globals()
         devices = self._devices_here()
-        composed = [self._compose(overrides) for overrides in job_overrides]
+        composed = self._compose(job_overrides)
         runs = [compose.read(config) for config in composed]
         unique = list({run_id(run): run for run in runs}.values())
         scores: dict[str, float | None] = {}
@@ -63,11 +63,13 @@ class PackedLauncher(Launcher):
             print(f"error: {error}", file=sys.stderr)
             sys.exit(2)
 
-    def _compose(self, overrides: Sequence[str]) -> DictConfig:
-        config = self.context.config_loader.load_sweep_config(self.config, list(overrides))
-        with open_dict(config):
-            del config["hydra"]  # as for the jobs of Hydra's own launchers
-        return config
+    def _compose(self, job_overrides: Sequence[Sequence[str]]) -> list[DictConfig]:
+        """As Hydra's own launchers do for each job anew, which takes ten times as long."""
+        files = compose.FileChoices()
+        composed = [files.compose(list(overrides)) for overrides in job_overrides]
+        for config in composed:
+            OmegaConf.copy_cache(from_config=self.config, to_config=config)  # one `now` for all
+        return composed
 
 
 def _job_return(overrides: Sequence[str], config: DictConfig, score: float | None) -> JobReturn:

@@ -1,4 +1,5 @@
-"""Hydra's sweeper for ablations that are no grid (`hydra/sweeper=several`): the union of several sweeps.
+"""Hydra's sweeper for our sweeps (`hydra/sweeper=several`): a grid, or the union of several, for ablations that are
+none.
 
 `params` are swept in each of `sweeps`, which say what one adds. What is given on the command line goes for all, or,
 where it names values that sweeps add, chooses among them.
@@ -31,6 +32,9 @@ class SeveralSweeper(BasicSweeper):
     def sweep(self, arguments: list[str]) -> Any:
         self.arguments = arguments
         return super().sweep(arguments)
+
+    def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
+        """That is known: `experiments.run` has composed all jobs, and so does the launcher before it begins one."""
 
     def split_arguments(  # type: ignore[override]  # static there, where one sweep is all there is
         self, overrides: list[Override], max_batch_size: int | None
