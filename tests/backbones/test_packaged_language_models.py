@@ -58,7 +58,7 @@ def loaded(package: Path, monkeypatch: pytest.MonkeyPatch, make_run: Any) -> Cal
         made = recipe(**{"weights": source, "tokenizer": source} | keys)
         monkeypatch.setattr(convert, "recipe_of", {"tiny": made}.__getitem__)
         backbone = load.with_lm_head(CONFIG, make_run().train)
-        assert backbone.content == load.content_here(CONFIG)
+        assert backbone.content == load.content_here(CONFIG) | {"lm_head": load.lm_head_here(CONFIG)}
         return backbone
 
     return load_recipe
