@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ptuning import heads, methods, tasks
 from ptuning.backbones import load
-from ptuning.config import RunConfig, parse
+from ptuning.config import RunConfig
 from ptuning.devices import find_device
 from ptuning.errors import InputError
 from ptuning.heads.base import Head
@@ -51,7 +51,7 @@ class Run:
             load.check_lm_head(config.backbone)
         return cls(
             config, run_id(config), run_name(config), method,
-            prompt=None if method.Prompt is None else parse(method.Prompt, config.prompt or {}, "prompt"),
+            prompt=methods.prompt_of(config),
             tasks=sets,
             heads=chosen,
             sources=_parse_sources(config),

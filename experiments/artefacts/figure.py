@@ -170,6 +170,17 @@ class Figure(Artefact):
         return found
 
 
+def backbone_sizes(runs: Sequence[RunConfig]) -> dict[str, int]:
+    """Parameters of the backbones that have records: with the fewest that a method added."""
+    sizes: dict[str, int] = {}
+    for run in runs:
+        record = store.find(run)
+        if record is not None:
+            found = record["parameters"]["total"]
+            sizes[run.backbone.name] = min(found, sizes.get(run.backbone.name, found))
+    return sizes
+
+
 def _in_order(points: Sequence[tuple[int, Point]]) -> list[tuple[int, Point]]:
     """From left to right; as the sweep has them where one does not say where it stands."""
     if any(math.isnan(p.spot.x) for _, p in points):

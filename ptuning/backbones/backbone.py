@@ -19,7 +19,6 @@ from ptuning.backbones.hidden_cache import HiddenCache
 from ptuning.backbones.lm_head import LMHead
 from ptuning.backbones.partial import PartialLayers, agrees, trial_batch
 from ptuning.backbones.sites import Site
-from ptuning.config import BackboneConfig
 from ptuning.errors import InputError
 from ptuning.prompts.deep import SiteKey, SitePrompt
 from ptuning.prompts.placement import Batch
@@ -64,7 +63,6 @@ class Backbone(nn.Module):
         for parameter in self.parameters():
             parameter.requires_grad_(False)
         self.lm_head: LMHead | None = None
-        self.loaded_from: BackboneConfig | None = None  # where its language-model head is too
         self.hidden_cache: HiddenCache | None = None
         stack = [site for site in self.sites.values() if site.stack == self.network.stack]
         self._partial = PartialLayers.of(self.network.body, stack, self.current)

@@ -37,7 +37,6 @@ def load(
     if train.backbone_dropout == 0:
         dropout.switch_off(model)
     backbone = Backbone(model, tokenizer, pooler)
-    backbone.loaded_from = config
     folder = local_folder(config)
     if folder is not None and content.remembered(folder) is None:
         content.remember(folder, backbone.content)
@@ -72,9 +71,14 @@ def content_here(config: BackboneConfig) -> Content | None:
     if folder is None:
         return None
     if (known := content.remembered(folder)) is None:
-        known = content.of(*_without_pooler(config.model_copy(update={"source": "hub", "id": str(folder)})))
+        known = content.of(*_without_pooler(_in(folder, config)))
         content.remember(folder, known)
     return known
+
+
+def _in(folder: Path, config: BackboneConfig) -> BackboneConfig:
+    """The same, out of that folder."""
+    return config.model_copy(update={"source": "hub", "id": str(folder)})
 
 
 def shape_here(config: BackboneConfig) -> Shape | None:
@@ -127,9 +131,8 @@ def with_lm_head(config: BackboneConfig, train: TrainConfig, attention: str = "s
 
 
 def add_lm_head(backbone: Backbone, config: BackboneConfig, train: TrainConfig, attention: str = "sdpa") -> None:
-    """Give the backbone, which was loaded without it, its checkpoint's language-model head, frozen, in its precision:
-    that of where it was loaded from, else of `config`. Raises InputError where the checkpoint has none."""
-    config = backbone.loaded_from or config
+    """Give the backbone, which was loaded without it, its checkpoint's language-model head, frozen, in its precision.
+    Raises InputError where the checkpoint has none."""
     check_lm_head(config)
     kind = backbone.network.language_model
     model, _, missing = _pretrained(config, train.backbone_dropout, f"prompted_{attention}", kind)
@@ -152,7 +155,7 @@ def lm_head_here(config: BackboneConfig) -> str | None:
     known = None if folder is None else content.remembered(folder)
     if known is not None and "lm_head" in known:
         return str(known["lm_head"])
-    here = config if folder is None else config.model_copy(update={"source": "hub", "id": str(folder)})
+    here = config if folder is None else _in(folder, config)
     network = architectures.network(_without_pooler(here)[0])
     model, _, missing = _pretrained(here, 0.0, "prompted_sdpa", network.language_model)
     if missing:

@@ -70,6 +70,14 @@ class Filler:
                 "head.template has [SEP], and this backbone's tokenizer has no separator: write another mark."
             )
         self.separator = [separator]
+        self.around = len(self.special.before + self.special.between + self.special.behind)
+        self.around += template.count("separator")  # tokens beside those of words, fields and the answer
+        self.cuttable = [
+            (chunk, part)
+            for chunk, parts in enumerate(template.chunks)
+            for part, one in enumerate(parts)
+            if one.kind == "field" and "whole" not in one.changes
+        ]  # where fields stand that may be cut
 
     def fill(self, texts: Sequence[Mapping[str, str]], answers: Sequence[Sequence[int]]) -> list[Filled]:
         """`texts`, fields by their names, each with the ids of its `answers` in the answer's place. Raises InputError
@@ -88,7 +96,6 @@ class Filler:
             return [[[]] for _ in texts]
         written = [[part.written(one) for part in chunk] for one in texts]
         if self._opens_segment(number):  # no space before its first word
-            written = [[*one] for one in written]
             for one in written:
                 _strip_left(one)
         found = []
@@ -108,17 +115,9 @@ class Filler:
 
     def _cut(self, pieces: list[list[list[int]]], answer: int, texts: Mapping[str, str]) -> list[list[int]]:
         """The tokens of each chunk, fields cut to what room there is beside an answer of so many tokens."""
-        special, template = self.special, self.template
-        whole = len(special.before) + len(special.behind) + len(special.between) * template.count("border")
-        whole += answer + template.count("separator")
-        where = [
-            (chunk, part)
-            for chunk, parts in enumerate(template.chunks)
-            for part, one in enumerate(parts)
-            if one.kind == "field" and "whole" not in one.changes
-        ]
+        where = self.cuttable
         lengths = np.array([len(pieces[chunk][part]) for chunk, part in where], dtype=int)
-        fixed = whole + sum(len(tokens) for piece in pieces for tokens in piece) - int(lengths.sum())
+        fixed = self.around + answer + sum(len(tokens) for piece in pieces for tokens in piece) - int(lengths.sum())
         room = self.max_length - fixed
         if room < len(where) and room < lengths.sum():
             shown = next(iter(texts.values()), "")[:60]

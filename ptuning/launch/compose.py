@@ -23,7 +23,7 @@ from ptuning.config import RunConfig, parse
 from ptuning.errors import InputError
 from ptuning.launch import environment, helpers
 from ptuning.launch import overrides as sweeping
-from ptuning.launch.composition_errors import composition_error, resolution_error, unknown_key
+from ptuning.launch.composition_errors import composition_error, names, resolution_error, unknown_key
 from ptuning.parsed import Run
 from ptuning.precision import native_precision
 from ptuning.records.identity import run_id
@@ -69,7 +69,7 @@ def _read_named_files(prompt: dict[str, Any] | None) -> None:
     for group in PROMPT_GROUPS:
         name = (prompt or {}).get(group)
         if prompt is not None and isinstance(name, str):
-            known = _names(group)
+            known = names(CONF / group)
             if name not in known:
                 raise InputError(f"prompt.{group}={name} is unknown: choose one of {', '.join(known)}.")
             prompt[group] = OmegaConf.to_container(OmegaConf.load(CONF / group / f"{name}.yaml"))
@@ -102,7 +102,7 @@ class FileChoices:
     def compose(self, overrides: Sequence[str]) -> DictConfig:
         """As `_compose_run`. Raises InputError."""
         parsed = [sweeping.parse(override) for override in overrides]
-        if any(one.key_or_group.split(".")[0].split("/")[0] in helpers.HELPERS for one in parsed):
+        if any(_top(one) in helpers.HELPERS for one in parsed):
             return _compose_run(overrides)
         choices = tuple(override for override, one in zip(overrides, parsed, strict=True) if _chooses_file(one))
         values = [one for one in parsed if not _chooses_file(one)]
@@ -122,8 +122,12 @@ class FileChoices:
 
 def _chooses_file(override: Any) -> bool:
     """Whether it is about a group of files, as Hydra tells it, or about Hydra, of which nothing is left in a run."""
-    key = override.key_or_group
-    return override.package is not None or (CONF / key).is_dir() or re.split("[./]", key)[0] == "hydra"
+    return override.package is not None or (CONF / override.key_or_group).is_dir() or _top(override) == "hydra"
+
+
+def _top(override: Any) -> str:
+    """The first part of its key, or of its group."""
+    return re.split("[./]", override.key_or_group)[0]
 
 
 def composed(overrides: Sequence[str]) -> DictConfig:
@@ -175,17 +179,12 @@ def _check_names(config: DictConfig) -> None:
             raise InputError(unknown_key(str(name), CONF))
 
 
-def _names(group: str) -> list[str]:
-    """Of the files of a group."""
-    return sorted(file.stem for file in (CONF / group).glob("*.yaml"))
-
-
 def _group_error(overrides: Sequence[str]) -> str | None:
     """Where a group is given something else than the name of a file, as in `task=5`."""
     for override in overrides:
         parsed = sweeping.parse(override)
         if (CONF / str(parsed.key_or_group)).is_dir() and not isinstance(parsed.value(), str | list):
-            known = ", ".join(_names(parsed.key_or_group))
+            known = ", ".join(names(CONF / parsed.key_or_group))
             return f"{override} is refused: Config group override must be a string, the name of a file: {known}."
     return None
 

@@ -38,6 +38,11 @@ def first_line(error: Exception) -> str:
     return str(error).strip().splitlines()[0].rstrip(".")
 
 
+def names(group: Path) -> list[str]:
+    """The files of a group by their names, without those in folders."""
+    return sorted(file.stem for file in group.glob("*.yaml"))
+
+
 def _nested(group: Path) -> list[str]:
     """The files of a group whose files are all in folders, such as `p_tuning_v2/table2` of experiment."""
     return sorted(str(file.relative_to(group).with_suffix("")) for file in group.rglob("*.yaml"))

@@ -11,7 +11,7 @@ from hydra import compose
 from omegaconf import DictConfig, OmegaConf
 
 from ptuning.errors import InputError
-from ptuning.launch.composition_errors import all_keys
+from ptuning.launch.composition_errors import all_keys, names
 from ptuning.launch.overrides import key_of
 
 FOLLOWED = {"variant", "shown", "sweep", "mixtures"}
@@ -25,8 +25,7 @@ def check(config: DictConfig, overrides: Sequence[str], conf: Path) -> None:
     for override, key in given.items():
         if key in FOLLOWED - {"variant"}:
             raise InputError(f"{override} is refused: {key} is a group of keys, set one of them.")
-    methods = _names(conf / "method")
-    if "variant" in given.values() and config.variant not in methods:
+    if "variant" in given.values() and config.variant not in (methods := names(conf / "method")):
         raise InputError(f"variant={config.variant} is unknown: choose one of {', '.join(methods)}.")
     added = [override for override, key in given.items() if override.startswith("+") and key.split(".")[0] in FOLLOWED]
     if added:
@@ -47,7 +46,7 @@ def _check_added(keys: set[str], before: set[str], added: str) -> None:
 def _keys(config: DictConfig, conf: Path) -> set[str]:
     """The keys of helpers, with * for the name of a task, method or backbone. Those of the mixture that the task names
     are left out: they are read, and checked, as a source's."""
-    names = {name for group in ("task", "method", "backbone") for name in _names(conf / group)}
+    files = {name for group in ("task", "method", "backbone") for name in names(conf / group)}
     whole = cast("dict[str, Any]", OmegaConf.to_container(config, resolve=False))
     chosen = f"mixtures.{OmegaConf.select(config, 'task.mixture', throw_on_missing=False)}."
     found = (
@@ -55,8 +54,4 @@ def _keys(config: DictConfig, conf: Path) -> set[str]:
         for key in all_keys({key: whole[key] for key in FOLLOWED & whole.keys()})
         if not key.startswith(chosen)
     )
-    return {".".join("*" if part in names else part for part in parts) for parts in found}
-
-
-def _names(group: Path) -> list[str]:
-    return sorted(file.stem for file in group.glob("*.yaml"))
+    return {".".join("*" if part in files else part for part in parts) for parts in found}

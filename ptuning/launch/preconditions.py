@@ -9,7 +9,7 @@ from functools import cache
 from ptuning import methods, tasks
 from ptuning.backbones import load
 from ptuning.backbones.shape import Shape
-from ptuning.config import BackboneConfig, RunConfig, parse
+from ptuning.config import BackboneConfig, RunConfig
 from ptuning.data import sources
 
 
@@ -31,7 +31,6 @@ def _check_prompt(run: RunConfig, shape_here: Callable[[BackboneConfig], Shape |
     shape = shape_here(run.backbone)
     if shape is None:
         return
-    method = methods.load(run.method)
-    prompt = None if method.Prompt is None else parse(method.Prompt, run.prompt or {}, "prompt")
+    method, prompt = methods.load(run.method), methods.prompt_of(run)
     for one in run.by_task.values():
         method.check_shape(prompt, shape, one.single.max_length)

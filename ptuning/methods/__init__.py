@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ptuning import registry
-from ptuning.config import RunConfig
+from ptuning.config import RunConfig, parse
 from ptuning.errors import InputError
-from ptuning.methods.base import Method
+from ptuning.methods.base import Method, PromptConfig
 
 
 def load(name: str) -> type[Method]:
@@ -22,6 +22,13 @@ def check(config: RunConfig) -> None:
     for name in config.train.lrs:
         if name not in groups:
             raise InputError(f"train.lrs.{name} is the rate of nothing: this run trains {', '.join(groups)}.")
+
+
+def prompt_of(config: RunConfig) -> PromptConfig | None:
+    """The run's `prompt` keys as its method's own schema has them; None of a method without a prompt. Raises
+    InputError."""
+    schema = load(config.method).Prompt
+    return None if schema is None else parse(schema, config.prompt or {}, "prompt")
 
 
 def trains_backbone(config: RunConfig) -> bool:

@@ -38,6 +38,9 @@ class PromptMask:
         return PromptMask(None if self.elements is None else self.elements[sequences], self.within)
 
 
+UNMASKED = PromptMask()
+
+
 class Method(nn.Module):
     """A method without a prompt: the backbone as it is. Subclasses override what they add."""
 
@@ -71,18 +74,18 @@ class Method(nn.Module):
         backbone of that shape."""
         shape.check(cls.layout_of(prompt), max_length)
 
-    def dropout_mask(self, streams: Streams, step: int, sequences: int) -> PromptMask | None:
+    def dropout_mask(self, streams: Streams, step: int, sequences: int) -> PromptMask:
         """What dropout leaves in a step whose whole batch has so many `sequences`: of those in a pass it comes back to
-        `embed` and `deep_prompt`. None where there is no prompt."""
-        return None
+        `embed` and `deep_prompt`."""
+        return UNMASKED
 
     def embed(
-        self, backbone: Backbone, batch: Batch, embeds: Tensor, dropout_mask: PromptMask | None
+        self, backbone: Backbone, batch: Batch, embeds: Tensor, dropout_mask: PromptMask = UNMASKED
     ) -> tuple[Tensor, Tensor]:
         """What enters the backbone, embeddings `[B, T, E]` and token types `[B, T]`, from the tokens' `embeds`."""
         return embeds, batch.token_type_ids
 
-    def deep_prompt(self, dropout_mask: PromptMask | None = None) -> DeepPrompt | None:
+    def deep_prompt(self, dropout_mask: PromptMask = UNMASKED) -> DeepPrompt | None:
         """What the prompted layers' attention sees beside its own."""
         return None
 
@@ -165,9 +168,9 @@ class PromptMethod(Method):
     def element_mask(self, streams: Streams, step: int, sequences: int) -> Tensor | None:
         """What dropout leaves of the prompt's elements in each of the `sequences`, `[B, …]`; None without dropout."""
 
-    def produced(self, dropout_mask: PromptMask | None) -> Tensor:
+    def produced(self, dropout_mask: PromptMask) -> Tensor:
         """The prompt `[P, W]`, before dropout on its elements."""
-        return self.reparameterization(None if dropout_mask is None else dropout_mask.within)
+        return self.reparameterization(dropout_mask.within)
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         return {"prompt": list(self.reparameterization.parameters())}
@@ -207,14 +210,13 @@ class InputPromptMethod(PromptMethod):
         return embeds, batch.token_type_ids
 
     def embed(
-        self, backbone: Backbone, batch: Batch, embeds: Tensor, dropout_mask: PromptMask | None
+        self, backbone: Backbone, batch: Batch, embeds: Tensor, dropout_mask: PromptMask = UNMASKED
     ) -> tuple[Tensor, Tensor]:
         """The text with prompt row `slots` wherever that is not -1: `[B, T, E]`."""
         tokens, types = self.text(backbone, batch, embeds)
         prompt = self.produced(dropout_mask).to(tokens.dtype).expand(len(tokens), -1, -1)  # [B, P, E]
         slots = batch.slots.clamp(min=0)[..., None].expand(-1, -1, prompt.shape[-1])
-        elements = None if dropout_mask is None else dropout_mask.elements
-        placed = self.dropout(prompt, elements).gather(1, slots)  # [B, T, E]
+        placed = self.dropout(prompt, dropout_mask.elements).gather(1, slots)  # [B, T, E]
         return torch.where((batch.slots >= 0)[..., None], placed, tokens), types
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import AfterValidator, Field
 from torch import Tensor
 
-from ptuning.methods.base import PromptConfig, PromptMask, PromptMethod, reparameterized
+from ptuning.methods.base import UNMASKED, PromptConfig, PromptMask, PromptMethod, reparameterized
 from ptuning.prompts import depth
 from ptuning.prompts.deep import DeepPrompt
 from ptuning.prompts.inits.base import Init
@@ -62,10 +62,10 @@ class PTuningV2(PromptMethod):
         mask = streams.keep_mask("prompt", step, self.dropout.rate, (sites, pair, sequences, heads, length, size))
         return None if mask is None else mask.movedim(2, 0)
 
-    def deep_prompt(self, dropout_mask: PromptMask | None = None) -> DeepPrompt:
+    def deep_prompt(self, dropout_mask: PromptMask = UNMASKED) -> DeepPrompt:
         """Produced once a pass and shared by all of its rows; only dropout tells the rows apart."""
         produced = self.produced(dropout_mask).view(self.shape).permute(1, 2, 3, 0, 4)  # [sites, 2, A, P, D]
         keys = tuple(site.key for site in self.sites)
-        if dropout_mask is None or dropout_mask.elements is None:
+        if dropout_mask.elements is None:
             return DeepPrompt(keys, produced)
         return DeepPrompt(keys, self.dropout.scale(produced), dropout_mask.elements.movedim(0, 2))

@@ -48,7 +48,6 @@ from ptuning.config import (
     Schema,
     Source,
     TaskConfig,
-    parse,
 )
 
 # Raised when a change of this code can move what a run's number is expected to be. One that only draws anew, such as
@@ -160,8 +159,8 @@ def _task(task: TaskConfig | MixtureConfig) -> Document:
 
 def _prompt(config: RunConfig) -> Document | None:
     """The `prompt` keys as the method's own schema has them."""
-    schema = methods.load(config.method).Prompt
-    return None if schema is None else hashed(parse(schema, config.prompt or {}, "prompt"))
+    prompt = methods.prompt_of(config)
+    return None if prompt is None else hashed(prompt)
 
 
 def _train(config: RunConfig) -> Document:

@@ -190,8 +190,9 @@ def load(file: Path, run: RunConfig, backbone: Backbone) -> Adapter:
 
     Raises InputError where the file is missing, damaged or not the run's, or was trained on another backbone.
     """
-    check_backbone(file, run.backbone, backbone)
-    return load_for(file, read_config(file, run.runtime), backbone)
+    folded = read_config(file, run.runtime)
+    here = run.backbone.model_copy(update={"pooler": folded.backbone.pooler})  # which is the head's
+    return load_for(file, folded.model_copy(update={"backbone": here}), backbone)
 
 
 def load_for(file: Path, folded: RunConfig, backbone: Backbone) -> Adapter:

@@ -14,7 +14,7 @@ from ptuning.backbones import load
 from ptuning.backbones.backbone import Backbone
 from ptuning.data.encoded import Encoded
 from ptuning.heads.base import HeadContext
-from ptuning.methods.base import Method, PromptMask
+from ptuning.methods.base import UNMASKED, Method, PromptMask
 from ptuning.parsed import Run
 from ptuning.prompts import inits
 from ptuning.prompts.inits.base import InitContext, SourcePrompt
@@ -97,7 +97,7 @@ class AdapterBatch:
     adapter: Adapter
     examples: Encoded
     rows: np.ndarray
-    prompt_dropout_mask: PromptMask | None = None
+    prompt_dropout_mask: PromptMask = UNMASKED
     head_dropout_mask: Tensor | None = None
     divisible: bool = False
 
@@ -138,6 +138,5 @@ class AdapterBatch:
     def part(self, begin: int, end: int) -> AdapterBatch:
         """The items from `begin` to `end`."""
         mine = slice(begin * self.examples.choices, end * self.examples.choices)
-        prompt = None if self.prompt_dropout_mask is None else self.prompt_dropout_mask.of(mine)
         head = None if self.head_dropout_mask is None else self.head_dropout_mask[mine]
-        return AdapterBatch(self.adapter, self.examples, self.rows[begin:end], prompt, head)
+        return AdapterBatch(self.adapter, self.examples, self.rows[begin:end], self.prompt_dropout_mask.of(mine), head)

@@ -43,7 +43,7 @@ def test_each_token_of_the_text_is_offset_by_its_index(make_run, placement, padd
     dev, rows, batch = batch_of(backbone, lane, padding)
     with torch.no_grad():
         embeds = backbone.embed_tokens(batch)
-        got, _ = method.embed(backbone, batch, embeds, None)
+        got, _ = method.embed(backbone, batch, embeds)
         offset = method.offset_left @ method.offset_right * 8 / 4**0.5
     assert dev.lengths[rows].min() > OFFSET
     for index, row in enumerate(rows):

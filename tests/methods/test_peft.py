@@ -39,7 +39,7 @@ def ours(make_run, name, reparameterization):
 
 def outputs(backbone, lane, batch):
     """What the backbone gives for a batch with the prompt in place, `[B, P + T, …]`, by the method itself."""
-    embeds, types = lane.adapter.method.embed(backbone, batch, backbone.embed_tokens(batch), None)
+    embeds, types = lane.adapter.method.embed(backbone, batch, backbone.embed_tokens(batch))
     with backbone.attending({}):
         hidden = backbone(embeds, types * 0, batch)
     return hidden if backbone.lm_head is None else backbone.logits(hidden)

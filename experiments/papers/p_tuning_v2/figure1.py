@@ -16,14 +16,13 @@ from dataclasses import replace
 from typing import Any
 
 from experiments.artefacts import methods, published
-from experiments.artefacts.figure import Figure, Point, Spot
+from experiments.artefacts.figure import Figure, Point, Spot, backbone_sizes
 from experiments.artefacts.style import Look
 from experiments.papers.p_tuning_v2.table2 import TABLE
 from ptuning.analysis import cells
 from ptuning.analysis.cells import Cell, average
 from ptuning.config import RunConfig
 from ptuning.errors import InputError
-from ptuning.records import store
 
 TASKS = {"boolq": "BoolQ acc", "cb": "CB acc", "rte": "RTE acc"}  # and what the published file calls them
 PANEL = "Average of BoolQ, CB and RTE"
@@ -47,7 +46,7 @@ class Size(Figure):
             raise InputError(
                 f"task={','.join(sorted(found))} is refused: figure1 averages {', '.join(TASKS)}, all three."
             )
-        sizes = _sizes(runs)
+        sizes = backbone_sizes(runs)
         return [
             (Spot(PANEL, methods.label(run), sizes.get(run.backbone.name, math.nan), run.backbone.name), run)
             for run in runs
@@ -87,17 +86,6 @@ class Size(Figure):
         axes.set_xscale("log")
         axes.set_xlabel("parameters of the backbone")
         axes.xaxis.set_major_formatter(lambda size, _: f"{size / 1e9:g}B" if size >= 1e9 else f"{size / 1e6:g}M")
-
-
-def _sizes(runs: Sequence[RunConfig]) -> dict[str, float]:
-    """Parameters of the backbones that have records: with the fewest that a method added."""
-    sizes: dict[str, float] = {}
-    for run in runs:
-        record = store.find(run)
-        if record is not None:
-            found = record["parameters"]["total"]
-            sizes[run.backbone.name] = min(found, sizes.get(run.backbone.name, found))
-    return sizes
 
 
 def _published() -> list[Point]:

@@ -14,9 +14,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from experiments.artefacts import methods, published
-from experiments.artefacts.figure import Figure, Point, Spot
+from experiments.artefacts.figure import Figure, Point, Spot, backbone_sizes
 from ptuning.config import RunConfig
-from ptuning.records import store
 
 
 class Size(Figure):
@@ -31,7 +30,7 @@ class Size(Figure):
     width = 4.5
 
     def spots(self, runs: Sequence[RunConfig]) -> list[tuple[Spot, RunConfig]]:
-        sizes = _sizes(runs)
+        sizes = backbone_sizes(runs)
         return [
             (Spot(run.task.name, methods.label(run), sizes.get(run.backbone.name, math.nan), run.backbone.name), run)
             for run in runs
@@ -54,17 +53,6 @@ class Size(Figure):
         axes.set_xscale("log")
         axes.minorticks_off()
         axes.set_xlabel("backbone, by its parameters")
-
-
-def _sizes(runs: Sequence[RunConfig]) -> dict[str, int]:
-    """Parameters of the backbones that have records: with the fewest that a method added."""
-    sizes: dict[str, int] = {}
-    for run in runs:
-        record = store.find(run)
-        if record is not None:
-            found = record["parameters"]["total"]
-            sizes[run.backbone.name] = min(found, sizes.get(run.backbone.name, found))
-    return sizes
 
 
 FIGURE = Size()
