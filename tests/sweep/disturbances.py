@@ -124,8 +124,9 @@ def records(folder: Path) -> dict[str, dict]:
 
 
 def stamps(folder: Path) -> dict[str, int]:
-    """When each record was written."""
-    return {file.name: file.stat().st_mtime_ns for file in (folder / "runs").glob("*.json")}
+    """When each record was written; what is said of a failed run is written at each of its failures."""
+    found = (folder / "runs").glob("*.json")
+    return {file.name: file.stat().st_mtime_ns for file in found if not file.name.endswith(".failed.json")}
 
 
 def differences(folder: Path, undisturbed: Path) -> list[str]:
