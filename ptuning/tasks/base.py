@@ -12,9 +12,9 @@ from ptuning.errors import InputError
 from ptuning.formats import json_files
 from ptuning.formats.rows import Row
 from ptuning.pypi import Package
-from ptuning.tasks.kinds.examples import SEGMENTS, Example, Question, Rating, Sentence
+from ptuning.tasks.kinds.examples import SEGMENTS, Example, Question, Rating, Request, Sentence
 
-E = TypeVar("E", Example, Rating, Sentence, Question)  # what a task asks
+E = TypeVar("E", Example, Rating, Sentence, Question, Request)  # what a task asks
 OFFICIAL_DEV = "official_dev"  # the test set that the official dev set is where another one is used for development
 A = TypeVar("A")  # what it is answered with: what its head's `collect` gives (`ptuning.heads.base`)
 

@@ -81,3 +81,23 @@ class Question:
     @property
     def labelled(self) -> bool:
         return self.answers is not None
+
+
+@dataclass(frozen=True)
+class Request:
+    """A text to answer with a text. `references` are the texts that would do, the first one to learn from, and None
+    where the row has none; `category` is what results are told apart by (WebNLG's), `where` the place of its row."""
+
+    source: str
+    references: tuple[str, ...] | None
+    category: str = ""
+    where: str = field(default="", compare=False, repr=False)
+
+    @property
+    def texts(self) -> Mapping[str, str]:
+        """Its texts by name, for templates."""
+        return {"source": self.source}
+
+    @property
+    def labelled(self) -> bool:
+        return self.references is not None
