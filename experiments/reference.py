@@ -18,7 +18,7 @@ from pydantic.fields import FieldInfo
 
 from experiments.output import escape_unprintable
 from ptuning import heads, methods, registry, tasks
-from ptuning.config import EvaluateConfig, RunConfig, SourceConfig, TargetConfig
+from ptuning.config import AdaptationConfig, EvaluateConfig, RunConfig, SourceConfig, TargetConfig
 from ptuning.files import write_atomic
 from ptuning.launch import compose, rerun
 from ptuning.prompts import inits, reparameterizations
@@ -51,6 +51,7 @@ def page() -> str:
                 f"## Keys of `{group}={name}`\n",
                 _table(_rows(package.load(name).Config, defaults, f"prompt.{group}.")),
             ]
+    parts += ["## Keys of an adapted backbone\n", _table(_adaptation_rows(plain))]
     parts += ["## Keys of a source\n", _table(_rows(SourceConfig, None, "sources.<name>."))]
     parts += ["## Keys of evaluations\n", _table(_evaluation_rows(plain))]
     parts += ["## Keys of a sweep\n", _table(_sweep_rows())]
@@ -82,6 +83,13 @@ def _head(name: str) -> list[str]:
         return []
     defaults = OmegaConf.load(compose.CONF / "head" / f"{name}.yaml")
     return [f"## Keys of `head={name}`\n", _table(_rows(keys, defaults, "head."))]
+
+
+def _adaptation_rows(plain: DictConfig) -> list[Row]:
+    """What `backbone.adaptation` has, and the key that its text follows in files of conf/."""
+    meaning = "plain text that the adapted backbones of conf/backbone/ are made of; null: the folder text of data.root"
+    text = ("`text`", "text or `null`", _shown(plain.text), meaning)
+    return [*_rows(AdaptationConfig, None, "backbone.adaptation."), text]
 
 
 def _evaluation_rows(plain: DictConfig) -> list[Row]:

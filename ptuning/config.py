@@ -60,6 +60,26 @@ class Schema(BaseModel):
         return value
 
 
+class AdaptationConfig(Schema):
+    """How a checkpoint is trained on, once, as a language model on plain text, before any run has it: its body and its
+    language-model head. Records hold no text, nor its place: what the backbone is made of (`backbones.adaptation`)
+    tells it from another."""
+
+    objective: str = Field(description="a file in ptuning/backbones/objectives")
+    steps: int = Field(ge=1, description="updates of its weights")
+    batch_size: int = Field(ge=1, description="windows of the text in a step, drawn by the seed")
+    length: int = Field(ge=8, description="tokens of a window, special tokens included")
+    optimizer: Literal["adamw", "adafactor"] = Field(
+        description="without weight decay; adafactor as T5's, with the rate scaled by the parameters' size"
+    )
+    lr: float = Field(gt=0, description="the learning rate, which stays as it is")
+    seed: Seed = Field(description="of the windows and what is drawn in them")
+    text: Annotated[str | None, NOT_HASHED] = Field(
+        default=None,
+        description="a folder or file of plain text, or hub:<data set>; null: the one it was made of here",
+    )
+
+
 class BackboneConfig(Schema):
     """The pretrained model. It is frozen unless the run trains it (`train.backbone`, else as the method has it).
 
@@ -79,6 +99,21 @@ class BackboneConfig(Schema):
     pooler: Literal["none", "frozen", "trained", "random"] = Field(
         description="what stands between [CLS] and the head"
     )
+    adaptation: Annotated[AdaptationConfig | None, ADDED] = Field(
+        default=None, description="how the checkpoint is trained on before; null: it stays as it is"
+    )
+
+    @property
+    def base(self) -> BackboneConfig:
+        """The checkpoint that an adapted backbone is made of."""
+        return self.model_copy(update={"adaptation": None})
+
+    @property
+    def without_text(self) -> BackboneConfig:
+        """The same as records hold it: without the place of the text, which is of a machine."""
+        if self.adaptation is None:
+            return self
+        return self.model_copy(update={"adaptation": self.adaptation.model_copy(update={"text": None})})
 
     @property
     def is_path(self) -> bool:

@@ -180,7 +180,7 @@ def _trained(config: EvaluationConfig, prompt: TrainedPrompt) -> Trained:
         raise InputError(f"{run_name(stored)} is of the mixture {stored.task.name}: give runs on one task.")
     source = Run.parse(weights.read_config(file, config.runtime))
     _check_head(config, source)
-    changed = {"task": config.task, "data": config.data, "head": config.head}
+    changed = {"backbone": config.backbone, "task": config.task, "data": config.data, "head": config.head}
     target = Run.parse(source.config.model_copy(update=changed))
     _check_answers(config, source, target)
     return Trained(prompt, file, run_name(stored), source, target)
@@ -188,7 +188,7 @@ def _trained(config: EvaluationConfig, prompt: TrainedPrompt) -> Trained:
 
 def _check_head(config: EvaluationConfig, source: Run) -> None:
     """Raise InputError where the evaluation has another backbone or head than the run."""
-    if source.config.backbone != config.backbone:
+    if source.config.backbone.without_text != config.backbone.without_text:
         raise InputError(
             f"{source.name} was trained on backbone.name={source.config.backbone.name}, and the evaluation is on "
             f"{config.backbone.name} or another pooler: give prompts of one backbone."

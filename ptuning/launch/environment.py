@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from ptuning.errors import InputError
 
+PLACES = ("data.root", "text", "backbone.adaptation.text")  # of files on this machine, which no record holds
 _SHORTEST = 4  # characters of a value that is looked for: less is found anywhere
 
 
@@ -44,13 +45,13 @@ def _check(key: str, value: Any, shown: str) -> None:
     if "oc.env" in str(value) and not _is_allowed(key):
         raise InputError(
             f"{shown} is refused: values of the environment would be recorded; write the value itself, or use oc.env "
-            "for runtime.* and data.root alone."
+            "for runtime.*, data.root and text alone."
         )
 
 
 def _is_allowed(key: str) -> bool:
     elsewhere = key.startswith(("runtime.", "hydra.")) and not key.startswith("hydra.sweeper.")
-    return elsewhere or key == "data.root"
+    return elsewhere or key in PLACES
 
 
 def _leaves(node: Any, key: str = "") -> Iterator[tuple[str, Any]]:

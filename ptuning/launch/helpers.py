@@ -15,7 +15,8 @@ from ptuning.launch.composition_errors import all_keys, names
 from ptuning.launch.overrides import key_of
 
 FOLLOWED = {"variant", "shown", "sweep", "mixtures"}
-HELPERS = FOLLOWED | {"evaluate"}  # whose keys `experiments.evaluate` checks
+# `evaluate`, whose keys `experiments.evaluate` checks, and `text`, which adapted backbones are made of
+HELPERS = FOLLOWED | {"evaluate", "text"}
 
 
 def check(config: DictConfig, overrides: Sequence[str], conf: Path) -> None:

@@ -14,10 +14,12 @@ from ptuning.data import sources
 
 
 def check(runs: Iterable[RunConfig]) -> None:
-    """Raise InputError for the first of `runs` whose data are not here, or whose backbone cannot take its prompt. Of
-    backbones the configs alone are read, and nothing is fetched: one that is not here is looked at when it is."""
-    shape_here = cache(load.shape_here)
+    """Raise InputError for the first of `runs` whose data are not here, whose backbone cannot be adapted as it is to
+    be, or cannot take its prompt. Of backbones the configs alone are read, and nothing is fetched: one that is not
+    here is looked at when it is."""
+    shape_here, check_adaptation = cache(load.shape_here), cache(load.check_adaptation)
     for run in runs:
+        check_adaptation(run.backbone)
         _check_data(run)
         _check_prompt(run, shape_here)
 

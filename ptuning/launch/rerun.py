@@ -20,6 +20,7 @@ from omegaconf import OmegaConf
 from ptuning.config import MixtureConfig, RunConfig, SourceConfig, TaskConfig
 from ptuning.errors import InputError
 from ptuning.launch import compose
+from ptuning.launch.environment import PLACES
 from ptuning.launch.overrides import key_of
 from ptuning.records import configs, store
 from ptuning.records.identity import not_hashed, run_id
@@ -30,8 +31,8 @@ DATA_ROOT = 'data.root="<folder>"'  # records do not hold where local data are, 
 
 def command(record: Record, given: Sequence[str] = ()) -> str:
     """The shell command that trains the record's run again, with those of the `given` overrides that say where and how
-    (`runtime.…`, `data.root`). Raises InputError as `overrides` does."""
-    where = [one for one in given if key_of(one).startswith("runtime.") or key_of(one) == "data.root"]
+    (`runtime.…`, `data.root`, `text`). Raises InputError as `overrides` does."""
+    where = [one for one in given if key_of(one).startswith("runtime.") or key_of(one) in PLACES]
     placed = [one for one in overrides(record) if one != DATA_ROOT or "data.root" not in map(key_of, where)]
     return " ".join(["python -m experiments.run", *map(shlex.quote, [*placed, *where])])
 

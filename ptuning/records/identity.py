@@ -54,6 +54,9 @@ from ptuning.config import (
 # another order of batches under the same seed, shows in the commit that each record names.
 PROTOCOL = 1
 
+# Of a run's config, where and how it is carried out: neither ids nor records hold it.
+PLACES: Any = {"runtime": True, "data": {"root"}, "backbone": {"adaptation": {"text"}}}
+
 Document = dict[str, Any]
 _IDS: dict[str, str] = {}  # those that were made already, by what they are made from
 
@@ -191,7 +194,7 @@ def _named_head(config: EvaluationConfig) -> Document:
 
 def run_id(config: Recorded) -> str:
     """Ten hexadecimal digits that name the run, or the evaluation."""
-    key = f"{PROTOCOL} {config.model_dump_json(exclude={'runtime': True, 'data': {'root'}})}"
+    key = f"{PROTOCOL} {config.model_dump_json(exclude=PLACES)}"
     if key not in _IDS:  # a sweep asks for the same ids over and over
         _IDS[key] = hashed_id(identity(config))
     return _IDS[key]

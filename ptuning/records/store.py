@@ -20,7 +20,7 @@ from ptuning.config import Recorded
 from ptuning.errors import InputError
 from ptuning.files import write_atomic
 from ptuning.records import verify
-from ptuning.records.identity import run_id, run_name
+from ptuning.records.identity import PLACES, run_id, run_name
 from ptuning.records.provenance import provenance
 from ptuning.records.record import Record
 from ptuning.records.traces import without_places
@@ -166,4 +166,4 @@ def _write(file: Path, content: Record) -> None:
 
 def dump(config: Recorded) -> dict[str, Any]:
     """The resolved config as JSON, without where and how it was carried out."""
-    return config.model_dump(mode="json", exclude={"runtime": True, "data": {"root"}})
+    return config.model_dump(mode="json", exclude=PLACES)
