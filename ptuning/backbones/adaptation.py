@@ -12,7 +12,7 @@ import hashlib
 import json
 import logging
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -156,18 +156,18 @@ def train(
         )
     model.eval().requires_grad_(True).to(find_device("auto"))
     asked = list(_batches(objective, tokens[-shown:], recipe, "measured", MEASURED))
-    before, optimizer = _mean_loss(model, asked), _optimizer(model, recipe)
+    before, optimizer = _mean_loss(model, objective, asked), _optimizer(model, recipe)
     log.warning("adapting the backbone (%s, %d steps), once: loss %.3f before", recipe.objective, recipe.steps, before)
     pause = 0.1 if sys.stderr.isatty() else 30
     with tqdm(total=recipe.steps, unit="step", desc=recipe.objective, dynamic_ncols=True, mininterval=pause) as bar:
         for batch in _batches(objective, tokens[:-shown], recipe, "trained", recipe.steps):
             optimizer.zero_grad()
-            loss = _loss(model, batch)
+            loss = objective.loss(model, _on(model, batch))
             loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
             bar.update()
-    after = _mean_loss(model, asked)
+    after = _mean_loss(model, objective, asked)
     if not after < float("inf"):
         raise InputError(
             f"backbone.adaptation.lr={recipe.lr} is too high: the loss is no number any more; lower it, or give fewer "
@@ -186,14 +186,13 @@ def _batches(
         yield objective.batch([tokens[start : start + objective.window] for start in starts.tolist()], draws)
 
 
-def _loss(model: PreTrainedModel, batch: dict[str, Tensor]) -> Tensor:
-    loss: Tensor = model(**{name: tensor.to(model.device) for name, tensor in batch.items()}).loss
-    return loss
-
-
 @torch.no_grad()
-def _mean_loss(model: PreTrainedModel, batches: list[dict[str, Tensor]]) -> float:
-    return sum(_loss(model, batch).item() for batch in batches) / len(batches)
+def _mean_loss(model: PreTrainedModel, objective: Objective, batches: list[dict[str, Tensor]]) -> float:
+    return sum(objective.loss(model, _on(model, batch)).item() for batch in batches) / len(batches)
+
+
+def _on(model: PreTrainedModel, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor.to(model.device) for name, tensor in batch.items()}
 
 
 def _optimizer(model: PreTrainedModel, recipe: AdaptationConfig) -> torch.optim.Optimizer:

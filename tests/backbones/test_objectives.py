@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from transformers import AutoModelForMaskedLM
 
 from ptuning.backbones import objectives, tiny
 from ptuning.backbones.objectives.base import IGNORED, Vocabulary
@@ -87,6 +88,17 @@ def test_batches_are_padded_where_nothing_is_said():
     assert batch["input_ids"].shape == batch["attention_mask"].shape
     assert torch.equal(batch["input_ids"] == 0, batch["attention_mask"] == 0)
     assert (batch["attention_mask"].sum(1) + (batch["labels"] != IGNORED).sum(1)).tolist() == [26] * 4
+
+
+@pytest.mark.parametrize(
+    "name", ["tiny_bert", "tiny_roberta", "tiny_deberta_v2", "tiny_distilbert", "tiny_modernbert"]
+)
+def test_masked_lm_s_loss_is_that_of_the_model_over_all_tokens(name):
+    model, tokenizer = tiny.build(name, 0.0, "sdpa", AutoModelForMaskedLM)
+    objective = objectives.load("masked_lm")(Vocabulary.of(tokenizer), 34)
+    batch = objective.batch([torch.arange(20, 52)] * 3, torch.Generator().manual_seed(1))
+    torch.testing.assert_close(objective.loss(model.eval(), batch), model(**batch).loss)
+    assert model(**batch).logits.shape[:2] == (3, 34)  # as before
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from tests.conftest import make_backbone
 
 TINY = ["backbone=tiny_bert", "task=cb"]
 MINI = [*TINY, "data=miniature"]
+ADAPTED = ["backbone=bert_tiny_adapted", "task=cb", "data=miniature"]
 FOLDER = ["backbone=hub", "backbone.name=mine", "task=cb", "data=miniature"]
 
 
@@ -45,10 +46,17 @@ def folder(tmp_path):
         ([*MINI, "backbone.id=tiny_beard"], r"^backbone.id=tiny_beard: the random backbones are tiny_bert"),
         ([*FOLDER, "backbone.id=./none"], r"^backbone.id=./none is not a folder: correct it"),
         ([*FOLDER, "backbone.id=org/not_here"], None),
+        ([*ADAPTED, "backbone.adaptation.text=null"], r"^backbone.adaptation.text is not set, .* text=<folder>"),
+        ([*ADAPTED, "text=/nowhere"], r"^backbone.adaptation.text=/nowhere is no text file, nor a folder"),
+        ([*ADAPTED, "text=docs"], None),
+        ([*ADAPTED, "text=README.md"], None),
+        ([*ADAPTED, "text=docs", "backbone.adaptation.objective=prefix_lm"], r"=prefix_lm trains .*choose masked_lm"),
+        ([*ADAPTED, "text=docs", "backbone.id=minilm_l6"], r"^backbone.id=minilm_l6 has no language-model head"),
     ],
     ids=lambda one: " ".join(one)[:80] if isinstance(one, list) else "",
 )  # fmt: skip
-def test_it_is_refused_in_one_sentence(overrides, sentence):
+def test_it_is_refused_in_one_sentence(overrides, sentence, tmp_path, monkeypatch):
+    monkeypatch.setenv("PTUNING_CACHE", str(tmp_path))  # where nothing was adapted before
     runs = compose.expand(overrides)
     if sentence is None:
         preconditions.check(runs)

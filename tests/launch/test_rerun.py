@@ -74,6 +74,13 @@ def record_of(run):
             "+sources.cb.sources.a.step=7",
         ],
         [*RTE, "+train.lrs.head=0.001"],
+        [
+            "task=rte",
+            "backbone=bert_tiny_adapted",
+            "method=p_tuning_v2",
+            "data=miniature",
+            "backbone.adaptation.steps=300",
+        ],
     ],
     ids=lambda written: " ".join(written[:4]) + " …" + " ".join(written[4:]),
 )

@@ -8,6 +8,7 @@ import pytest
 from ptuning.errors import InputError
 from ptuning.launch import compose
 from ptuning.prompts import depth
+from ptuning.records import store
 from ptuning.records.identity import run_id
 
 TINY = ["backbone=tiny_bert", "data=miniature"]
@@ -115,6 +116,11 @@ def test_a_place_may_come_from_the_environment(monkeypatch):
     monkeypatch.setenv("RESULTS_OF_MINE", "/elsewhere")
     (run,) = compose.expand([*TINY, "runtime.results=${oc.env:RESULTS_OF_MINE}"])
     assert str(run.runtime.results) == "/elsewhere"
+    (run,) = compose.expand([*TINY, "data=local", "data.root=${oc.env:RESULTS_OF_MINE}"])
+    assert run.data.root == "/elsewhere", "which text follows"
+    adapted = compose.expand(["backbone=bert_tiny_adapted", "task=cb", "text=${oc.env:RESULTS_OF_MINE}"])
+    assert adapted[0].backbone.adaptation.text == "/elsewhere"
+    assert "/elsewhere" not in str(store.dump(adapted[0]))
 
 
 @pytest.mark.parametrize(

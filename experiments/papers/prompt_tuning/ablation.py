@@ -8,8 +8,9 @@ from collections.abc import Sequence
 
 from experiments.artefacts import methods
 from experiments.artefacts.figure import Figure, Point, Spot
-from ptuning.config import RunConfig
+from ptuning.config import BackboneConfig, RunConfig
 
+OBJECTIVE = "prefix_lm"  # of the adaptation that the paper varies
 UNLIKE = (
     "The paper's are SuperGLUE averages of T5 sizes, whose numbers are not at hand. flan_t5_small saw the training "
     "sets of GLUE and SuperGLUE before, and was tuned to write titles after that."
@@ -43,11 +44,10 @@ class Kinds(Ablation):
         return False
 
 
-def adaptation(backbone: str) -> tuple[str, int]:
-    """The backbone that one by this name was before its adaptation as a language model, and the steps of that: of
-    `<name>_lm<steps>`, or of the paper's, `t5_<size>_lm_adapt`."""
-    if released := re.fullmatch(r"t5_(\w+)_lm_adapt", backbone):
+def adaptation(backbone: BackboneConfig) -> tuple[str, int]:
+    """The backbone that one was before its adaptation as a prefix language model, and the steps of that: by its
+    recipe, or of the paper's, `t5_<size>_lm_adapt`."""
+    if released := re.fullmatch(r"t5_(\w+)_lm_adapt", backbone.name):
         return f"t5_v1_1_{released[1]}", 100_000
-    if found := re.fullmatch(r"(\w+)_lm(\d+)", backbone):
-        return found[1], int(found[2])
-    return backbone, 0
+    recipe = backbone.adaptation
+    return (backbone.name, 0) if recipe is None or recipe.objective != OBJECTIVE else (backbone.id, recipe.steps)

@@ -34,13 +34,13 @@ class Objective(Kinds):
     width = 6.0
 
     def backbone(self, run: RunConfig) -> str:
-        return adaptation(run.backbone.name)[0]
+        return adaptation(run.backbone)[0]
 
     def at(self, run: RunConfig) -> tuple[float, str]:
         template = run.head.keys.get("template")
         if template is None:
             raise InputError(f"{run_name(run)} has no template, so no place in figure3c: set head=verbalizer.")
-        key = (adaptation(run.backbone.name)[1] > 0, "<mask>" in template)
+        key = (adaptation(run.backbone)[1] > 0, "<mask>" in template)
         return list(OBJECTIVES).index(key), OBJECTIVES[key]
 
 

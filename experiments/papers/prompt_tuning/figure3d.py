@@ -24,10 +24,10 @@ class Adaptation(Ablation):
     x = "steps of LM adaptation"
 
     def backbone(self, run: RunConfig) -> str:
-        return adaptation(run.backbone.name)[0]
+        return adaptation(run.backbone)[0]
 
     def at(self, run: RunConfig) -> tuple[float, str]:
-        steps = adaptation(run.backbone.name)[1]
+        steps = adaptation(run.backbone)[1]
         return steps, f"{steps:,}"
 
     def axis(self, axes: Any, points: Sequence[Point]) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count, takewhile
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
+from transformers import PreTrainedModel
 
 IGNORED = -100  # the label of a token that is not to be said, for transformers' language models
 
@@ -71,6 +72,11 @@ class Objective(ABC):
     @abstractmethod
     def example(self, window: Tensor, draws: torch.Generator) -> Example:
         """That of the tokens `[window]`, with random choices out of `draws`."""
+
+    def loss(self, model: PreTrainedModel, batch: Mapping[str, Tensor]) -> Tensor:
+        """The mean over what is to be said of a `batch`, in nats."""
+        found: Tensor = model(**batch).loss
+        return found
 
     def batch(self, windows: Sequence[Tensor], draws: torch.Generator) -> dict[str, Tensor]:
         """What transformers' language models take to give a loss, each entry `[B, T]`, padded on the right."""

@@ -3,8 +3,12 @@ are masked, 10 % are another token drawn from the vocabulary, and 10 % stay. Wit
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
+from torch.nn.functional import cross_entropy
+from transformers import PreTrainedModel
 
 from ptuning.backbones.objectives.base import IGNORED, Example, Objective, Vocabulary
 from ptuning.errors import InputError
@@ -32,3 +36,13 @@ class MaskedLM(Objective):
         assert self.vocabulary.mask is not None
         inputs[asked] = replaced.masked_fill(fate < MASKED, self.vocabulary.mask)
         return Example(self.vocabulary.framed(inputs.tolist()), self.vocabulary.silently_framed(labels.tolist()))
+
+    def loss(self, model: PreTrainedModel, batch: Mapping[str, Tensor]) -> Tensor:
+        """With logits of the tokens alone that are to be said: the vocabulary is most of the work."""
+        inputs, asked = dict(batch), batch["labels"] != IGNORED
+        labels = inputs.pop("labels")[asked]
+        select = model.get_output_embeddings().register_forward_pre_hook(lambda _, given: (given[0][asked],))
+        try:
+            return cross_entropy(model(**inputs).logits, labels)
+        finally:
+            select.remove()

@@ -45,8 +45,9 @@ def test_a_run_stands_at_what_it_varies_and_in_nothing_else_do_runs_differ(name,
 
 def test_an_adapted_backbone_stands_in_the_panel_of_what_it_was_before(tmp_path):
     names = {"t5_v1_1_base": ("t5_v1_1_base", 0), "t5_base_lm_adapt": ("t5_v1_1_base", 100_000)}
-    assert {name: adaptation(name) for name in names} == names
-    assert adaptation("flan_t5_small_lm200") == ("flan_t5_small", 200)
+    ours = {"flan_t5_small_lm200": ("flan_t5_small", 200), "bert_tiny_adapted": ("bert_tiny_adapted", 0)}
+    for name, expected in (names | ours).items():
+        assert adaptation(compose.read_unchecked(compose.composed([f"backbone={name}"])).backbone) == expected
     backbones = f"backbone={','.join(names)}"
     output, _ = made("figure3d", tmp_path, "task=cb", backbones)
     assert list(output.frames[0][""]) == ["cb, t5_v1_1_base"] * 2
@@ -55,6 +56,14 @@ def test_an_adapted_backbone_stands_in_the_panel_of_what_it_was_before(tmp_path)
     assert set(output.frames[0]["pre-training objective"]) == {
         "span corruption", "span corruption + sentinel", "LM adaptation", "LM adaptation + sentinel",
     }  # fmt: skip
+
+
+def test_the_small_profile_makes_its_adapted_backbones_of_the_data_s_text(tmp_path):
+    output, runs = made("figure3d", tmp_path, "profile=small", "data=local", "data.root=/data", "task=cb", "seed=11")
+    assert list(output.frames[0]["steps of LM adaptation"]) == ["0", "200", "1,000"]
+    assert list(output.frames[0][""]) == ["cb, flan_t5_small"] * 3
+    recipes = [run.backbone.adaptation for run in runs]
+    assert {recipe.text for recipe in recipes if recipe} == {"/data/text"}
 
 
 def test_sizes_are_of_the_records_and_what_confounds_them_is_said(tmp_path):
