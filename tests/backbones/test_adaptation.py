@@ -12,7 +12,7 @@ from ptuning.backbones import adaptation, load, plain_text, tiny
 from ptuning.config import BackboneConfig
 from ptuning.errors import InputError
 from ptuning.parsed import Run
-from ptuning.records import store
+from ptuning.records import store, weights
 from ptuning.records.identity import run_id
 from ptuning.run import run
 from ptuning.sweep.resume import done
@@ -156,6 +156,18 @@ def test_a_record_stands_for_what_was_made_of_the_same_text_alone(text, tmp_path
     other = config.model_copy(update={"backbone": adapted(written(tmp_path / "other", 2))})
     with pytest.raises(InputError, match=r"was made from another backbone .*weights differ"):
         done(other)
+
+
+def test_saved_weights_load_where_it_was_made_without_saying_the_text_again(text, make_run):
+    backbone = {"backbone": adapted(text)}
+    config = make_run("prompt_tuning", "cb", train__epochs=1, runtime__save=True).model_copy(update=backbone)
+    run([config])
+    (file,) = config.runtime.weights.glob("*.safetensors")
+    stored = weights.read_config(file, config.runtime)
+    assert stored.backbone == config.backbone.without_text != config.backbone
+    weights.load(file, stored, load.load(stored.backbone, stored.train))
+    with pytest.raises(InputError, match=r"was trained on another backbone .*weights differ"):
+        weights.load(file, stored, load.load(stored.backbone.base, stored.train))
 
 
 def test_base_and_adapted_share_no_pass_and_leave_each_other_as_they_are(text, make_run):
