@@ -18,7 +18,7 @@ from ptuning.devices import find_device, reset_peak_memory
 from ptuning.errors import InputError
 from ptuning.lane_queue import LaneQueue, NextRun
 from ptuning.parsed import Run
-from ptuning.records import weights
+from ptuning.records import generations, weights
 from ptuning.records.events import Evaluated, Event, Listener, Notice, RunEnded, RunFailed, to_all
 from ptuning.records.provenance import provenance
 from ptuning.records.record import Record
@@ -130,5 +130,7 @@ def write_run(lane: Lane, backbone: Backbone, writer: RecordWriter) -> Record:
     """The record of a lane that is through, written with the weights that are to be kept."""
     record = run_record(lane, backbone)
     selected = {} if lane.best is None else {None: lane.best}
-    writer.write(lane.run, record, {} if lane.status == "diverged" else selected | lane.kept_prompts)
+    data = lane.tasks[0].dataset.data
+    generated = generations.lines({split: data.examples(split) for split in lane.texts}, lane.texts)
+    writer.write(lane.run, record, {} if lane.status == "diverged" else selected | lane.kept_prompts, generated)
     return record

@@ -46,6 +46,10 @@ PROMPTS: dict[str, dict[str, Any] | None] = {
         "length": 3, "placement": "prefix", "positions": "shift", "reparameterization": {"name": "none"},
         "init": {"name": "normal", "std": 0.5}, "dropout": 0.0, "layers": "all",
     },
+    "prefix_tuning": {
+        "length": 3, "placement": "prefix", "positions": "shift", "reparameterization": MLP,
+        "init": {"name": "normal", "std": 0.5}, "dropout": 0.0, "layers": "all", "stacks": "all",
+    },
 }  # fmt: skip
 
 

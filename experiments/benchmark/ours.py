@@ -45,7 +45,7 @@ class Ours:
         task, loaded = splits.load_for_run(configs[0])
         one = splits.TaskData(loaded.train, loaded.dev[:1], loaded.source, loaded.fingerprint)
         examples = self.work.examples
-        dataset = TaskDataset(task, one, examples, examples.first(1), encode=lambda _: examples)
+        dataset = TaskDataset(task, one, examples, examples.first(1), encode_unanswered=lambda _: examples)
         return [Lane.build(Run.parse(config), [dataset], self.backbone) for config in configs]
 
     def prepare(self, lanes: int = 1, method: str = "p_tuning_v2", **prompt: str | int) -> Contestant:

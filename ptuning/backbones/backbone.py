@@ -3,6 +3,7 @@ run that trains it unfreezes it (`Backbone.unfreeze`)."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
@@ -20,6 +21,7 @@ from ptuning.backbones.lm_head import LMHead
 from ptuning.backbones.partial import PartialLayers, agrees, trial_batch
 from ptuning.backbones.sites import Site
 from ptuning.errors import InputError
+from ptuning.prompts import depth
 from ptuning.prompts.deep import SiteKey, SitePrompt
 from ptuning.prompts.placement import Batch
 
@@ -81,6 +83,26 @@ class Backbone(nn.Module):
             raise self._siteless
         keys = [SiteKey(stack or self.network.stack, layer) for layer in sorted(layers)]
         return sites.alike([self.sites[key] for key in keys], self.model.config.model_type)
+
+    def sites_at(self, layers: str | int | Sequence[int], stacks: str | Sequence[str] | None = None) -> list[Site]:
+        """The sites of a depth (`ptuning.prompts.depth`) in `stacks`, ascending by their keys: `all` of them, those
+        named, or without any the one that reads the text. Raises InputError for what is not there."""
+        if self._siteless is not None:
+            raise self._siteless
+        there = Counter(site.stack for site in self.sites.values())  # layers by stack
+        chosen = sorted(there if stacks == "all" else set([self.stack] if stacks is None else stacks))
+        if unknown := [stack for stack in chosen if stack not in there]:
+            raise InputError(
+                f"prompt.stacks has {unknown[0]}, and the stacks of this backbone are {', '.join(there)}: name some "
+                "of those, or all."
+            )
+        found = [site for stack in chosen for site in self.sites_of(depth.layers(layers, there[stack]), stack)]
+        return sites.alike(found, self.model.config.model_type)
+
+    @property
+    def stack(self) -> str:
+        """The one that reads the text, whose hidden states heads read."""
+        return self.network.stack
 
     def whole_text_reads(self, tokens: np.ndarray, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         """Of sequences end to end, `[all tokens]`, that begin at `starts` `[S + 1]`, the index of the token that is

@@ -10,9 +10,18 @@ import copy
 from typing import Any
 
 from torch import Tensor, nn
-from transformers import PreTrainedModel
+from transformers import GenerationConfig, PreTrainedModel
 
 from ptuning.backbones.encoder import Encoder
+
+IDS = ("bos_token_id", "eos_token_id", "pad_token_id", "decoder_start_token_id")
+
+
+def _plain(language_model: PreTrainedModel) -> GenerationConfig:
+    """The checkpoint's special tokens alone: how a text is looked for is the run's own (BART's forced end, say, and
+    sampling are not taken from a file)."""
+    own = language_model.generation_config
+    return GenerationConfig(**{name: getattr(own, name, None) for name in IDS})
 
 
 class _Given:
@@ -48,6 +57,8 @@ class LMHead(nn.Module):
         output, embedding = language_model.get_output_embeddings(), language_model.get_input_embeddings()
         tied = output.weight is embedding.weight
         self.language_model = language_model
+        if language_model.can_generate():
+            language_model.generation_config = _plain(language_model)
         head = copy.copy(language_model)  # the same, but for what stands in the backbone's place
         head._modules = dict(language_model._modules)
         prefix = language_model.base_model_prefix

@@ -6,7 +6,7 @@ An answer is one or more tokens of the vocabulary, scored one by one, each where
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -30,12 +30,15 @@ class Asked:
 class Masked:
     """Encoders: as many mask tokens as the answer has tokens stand in its place, and each is read at its own."""
 
-    def __init__(self, template: Template, tokenizer: Any, max_length: int, start: int | None = None) -> None:
-        """`start` is what a decoder is given first, where there are two stacks. Raises InputError for a template that
-        this architecture cannot answer."""
+    def __init__(
+        self, template: Template, tokenizer: Any, max_length: int, start: int | None = None, answer_room: int = 0
+    ) -> None:
+        """`start` is what a decoder is given first, where there are two stacks; `answer_room` are the tokens that room
+        is left for in the text, where answers that stand in it are shorter. Raises InputError for a template that this
+        architecture cannot answer."""
         self.tokenizer = tokenizer
         self._check_answer(template)
-        self.filler = Filler(self._said(template), tokenizer, max_length)
+        self.filler = Filler(self._said(template), tokenizer, max_length, answer_room)
 
     @property
     def opens_with_space(self) -> bool:
@@ -70,6 +73,8 @@ class Next(Masked):
             len(one.tokens) - len(self.filler.special.behind) - len(answer)
             for one, answer in zip(filled, answers, strict=True)
         ]
+        if not self.filler.template.count("border"):  # an infix stands before the one token that has seen all
+            filled = [replace(one, infix=end) for one, end in zip(filled, ends, strict=True)]
         return Asked(
             filled, _rectangle([range(end, end + len(answer)) for end, answer in zip(ends, answers, strict=True)])
         )
@@ -102,7 +107,9 @@ class Decoded(Masked):
     answer (Lester et al., 2021, section 2). Where the template has a place for it, T5's first sentinel stands there,
     and is what the decoder says before the answer, as in T5's pre-training and PPT; BART's mask is not said again."""
 
-    def __init__(self, template: Template, tokenizer: Any, max_length: int, start: int | None = None) -> None:
+    def __init__(
+        self, template: Template, tokenizer: Any, max_length: int, start: int | None = None, answer_room: int = 0
+    ) -> None:
         self.place = _sentinel(tokenizer)
         super().__init__(template, tokenizer, max_length)
         self.opens = [] if start is None else [start]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -24,7 +25,8 @@ class Encoded:
     that answer with tokens; rows: `[S, P]`, the token that each row of a prompt stands before, ascending, where the
     text is a template with places for them; answers: `[S, K]`, the vocabulary's token that is scored at each of
     `reads`, `IGNORED` for none; decoder: `[S, U]`, what an encoder-decoder's decoder is given, of which `reads` are
-    then, `IGNORED` behind its end.
+    then, `IGNORED` behind its end; cut: how many items lack a part of their text, or of what is to be said, by what
+    it was, where that is counted.
     """
 
     tokens: np.ndarray
@@ -40,6 +42,7 @@ class Encoded:
     rows: np.ndarray | None = None
     answers: np.ndarray | None = None
     decoder: np.ndarray | None = None
+    cut: Mapping[str, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.owners)
@@ -117,7 +120,7 @@ class Sequences:
     def joined(cls, parts: list[Sequences]) -> Sequences:
         """Parts one after another; their texts are counted on."""
         shifts = np.cumsum([0] + [int(part.texts[-1]) + 1 for part in parts[:-1]])
-        columns = {field.name: [getattr(part, field.name) for part in parts] for field in fields(cls)}
+        columns = {one.name: [getattr(part, one.name) for part in parts] for one in fields(cls)}
         columns["texts"] = [texts + shift for texts, shift in zip(columns["texts"], shifts, strict=True)]
         return cls(**{name: np.concatenate(column) for name, column in columns.items()})
 

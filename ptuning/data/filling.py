@@ -60,9 +60,12 @@ class Filler:
     """Puts examples into a template. Special tokens stand where the tokenizer puts them around one segment, or two;
     virtual tokens that open the template stand before them all, as a `prefix` prompt does."""
 
-    def __init__(self, template: Template, tokenizer: Any, max_length: int) -> None:
-        """Raises InputError where the template asks for a separator that the tokenizer does not have."""
+    def __init__(self, template: Template, tokenizer: Any, max_length: int, answer_room: int = 0) -> None:
+        """`answer_room` are the tokens that an answer is left room for at least. Raises InputError where the template
+        asks for a separator that the tokenizer does not have."""
         self.template, self.tokenizer, self.max_length = template, tokenizer, max_length
+        self.answer_room = answer_room
+        self.cut = 0  # texts of which something had to be cut
         self.special = Special.of(tokenizer, pair=bool(template.count("border")))
         separator = tokenizer.eos_token_id if tokenizer.sep_token_id is None else tokenizer.sep_token_id
         if template.count("separator") and separator is None:
@@ -117,6 +120,7 @@ class Filler:
         """The tokens of each chunk, fields cut to what room there is beside an answer of so many tokens."""
         where = self.cuttable
         lengths = np.array([len(pieces[chunk][part]) for chunk, part in where], dtype=int)
+        answer = max(answer, self.answer_room)
         fixed = self.around + answer + sum(len(tokens) for piece in pieces for tokens in piece) - int(lengths.sum())
         room = self.max_length - fixed
         if room < len(where) and room < lengths.sum():
@@ -126,6 +130,7 @@ class Filler:
                 f"never cut, {fixed} tokens (the example that begins {shown!r}): make it {fixed + 2 * len(where)} or "
                 "more, or shorten the template."
             )
+        self.cut += int(lengths.sum() > room)
         for (chunk, part), length in zip(where, _fitting(lengths, room).tolist(), strict=True):
             pieces[chunk][part] = pieces[chunk][part][:length]
         return [[token for tokens in piece for token in tokens] for piece in pieces]

@@ -47,6 +47,16 @@ class HeadContext:
         return self.config.single.max_length
 
 
+@dataclass(frozen=True)
+class Decoding:
+    """How an answer is looked for that is a text: at most `most` tokens, `end` among them, with so many `beams`."""
+
+    most: int
+    beams: int
+    length_penalty: float
+    end: int
+
+
 class Head(nn.Module, ABC):
     """A subclass lives in a file named after it and is found by that name."""
 
@@ -55,6 +65,7 @@ class Head(nn.Module, ABC):
     usual_dropout: ClassVar[float] = 0.1  # `train.head_dropout` where nothing else is said
     has_weights: ClassVar[bool] = True  # of its own, which a run trains
     needs_language_model: ClassVar[bool] = False  # whether it asks the backbone for the logits of tokens
+    decoding: Decoding | None = None  # where its predictions are the tokens of a text that the backbone generates
 
     def __init__(self, context: HeadContext) -> None:
         super().__init__()
@@ -78,6 +89,11 @@ class Head(nn.Module, ABC):
     @abstractmethod
     def encode(cls, context: HeadContext, examples: Sequence[Any]) -> Encoded:
         """`examples` as token sequences. Raises InputError where one cannot be."""
+
+    @classmethod
+    def encode_unanswered(cls, context: HeadContext, examples: Sequence[Any]) -> Encoded:
+        """As `encode`, but as they are asked: without answers, where those are a part of what the backbone reads."""
+        return cls.encode(context, examples)
 
     @classmethod
     @abstractmethod

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
@@ -23,6 +23,7 @@ from ptuning.seeds import Dropout, Streams
 if TYPE_CHECKING:
     from ptuning.backbones.backbone import Backbone
     from ptuning.backbones.shape import Shape
+    from ptuning.backbones.sites import Site
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ class Method(nn.Module):
     groups: ClassVar[tuple[str, ...]] = ()  # of what it trains itself: names in `train.lrs`
 
     layout = Layout()
+    sites: Sequence[Site] = ()  # where its deep prompt is attended to
     first_layer = 1  # the lowest layer whose input or attention the method changes
 
     def __init__(self, prompt: Any, backbone: Backbone, init: Init | None) -> None:

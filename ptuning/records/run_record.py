@@ -71,8 +71,9 @@ def _parameters(lane: Lane, backbone: Backbone) -> dict[str, Any]:
 def _data(lane_tasks: Sequence[LaneTask]) -> dict[str, Any]:
     """The data of a record: of a mixture the numbers of all its sets together, and each set by its name.
 
-    `counts` (what a split holds besides examples), `quirks` (what is odd and read all the same) and `drawn` (of
-    `data.sample_seed`) by split, where there are any; older records have none.
+    `counts` (what a split holds besides examples), `quirks` (what is odd and read all the same), `drawn` (of
+    `data.sample_seed`) and `cut` (examples of which something did not fit) by split, where there are any; older
+    records have none.
     """
     data = [lane_task.dataset.data for lane_task in lane_tasks]
     first = data[0]
@@ -87,6 +88,8 @@ def _data(lane_tasks: Sequence[LaneTask]) -> dict[str, Any]:
     if len(data) == 1:
         said = {"counts": first.counts, "quirks": first.quirks, "drawn": first.drawn}
         found |= {key: one for key, one in said.items() if one}
+        cut = {split: dict(one.cut) for split, one in lane_tasks[0].dataset.encoded.items() if any(one.cut.values())}
+        found |= {"cut": cut} if cut else {}
     if len(data) > 1:
         found["sets"] = {lane_task.name: _data([lane_task]) for lane_task in lane_tasks}
     return found

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -15,7 +15,7 @@ from typing import Any
 
 from ptuning.config import RunConfig, RuntimeConfig
 from ptuning.parsed import Run
-from ptuning.records import store, weights
+from ptuning.records import generations, store, weights
 from ptuning.records.events import one_line
 from ptuning.records.record import Record
 from ptuning.records.weights import State, Step
@@ -38,11 +38,13 @@ class FinishedRun:
     files: dict[Path, Write]
 
     @classmethod
-    def of(cls, run: Run, record: Record, states: States) -> FinishedRun:
+    def of(cls, run: Run, record: Record, states: States, generated: Sequence[generations.Line] = ()) -> FinishedRun:
         files: dict[Path, Write] = {
             weights.path(run.config, step): partial(_write_weights, step, state, record["backbone"])
             for step, state in states.items()
         }
+        if generated:
+            files[generations.path(run.config)] = lambda config: generations.write(generations.path(config), generated)
         return cls(run, record, files | {store.path(run.config): lambda config: store.write(config, record)})
 
 
@@ -59,11 +61,11 @@ class RecordWriter:
         self.waiting: list[FinishedRun] = []
         self._refused: dict[Path, str] = {}  # why, by file
 
-    def write(self, run: Run, record: Record, states: States) -> None:
-        """Write a run's weights and its record. Raises what is wrong with these themselves; the run is then not
-        written."""
+    def write(self, run: Run, record: Record, states: States, generated: Sequence[generations.Line] = ()) -> None:
+        """Write a run's weights, what it generated, and its record. Raises what is wrong with these themselves; the
+        run is then not written."""
         self._retry()
-        one = FinishedRun.of(run, record, states)
+        one = FinishedRun.of(run, record, states, generated)
         self.waiting.append(one)  # from here on `close` knows of it, whatever ends the process
         try:
             self._write(one)

@@ -64,8 +64,8 @@ class Adapter(nn.Module):
         return self.method.layout
 
     def encode(self, examples: Sequence[Any]) -> Encoded:
-        """`examples` of its task as token sequences. Raises InputError where one cannot be."""
-        return self.head.encode(self.context, examples)
+        """`examples` of its task as token sequences, to be answered. Raises InputError where one cannot be."""
+        return self.head.encode_unanswered(self.context, examples)
 
     def collect(self, examples: Sequence[Any], encoded: Encoded, predictions: Sequence[np.ndarray]) -> Any:
         """The predictions for `examples`, as `task.score` takes them, from those for the items of `encoded`."""

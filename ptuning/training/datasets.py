@@ -26,12 +26,17 @@ class TaskDataset:
     data: TaskData
     train: Encoded
     dev: Encoded
-    encode: Callable[[Sequence[Any]], Encoded]
+    encode_unanswered: Callable[[Sequence[Any]], Encoded]
 
     @cached_property
     def tests(self) -> dict[str, Encoded]:
         """The test sets, encoded when they are first asked for: a mixture never asks."""
-        return {name: self.encode(examples) for name, examples in self.data.tests.items()}
+        return {name: self.encode_unanswered(examples) for name, examples in self.data.tests.items()}
+
+    @property
+    def encoded(self) -> dict[str, Encoded]:
+        """What is encoded so far, by split."""
+        return {"train": self.train, "dev": self.dev, **self.__dict__.get("tests", {})}
 
 
 class DatasetCache:
@@ -54,6 +59,6 @@ class DatasetCache:
             self.told.add(loaded.fingerprint)
         if key not in self.known:
             context = head_context(run, name, self.backbone, Streams(config.seed, self.backbone.device))
-            encode = partial(head.encode, context)
-            self.known[key] = TaskDataset(task, loaded, encode(loaded.train), encode(loaded.dev), encode)
+            ask = partial(head.encode_unanswered, context)
+            self.known[key] = TaskDataset(task, loaded, head.encode(context, loaded.train), ask(loaded.dev), ask)
         return self.known[key]

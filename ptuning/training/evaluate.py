@@ -21,11 +21,13 @@ Scores = dict[str, float]
 
 class SplitScores(NamedTuple):
     """The official metrics of a split in percent; where the metric is a share of examples, which are answered
-    correctly: a digit an example, 1 or 0; and the answer that is given to all, where it is one."""
+    correctly: a digit an example, 1 or 0; the answer that is given to all, where it is one; and the texts that were
+    generated, one an example."""
 
     scores: Scores
     correct: str
     constant: str | None = None
+    texts: list[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class Evaluation:
 
     dev: SplitScores
     tests: dict[str, Scores]
+    texts: dict[str, list[str]]  # that were generated, by split
 
 
 def evaluate(backbone: Backbone, lanes: Sequence[Lane], budget: Budget) -> list[Evaluation | Exception | None]:
@@ -80,7 +83,9 @@ def _evaluation(
     for one in tests.values():
         if not isinstance(one, SplitScores):
             return one
-    return Evaluation(dev, {name: one.scores for name, one in tests.items() if isinstance(one, SplitScores)})
+    found = {name: one for name, one in tests.items() if isinstance(one, SplitScores)}
+    texts = {name: one.texts for name, one in {"dev": dev, **found}.items() if one.texts is not None}
+    return Evaluation(dev, {name: one.scores for name, one in found.items()}, texts)
 
 
 def _score_all(
@@ -105,6 +110,7 @@ def _score(
     try:
         answers = lane_task.adapter.collect(examples, batch.examples, found)
         correct = "".join(map(str, task.is_correct(examples, answers)))
-        return SplitScores(task.score(examples, answers), correct, task.constant_answer(examples, answers))
+        texts = None if lane_task.adapter.head.decoding is None else list(answers)
+        return SplitScores(task.score(examples, answers), correct, task.constant_answer(examples, answers), texts)
     except Exception as error:  # one task's metric must not end the other lanes
         return error

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -19,26 +20,43 @@ from ptuning.prompts.placement import Batch, collate, table
 from ptuning.training.adapter import AdapterBatch
 
 
+@dataclass(frozen=True)
+class PassInputs:
+    """What several parts bring to a pass: their rows one below the other, those of each apart, how many they are, and
+    the prompts that each site's attention sees."""
+
+    batch: Batch
+    rows: list[Batch]
+    sizes: list[int]
+    prompts: dict[SiteKey, SitePrompt]
+    first_query: Tensor | None  # `Backbone.attending`
+
+    @classmethod
+    def of(cls, backbone: Backbone, parts: Sequence[AdapterBatch]) -> PassInputs:
+        width = max(part.width for part in parts)
+        tables = [
+            table(part.examples, part.sequences, part.adapter.layout, width, backbone.pad, backbone.first_position)
+            for part in parts
+        ]
+        sizes = [one.shape[1] for one in tables]
+        batch = collate(tables, backbone.device, max(_reads(part) for part in parts))
+        prompts = site_prompts([part.adapter.method.deep_prompt(part.prompt_dropout_mask) for part in parts], sizes)
+        return cls(batch, _of_parts(batch, sizes), sizes, prompts, _first_query(backbone, parts, prompts))
+
+
 @contextmanager
 def forward(backbone: Backbone, parts: Sequence[AdapterBatch]) -> Iterator[list[Tensor]]:
     """The logits of each part's items, as its head gives them, all parts in one pass through the backbone. The
     backward pass belongs in the block."""
-    width = max(part.width for part in parts)
-    tables = [
-        table(part.examples, part.sequences, part.adapter.layout, width, backbone.pad, backbone.first_position)
-        for part in parts
-    ]
-    sizes = [one.shape[1] for one in tables]
-    batch = collate(tables, backbone.device, max(_reads(part) for part in parts))
-    rows = _of_parts(batch, sizes)
-    prompts = site_prompts([part.adapter.method.deep_prompt(part.prompt_dropout_mask) for part in parts], sizes)
+    given = PassInputs.of(backbone, parts)
+    batch, rows, sizes = given.batch, given.rows, given.sizes
     entry_layer = min(part.adapter.entry_layer for part in parts)
     if entry_layer == 1:
-        enters, types = _embedded(backbone, parts, rows, batch)
+        enters, types = embedded(backbone, parts, given)
     else:
         enters, types = _cached(backbone, parts, rows, entry_layer), batch.token_type_ids
     single = backbone.runs_single_query and all(_reads(part) == 1 and not _decodes(part) for part in parts)
-    with backbone.attending(prompts, batch.reads[:, 0] if single else None, _first_query(backbone, parts, prompts)):
+    with backbone.attending(given.prompts, batch.reads[:, 0] if single else None, given.first_query):
         hidden = backbone.forward_from(entry_layer, enters, types, batch)
         decoded = _decoded(backbone, parts, hidden, batch) if any(map(_decodes, parts)) else hidden
         read = [
@@ -133,16 +151,14 @@ def _text(hidden: Tensor, batch: Batch, part: AdapterBatch) -> tuple[Tensor, Ten
     return _at(hidden, order), batch.attention_mask.gather(1, order)
 
 
-def _embedded(
-    backbone: Backbone, parts: Sequence[AdapterBatch], rows: Sequence[Batch], batch: Batch
-) -> tuple[Tensor, Tensor]:
+def embedded(backbone: Backbone, parts: Sequence[AdapterBatch], given: PassInputs) -> tuple[Tensor, Tensor]:
     """The embeddings that enter the backbone, `[B, T, E]`, and token types `[B, T]`."""
-    tokens = backbone.embed_tokens(batch).split([len(own.input_ids) for own in rows])
-    embedded = [
+    tokens = backbone.embed_tokens(given.batch).split(given.sizes)
+    found = [
         part.adapter.method.embed(backbone, own, embeds, part.prompt_dropout_mask)
-        for part, own, embeds in zip(parts, rows, tokens, strict=True)
+        for part, own, embeds in zip(parts, given.rows, tokens, strict=True)
     ]
-    return torch.cat([embeds for embeds, _ in embedded]), torch.cat([types for _, types in embedded])
+    return torch.cat([embeds for embeds, _ in found]), torch.cat([types for _, types in found])
 
 
 def _cached(backbone: Backbone, parts: Sequence[AdapterBatch], rows: Sequence[Batch], layer: int) -> Tensor:

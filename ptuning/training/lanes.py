@@ -82,6 +82,7 @@ class Lane:
     status: str = "running"
     error: Exception | None = None  # what ended it, where it has failed
     best: dict[str, Tensor] | None = None  # what it had trained at the chosen epoch, where that is to be saved
+    texts: dict[str, list[str]] = field(default_factory=dict)  # generated at the chosen epoch, by split
     since: float = field(default_factory=time.perf_counter)
     steps_done: int = 0
     items_done: int = 0
@@ -100,6 +101,7 @@ class Lane:
             adapter = Adapter(run, name, backbone, lane_tasks[0].adapter if lane_tasks else None, sources)
             backbone.shape.check(adapter.layout, adapter.config.single.max_length)
             lane_tasks.append(LaneTask(name, dataset, adapter))
+        _check_reached(lane_tasks, backbone)
         if run.trains_backbone:
             backbone.unfreeze(PRECISION[config.train.precision])
         groups = _parameter_groups(lane_tasks, backbone if run.trains_backbone else None)
@@ -225,9 +227,12 @@ class Lane:
         if self.steps_done in self.config.runtime.keep_steps:
             self.keep(self.steps_done)
 
-    def evaluated(self, line: HistoryLine) -> None:
-        """Take an evaluation into the history."""
+    def evaluated(self, line: HistoryLine, texts: dict[str, list[str]]) -> None:
+        """Take an evaluation into the history, and keep the `texts` that were generated in it, by split, where it is
+        the one that the run is reported by."""
         self.history.append(line)
+        if self.at_chosen_epoch:
+            self.texts = texts
         is_best = epoch_selection.best_dev(self.scores) == len(self.history) - 1
         for step in ("best", "last") if is_best else ("last",):
             if step in self.config.runtime.keep_steps:
@@ -250,6 +255,17 @@ def _parameter_groups(lane_tasks: Sequence[LaneTask], backbone: Backbone | None)
 
 def _total_steps(config: RunConfig, steps_per_epoch: int) -> int:
     return config.train.steps or (config.train.epochs or 0) * steps_per_epoch
+
+
+def _check_reached(lane_tasks: Sequence[LaneTask], backbone: Backbone) -> None:
+    """Raise InputError for a prompt in a stack that does not run, which would learn nothing: heads that answer with
+    the text's own tokens leave the decoder of an encoder-decoder alone."""
+    chosen = {site.stack for site in lane_tasks[0].adapter.method.sites} - {backbone.stack}
+    if chosen and all(lane_task.dataset.train.decoder is None for lane_task in lane_tasks):
+        raise InputError(
+            f"prompt.stacks has {', '.join(sorted(chosen))}, and the head of {lane_tasks[0].name} reads the "
+            f"{backbone.stack} alone, so that nothing else runs: set prompt.stacks=[{backbone.stack}]."
+        )
 
 
 def _check_kept(config: RunConfig, steps: int) -> None:

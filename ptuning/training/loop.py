@@ -236,7 +236,8 @@ def _evaluate(backbone: Backbone, ended: Sequence[LaneProgress], budget: Budget)
             yield _fail(one.lane, evaluation)
             continue
         if evaluation is not None:
-            one.lane.evaluated(_history_line(one.lane, mean, evaluation, now - one.since, dev_seconds))
+            line = _history_line(one.lane, mean, evaluation, now - one.since, dev_seconds)
+            one.lane.evaluated(line, evaluation.texts)
         one.lane.status = _status(one.lane) if evaluation is not None else "diverged"
         yield one.lane
         if one.lane.status == "running":

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 
 import numpy as np
 import torch
+from tqdm.auto import tqdm
 
 from ptuning.backbones.backbone import Backbone
+from ptuning.heads.base import Decoding
 from ptuning.training.adapter import AdapterBatch
 from ptuning.training.budget import Budget, retry_in_halves
 from ptuning.training.forward import forward
+from ptuning.training.generate import generate
 
 Position = tuple[int, int]  # a batch, and a position among its rows
 
@@ -38,7 +42,7 @@ def _predict_all(
 ) -> list[list[np.ndarray] | Exception]:
     predictions = [[np.empty(0)] * len(batch.rows) for batch in batches]
     failures: dict[int, Exception] = {}
-    for chunk in _chunks(batches, budget):
+    for chunk in _shown(list(_chunks(batches, budget)), batches):
         found = retry_in_halves(budget, partial(_predict, backbone, batches), chunk, partial(_tokens, batches))
         for (batch, position), prediction in zip(chunk, found, strict=True):
             if isinstance(prediction, Exception):
@@ -48,13 +52,29 @@ def _predict_all(
     return [failures.get(index, prediction) for index, prediction in enumerate(predictions)]
 
 
+def _shown(chunks: list[list[Position]], batches: Sequence[AdapterBatch]) -> Iterable[list[Position]]:
+    """The chunks with a progress bar, where texts are generated, which takes long."""
+    generated = [batch.adapter.config.runtime.progress for batch in batches if batch.adapter.head.decoding]
+    pause = 0.1 if sys.stderr.isatty() else 30  # a file has no use for a bar a chunk
+    return tqdm(
+        chunks, "generating", leave=False, disable=not any(generated), unit="batch", mininterval=pause,
+        dynamic_ncols=True,
+    )  # fmt: skip
+
+
 def _widths(batches: Sequence[AdapterBatch], positions: Sequence[Position]) -> np.ndarray:
-    """Tokens of each item, all of its sequences padded to the longest."""
+    """Tokens of each item, all of its sequences padded to the longest, and those of all beams that are generated."""
     return np.array([
-        (batches[b].examples.longest[batches[b].rows[position]] + batches[b].adapter.layout.inserted)
+        _generated(batches[b].examples.longest[batches[b].rows[position]] + batches[b].adapter.layout.inserted,
+                   batches[b].adapter.head.decoding)
         * batches[b].examples.choices
         for b, position in positions
     ])  # fmt: skip
+
+
+def _generated(width: int, decoding: Decoding | None) -> int:
+    """The tokens of a sequence and what is generated of it."""
+    return width if decoding is None else (width + decoding.most) * decoding.beams
 
 
 def _tokens(batches: Sequence[AdapterBatch], positions: Sequence[Position]) -> int:
@@ -63,19 +83,23 @@ def _tokens(batches: Sequence[AdapterBatch], positions: Sequence[Position]) -> i
 
 
 def _chunks(batches: Sequence[AdapterBatch], budget: Budget) -> Iterator[list[Position]]:
-    """The rows of all batches, those that enter at the same layer together and by length, about a budget at a time."""
+    """The rows of all batches, those that enter at the same layer and are decoded alike together and by length, about
+    a budget at a time."""
     positions = [(b, position) for b, batch in enumerate(batches) for position in range(len(batch.rows))]
-    layers = np.array([batches[b].adapter.entry_layer for b, _ in positions])
+    decodings = list(dict.fromkeys(batch.adapter.head.decoding for batch in batches))
+    kinds = [(decodings.index(batch.adapter.head.decoding), batch.adapter.entry_layer) for batch in batches]
+    ranks = {kind: rank for rank, kind in enumerate(sorted(set(kinds)))}
+    groups = np.array([ranks[kinds[b]] for b, _ in positions])
     widths = _widths(batches, positions)
     chunk: list[Position] = []
-    layer = 0
-    for index in np.lexsort((widths, layers)).tolist():
+    group = 0
+    for index in np.lexsort((widths, groups)).tolist():
         full = (len(chunk) + 1) * widths[index] > budget.tokens
-        if chunk and (full or layers[index] != layer):
+        if chunk and (full or groups[index] != group):
             yield chunk
             chunk = []
         chunk.append(positions[index])
-        layer = layers[index]
+        group = groups[index]
     if chunk:
         yield chunk
 
@@ -92,9 +116,19 @@ def _predict(
         for b, own in by_batch.items()
     ]
     predictions: list[np.ndarray | Exception] = [np.empty(0)] * len(positions)
-    with forward(backbone, parts) as outputs:
-        for own, part, logits in zip(by_batch.values(), parts, outputs, strict=True):
-            lengths = part.examples.longest[part.rows]
-            for index, prediction in zip(own, part.adapter.head.predictions(logits, lengths), strict=True):
-                predictions[index] = prediction
+    for own, found in zip(by_batch.values(), _of_parts(backbone, parts), strict=True):
+        for index, prediction in zip(own, found, strict=True):
+            predictions[index] = prediction
     return predictions
+
+
+def _of_parts(backbone: Backbone, parts: Sequence[AdapterBatch]) -> list[list[np.ndarray]]:
+    """The predictions for each part's items, in one pass, or in those of one `generate`."""
+    decoding = parts[0].adapter.head.decoding
+    if decoding is not None:
+        return generate(backbone, parts, decoding)
+    with forward(backbone, parts) as outputs:
+        return [
+            part.adapter.head.predictions(logits, part.examples.longest[part.rows])
+            for part, logits in zip(parts, outputs, strict=True)
+        ]

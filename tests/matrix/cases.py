@@ -35,7 +35,7 @@ def dimensions(prompted: bool) -> dict[str, list[str]]:
     """What tells runs with a prompt apart, or those without: the names of each part."""
     everything = registry.names("ptuning.methods")
     chosen = [name for name in everything if issubclass(methods.load(name), PromptMethod) is prompted]
-    found = {"family": list(tiny.FAMILIES), "head": registry.names("ptuning.heads"), "method": chosen}
+    found = {"family": list(tiny.FAMILIES), "head": _answering(), "method": chosen}
     if prompted:
         found["init"] = registry.names("ptuning.prompts.inits")
         found["reparameterization"] = registry.names("ptuning.prompts.reparameterizations")
@@ -101,10 +101,21 @@ def _tiny(node: str, keys: Container[str]) -> Iterator[str]:
     return (f"{node}.{key}={value}" for key, value in TINY.items() if key in keys)
 
 
+def _answering() -> list[str]:
+    """The heads that some task can be answered by."""
+    wanted = set(_own_heads().values())
+    return [name for name in registry.names("ptuning.heads") if wanted & {name, *heads.load(name).also_answers}]
+
+
+@cache
+def _own_heads() -> dict[str, str]:
+    return {name: tasks.load(name).head for name in registry.names("ptuning.tasks")}
+
+
 @cache
 def task_of(head: str) -> str:
     """The first task that the head answers: as its own, or else in the place of another head."""
-    wanted = {name: tasks.load(name).head for name in registry.names("ptuning.tasks")}
+    wanted = _own_heads()
     answered = [head, *heads.load(head).also_answers]
     return min(wanted, key=lambda name: answered.index(wanted[name]) if wanted[name] in answered else len(answered))
 

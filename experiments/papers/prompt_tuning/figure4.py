@@ -29,7 +29,7 @@ from ptuning.backbones.sites import Site
 from ptuning.config import RunConfig
 from ptuning.errors import InputError
 from ptuning.parsed import Run
-from ptuning.prompts import inits
+from ptuning.prompts import depth, inits
 from ptuning.prompts.inits.base import InitContext
 
 # Width, feed-forward width, layers a stack and heads, as the checkpoints' configs have them.
@@ -63,11 +63,12 @@ class Model:
         return int(self.model.config.d_model)
 
     hidden = embedding
+    stack = "encoder"
 
-    def sites_of(self, layers: Sequence[int]) -> list[Site]:
+    def sites_at(self, layers: str | int | Sequence[int], stacks: None) -> list[Site]:
         """Of the encoder, whose hidden states heads read."""
-        config = self.model.config
-        return [Site("encoder", layer, nn.Identity(), config.num_heads, config.d_kv) for layer in sorted(layers)]
+        config, chosen = self.model.config, depth.layers(layers, self.layers)
+        return [Site(self.stack, layer, nn.Identity(), config.num_heads, config.d_kv) for layer in chosen]
 
 
 @dataclass(frozen=True)

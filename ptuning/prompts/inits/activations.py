@@ -2,7 +2,8 @@
 text stood before the sequence (Li and Liang, 2021, section 7.4: activations of real words).
 
 The prompt's rows are the text's first tokens, with those that the tokenizer puts around it. In an encoder the text
-sees itself alone, where a text in the sequence would see the sequence too.
+sees itself alone, where a text in the sequence would see the sequence too. An encoder-decoder's decoder is given the
+text again, a token later, as what it has said.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor
@@ -45,7 +47,11 @@ class Activations(Init):
         backbone.eval()
         try:
             with torch.no_grad(), backbone.attending(recorders):
-                backbone(backbone.embed_tokens(batch), batch.token_type_ids, batch)
+                hidden = backbone(backbone.embed_tokens(batch), batch.token_type_ids, batch)
+                if any(site.stack != backbone.stack for site in sites):
+                    ids, ends = batch.input_ids, np.array([0, length])
+                    said = torch.from_numpy(backbone.whole_text_reads(ids[0].cpu().numpy(), ends)[1]).to(ids.device)
+                    backbone.decode(said, torch.ones_like(said), hidden, batch)
         finally:
             backbone.train(training)
         return torch.cat([recorder.rows() for recorder in recorders.values()], dim=1)
