@@ -232,7 +232,9 @@ class TrainConfig(Schema):
     """How long a run trains, at which rates, and what besides the prompt and the head."""
 
     epochs: int | None = Field(ge=1, description="null where steps is set")
-    steps: Annotated[int | None, ADDED] = Field(default=None, ge=1, description="null where epochs is set")
+    steps: Annotated[int | None, ADDED] = Field(
+        default=None, ge=0, description="null where epochs is set; 0: evaluated as it starts, once"
+    )
     eval_every: Annotated[int | None, ADDED] = Field(
         default=None, ge=1, description="steps from one evaluation on dev to the next; null: an epoch"
     )

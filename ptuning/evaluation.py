@@ -73,6 +73,7 @@ def evaluate(config: EvaluationConfig) -> Record:
     backbone.hidden_cache = None  # each text is read once a prompt
     reset_peak_memory(backbone.device)
     adapters = [weights.load_for(one.file, one.target.config, backbone) for one in trained]
+    data = adapters[0].asked(data)
     answers = _answer(config, adapters, data, backbone)
     record: Record = {
         "kind": "evaluation",

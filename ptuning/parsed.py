@@ -47,6 +47,7 @@ class Run:
         methods.check(config)
         chosen = {name: heads.of_run(config, task) for name, task in sets.items()}
         _check_rows(config, chosen)
+        _check_steps(config, method, chosen)
         if any(head.needs_language_model for head in chosen.values()):
             load.check_lm_head(config.backbone)
         return cls(
@@ -103,6 +104,21 @@ def _check_rows(config: RunConfig, chosen: Mapping[str, type[Head]]) -> None:
                 f"prompt.length={length}, and head.template has places (<p>) for {rows}: make prompt.length {rows}, "
                 "or write as many <p>."
             )
+
+
+def _check_steps(config: RunConfig, method: type[Method], chosen: Mapping[str, type[Head]]) -> None:
+    """Raise InputError where a run takes steps that could change nothing, or none, and its head would be random."""
+    has_weights = any(head.has_weights for head in chosen.values())
+    if config.train.steps == 0 and has_weights:
+        raise InputError(
+            "train.steps=0 evaluates a run as it starts, and its head starts with random weights: choose a head that "
+            "has none (head=verbalizer), or take steps."
+        )
+    if config.train.steps != 0 and not (has_weights or method.groups or methods.trains_backbone(config)):
+        raise InputError(
+            f"this run trains nothing, since method={config.method} has no prompt, the backbone is frozen and the "
+            "head has no weights: choose another method, or method=zero_shot."
+        )
 
 
 def _parse_sources(config: RunConfig) -> list[Run]:

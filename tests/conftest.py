@@ -42,6 +42,7 @@ PROMPTS: dict[str, dict[str, Any] | None] = {
         "length": 3, "placement": "prefix", "positions": "shift", "reparameterization": LSTM,
         "init": {"name": "torch_default"}, "dropout": 0.0,
     },
+    "zero_shot": None,
     "p_tuning_v2": {
         "length": 3, "placement": "prefix", "positions": "shift", "reparameterization": {"name": "none"},
         "init": {"name": "normal", "std": 0.5}, "dropout": 0.0, "layers": "all",

@@ -38,7 +38,7 @@ def curve(record: Record, rule: str | None = None) -> list[Point]:
     return [
         Point(
             epoch=one["epoch"],
-            loss=one.get("loss", float("nan")),
+            loss=float("nan") if one.get("loss") is None else one["loss"],
             dev=one["dev"][metric],
             tests={name: scores[metric] for name, scores in one.get("tests", {}).items() if metric in scores},
             chosen=one is chosen,

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ptuning.data.encoded import IGNORED
+from ptuning.data.encoded import IGNORED, Encoded
 from ptuning.data.filling import Filled, Filler, Special
 from ptuning.data.templates import Template
 from ptuning.errors import InputError
@@ -25,6 +25,27 @@ class Asked:
     texts: list[Filled]
     reads: np.ndarray
     decoder: np.ndarray | None = None
+
+    def encoded(
+        self, targets: np.ndarray, choices: int = 1, answers: Sequence[Sequence[int]] | None = None
+    ) -> Encoded:
+        """As items of `choices` texts each, with a target each; `answers`: the tokens that each text is scored on,
+        where it has its own."""
+        lengths, width = [len(one.tokens) for one in self.texts], self.reads.shape[1]
+        return Encoded(
+            tokens=np.array([token for one in self.texts for token in one.tokens], dtype=np.int32),
+            types=np.array([kind for one in self.texts for kind in one.types], dtype=np.int8),
+            starts=np.concatenate([[0], np.cumsum(lengths)]),
+            infix=np.array([one.infix for one in self.texts]),
+            targets=targets,
+            target_starts=np.arange(len(targets) + 1),
+            owners=np.arange(len(targets)),
+            choices=choices,
+            reads=self.reads,
+            rows=np.array([one.rows for one in self.texts]) if self.texts[0].rows else None,
+            answers=None if answers is None else _filled(answers, width),
+            decoder=self.decoder,
+        )
 
 
 class Masked:
@@ -149,3 +170,7 @@ def _rectangle(rows: Sequence[Sequence[int]]) -> np.ndarray:
     """`[S, K]`, the last number of a shorter row repeated."""
     width = max(map(len, rows))
     return np.array([[*row, *[row[-1]] * (width - len(row))] for row in rows])
+
+
+def _filled(rows: Sequence[Sequence[int]], width: int) -> np.ndarray:
+    return np.array([[*row, *[IGNORED] * (width - len(row))] for row in rows])

@@ -6,8 +6,8 @@ import hashlib
 import json
 import random
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -30,6 +30,7 @@ class TaskData:
     counts: dict[str, dict[str, int]] = field(default_factory=dict)  # by split: `Task.counts`
     quirks: dict[str, dict[str, int]] = field(default_factory=dict)  # by split: how often each occurs
     drawn: dict[str, Any] = field(default_factory=dict)  # by `data.sample_seed`, where it draws: what `_sampled` says
+    answers: tuple[str, ...] = ()  # of all rows, those that no cap uses too: `Task.answers`
 
     @property
     def oddities(self) -> str:
@@ -42,6 +43,25 @@ class TaskData:
     def examples(self, split: str) -> list[Any]:
         """Those of `dev`, or of a test set by its name."""
         return self.dev if split == "dev" else self.tests[split]
+
+    def only(self, keep: Callable[[Sequence[Any]], list[Any]], others: str) -> TaskData:
+        """With those examples that `keep` keeps; how many it does not is a quirk called `others`. Raises InputError
+        where a split is left none."""
+        splits = {"train": self.train, "dev": self.dev, **self.tests}
+        kept = {split: keep(examples) for split, examples in splits.items()}
+        left_out = {split: len(examples) - len(kept[split]) for split, examples in splits.items()}
+        if empty := [split for split, examples in kept.items() if not examples]:
+            raise InputError(
+                f"all {left_out[empty[0]]} {empty[0]} examples are {others}: give it others, or another backbone."
+            )
+        quirks = {
+            split: self.quirks.get(split, {}) | ({others: left_out[split]} if left_out[split] else {})
+            for split in splits
+        }
+        return replace(
+            self, train=kept.pop("train"), dev=kept.pop("dev"), tests=kept,
+            quirks={split: counted for split, counted in quirks.items() if counted},
+        )  # fmt: skip
 
 
 def load(task: AnyTask, data: DataConfig) -> TaskData:
@@ -64,7 +84,7 @@ def load(task: AnyTask, data: DataConfig) -> TaskData:
     counts = {split: counted for split, found in examples.items() if (counted := task.counts(found))}
     return TaskData(
         examples.pop("train"), examples.pop("dev"), data.source, fingerprint(used), examples, counts,
-        _quirks(task, used, left_out), drawn,
+        _quirks(task, used, left_out), drawn, task.answers(official),
     )  # fmt: skip
 
 

@@ -19,7 +19,9 @@ from torch import Tensor, nn
 
 from ptuning.backbones.backbone import Backbone
 from ptuning.config import RunConfig, Schema
+from ptuning.data import splits
 from ptuning.data.encoded import Encoded
+from ptuning.data.splits import TaskData
 from ptuning.seeds import Dropout, Streams
 from ptuning.tasks.base import AnyTask
 
@@ -40,6 +42,11 @@ class HeadContext:
     def labels(self) -> tuple[str, ...]:
         """The labels or choices of the task, as its data have them."""
         return self.task.labels
+
+    @property
+    def data(self) -> TaskData:
+        """The task's data, for heads whose answers are the data's own. Raises InputError where they cannot be had."""
+        return splits.load_for_run(self.config)[1]
 
     @property
     def max_length(self) -> int:
@@ -66,6 +73,7 @@ class Head(nn.Module, ABC):
     has_weights: ClassVar[bool] = True  # of its own, which a run trains
     needs_language_model: ClassVar[bool] = False  # whether it asks the backbone for the logits of tokens
     decoding: Decoding | None = None  # where its predictions are the tokens of a text that the backbone generates
+    left_out: ClassVar[str] = ""  # what examples are that it cannot ask a backbone, where there are any
 
     def __init__(self, context: HeadContext) -> None:
         super().__init__()
@@ -84,6 +92,11 @@ class Head(nn.Module, ABC):
     def carries_over(cls, labels: Sequence[str], others: Sequence[str]) -> bool:
         """Whether, trained on a task with `labels`, it can answer one with `others`, which are called as there."""
         return list(labels) == list(others)
+
+    @classmethod
+    def asked(cls, context: HeadContext, examples: Sequence[Any]) -> list[Any]:
+        """Those of `examples` that it can ask this backbone; the others are `left_out`, and counted in the record."""
+        return list(examples)
 
     @classmethod
     @abstractmethod

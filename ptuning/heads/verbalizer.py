@@ -77,16 +77,10 @@ class Verbalizer(Head):
         keys = _keys(config)
         if keys.template is None:
             raise InputError(_no_template(config, keys.pattern))
-        known = task.template_fields
         words = chain.from_iterable([one] if isinstance(one, str) else one for one in keys.words.values())
         named = [("head.template", str(keys.template)), *(("head.words", word) for word in words)]
         for key, text in named:
-            template = Template.parse(text, key)
-            if unknown := [field for field in template.fields if field not in known]:
-                raise InputError(
-                    f"{key}={text!r} has {{{unknown[0]}}}, and examples of task.name={task.name} have "
-                    f"{', '.join(known)}: write one of those."
-                )
+            template = parse_template(text, key, task)
             if key == "head.words" and any(not part.is_text for part in template.parts):
                 raise InputError(f"head.words={text!r} has a special place in it: words are text, or fields.")
         if strange := [label for label in keys.words if label not in map(str, task.labels)]:
@@ -136,30 +130,17 @@ class Verbalizer(Head):
 
     @classmethod
     def encode(cls, context: HeadContext, examples: Sequence[Example]) -> Encoded:
-        place, labels = _place(context), len(context.labels)
-        words = LabelWords(_keys(context.config), context.labels, context.tokenizer, place)
+        answered_at, labels = _place(context), len(context.labels)
+        words = LabelWords(_keys(context.config), context.labels, context.tokenizer, answered_at)
         texts = [example.texts for example in examples]
         if words.are_single_tokens:
             choices, answers = 1, [[0]] * len(texts)  # whichever it is, it has one place
         else:
             choices, answers = labels, [ids for text in texts for ids in words.of(text)]
             texts = [text for text in texts for _ in range(labels)]
-        asked = place.ask(texts, answers)
-        lengths = [len(one.tokens) for one in asked.texts]
-        return Encoded(
-            tokens=np.array([token for one in asked.texts for token in one.tokens], dtype=np.int32),
-            types=np.array([kind for one in asked.texts for kind in one.types], dtype=np.int8),
-            starts=np.concatenate([[0], np.cumsum(lengths)]),
-            infix=np.array([one.infix for one in asked.texts]),
-            targets=np.array([example.label for example in examples]),
-            target_starts=np.arange(len(examples) + 1),
-            owners=np.arange(len(examples)),
-            choices=choices,
-            reads=asked.reads,
-            rows=np.array([one.rows for one in asked.texts]) if asked.texts[0].rows else None,
-            answers=None if words.are_single_tokens else _filled(answers, asked.reads.shape[1]),
-            decoder=asked.decoder,
-        )
+        targets = np.array([example.label for example in examples])
+        own = None if words.are_single_tokens else answers
+        return answered_at.ask(texts, answers).encoded(targets, choices, own)
 
     @classmethod
     def collect(
@@ -242,6 +223,24 @@ def _no_template(config: RunConfig, pattern: str | None) -> str:
     )
 
 
+def parse_template(text: str, key: str, task: AnyTask) -> Template:
+    """The template in the config `key`. Raises InputError where it is none, or is of other fields than the task's."""
+    template, known = Template.parse(text, key), task.template_fields
+    if unknown := [field for field in template.fields if field not in known]:
+        raise InputError(
+            f"{key}={text!r} has {{{unknown[0]}}}, and examples of task.name={task.name} have "
+            f"{', '.join(known)}: write one of those."
+        )
+    return template
+
+
+def place(context: HeadContext, template: Template) -> Masked:
+    """Where the backbone answers a text in the template. Raises InputError where it cannot."""
+    backbone = context.backbone
+    start = getattr(backbone.model.config, "decoder_start_token_id", None)
+    return PLACES[backbone.architecture](template, context.tokenizer, context.max_length, start)
+
+
 def _template(config: RunConfig) -> Template:
     return Template.parse(str(_keys(config).template), "head.template")
 
@@ -251,10 +250,4 @@ def _keys(config: RunConfig) -> VerbalizerKeys:
 
 
 def _place(context: HeadContext) -> Masked:
-    backbone = context.backbone
-    start = getattr(backbone.model.config, "decoder_start_token_id", None)
-    return PLACES[backbone.architecture](_template(context.config), context.tokenizer, context.max_length, start)
-
-
-def _filled(rows: Sequence[Sequence[int]], width: int) -> np.ndarray:
-    return np.array([[*row, *[IGNORED] * (width - len(row))] for row in rows])
+    return place(context, _template(context.config))

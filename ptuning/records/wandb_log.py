@@ -68,7 +68,7 @@ def _logged(line: HistoryLine) -> dict[str, float]:
     """A line of history with a key for each score."""
     sets = {"dev": line.dev, **line.tests}
     scores = {f"{name}/{key}": value for name, found in sets.items() for key, value in found.items()}
-    return {"epoch": line.epoch, "loss": line.loss, **scores}
+    return {"epoch": line.epoch, **({} if line.loss is None else {"loss": line.loss}), **scores}
 
 
 def _finish(run: Any, status: str) -> None:

@@ -10,11 +10,11 @@ from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
 
 from ptuning.errors import InputError
 from ptuning.formats import json_files
-from ptuning.formats.rows import Row
+from ptuning.formats.rows import Row, Rows
 from ptuning.pypi import Package
-from ptuning.tasks.kinds.examples import SEGMENTS, Example, Question, Rating, Request, Sentence
+from ptuning.tasks.kinds.examples import SEGMENTS, Example, Fact, Question, Rating, Request, Sentence
 
-E = TypeVar("E", Example, Rating, Sentence, Question, Request)  # what a task asks
+E = TypeVar("E", Example, Rating, Fact, Sentence, Question, Request)  # what a task asks
 OFFICIAL_DEV = "official_dev"  # the test set that the official dev set is where another one is used for development
 A = TypeVar("A")  # what it is answered with: what its head's `collect` gives (`ptuning.heads.base`)
 
@@ -56,6 +56,10 @@ class Task(ABC, Generic[E, A]):
     @abstractmethod
     def examples(self, row: Row, where: str) -> list[E]:
         """The examples in one official row; `where` (file and line) opens the error that a malformed row raises."""
+
+    def answers(self, splits: Mapping[str, Rows]) -> tuple[str, ...]:
+        """What the rows of all `splits` answer, where that makes what can be answered at all: labels of the data."""
+        return ()
 
     def quirks(self, row: Row) -> list[str]:
         """What is odd about an official row that is read all the same, a line a time that it occurs."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from ptuning.backbones import load
 from ptuning.backbones.backbone import Backbone
 from ptuning.data.encoded import Encoded
+from ptuning.data.splits import TaskData
 from ptuning.heads.base import HeadContext
 from ptuning.methods.base import UNMASKED, Method, PromptMask
 from ptuning.parsed import Run
@@ -62,6 +64,10 @@ class Adapter(nn.Module):
     @property
     def layout(self) -> Layout:
         return self.method.layout
+
+    def asked(self, data: TaskData) -> TaskData:
+        """What of its task's data its head can ask. Raises InputError where that is nothing."""
+        return data.only(partial(self.head.asked, self.context), self.head.left_out)
 
     def encode(self, examples: Sequence[Any]) -> Encoded:
         """`examples` of its task as token sequences, to be answered. Raises InputError where one cannot be."""

@@ -54,11 +54,14 @@ class DatasetCache:
         task, loaded = splits.load_for_run(config)
         chosen = json.dumps([head.__module__, config.head.keys], sort_keys=True)
         key = config.task.model_dump_json(), config.data.model_dump_json(), chosen
-        if self.tell and loaded.oddities and loaded.fingerprint not in self.told:
-            self.tell(f"{task.name}, {loaded.source} data: {loaded.oddities}")
-            self.told.add(loaded.fingerprint)
         if key not in self.known:
             context = head_context(run, name, self.backbone, Streams(config.seed, self.backbone.device))
-            ask = partial(head.encode_unanswered, context)
-            self.known[key] = TaskDataset(task, loaded, head.encode(context, loaded.train), ask(loaded.dev), ask)
+            data, ask = loaded.only(partial(head.asked, context), head.left_out), partial(head.encode_unanswered, context)
+            self._tell_oddities(task, data)
+            self.known[key] = TaskDataset(task, data, head.encode(context, data.train), ask(data.dev), ask)
         return self.known[key]
+
+    def _tell_oddities(self, task: AnyTask, data: TaskData) -> None:
+        if self.tell and data.oddities and data.fingerprint not in self.told:
+            self.tell(f"{task.name}, {data.source} data: {data.oddities}")
+            self.told.add(data.fingerprint)

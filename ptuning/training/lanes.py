@@ -36,15 +36,15 @@ MEAN = "mean"  # the key of a mixture's score: the mean of its sets' metrics
 @dataclass
 class HistoryLine:
     """One line of a run's history: an evaluation, after so many steps and (perhaps fractional) epochs, and the mean
-    loss of the steps since the one before. Scores in percent; seconds of wall time, the evaluation's apart, and all
-    that the lanes beside it did in that time included. `tests`: the scores on each test set, where the run's selection
-    rule would have chosen this evaluation if it were the last. `right`: a digit a dev example, 1 where it is answered
-    rightly; empty where the metric is no share of examples. `constant`: the answer that is given to all dev examples,
-    where it is one."""
+    loss of the steps since the one before, None where there are none. Scores in percent; seconds of wall time, the
+    evaluation's apart, and all that the lanes beside it did in that time included. `tests`: the scores on each test
+    set, where the run's selection rule would have chosen this evaluation if it were the last. `right`: a digit a dev
+    example, 1 where it is answered rightly; empty where the metric is no share of examples. `constant`: the answer
+    that is given to all dev examples, where it is one."""
 
     epoch: float
     step: int
-    loss: float
+    loss: float | None
     dev: dict[str, float]
     seconds: float
     dev_seconds: float
@@ -254,7 +254,7 @@ def _parameter_groups(lane_tasks: Sequence[LaneTask], backbone: Backbone | None)
 
 
 def _total_steps(config: RunConfig, steps_per_epoch: int) -> int:
-    return config.train.steps or (config.train.epochs or 0) * steps_per_epoch
+    return (config.train.epochs or 0) * steps_per_epoch if config.train.steps is None else config.train.steps
 
 
 def _check_reached(lane_tasks: Sequence[LaneTask], backbone: Backbone) -> None:

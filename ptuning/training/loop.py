@@ -40,10 +40,11 @@ def train(backbone: Backbone, next_lane: NextLane, budget: Budget, progress: boo
     total, pause = _total_steps(running), 0.1 if sys.stderr.isatty() else 30  # a file has no use for a bar a step
     with tqdm(unit="step", total=total, disable=not progress, dynamic_ncols=True, mininterval=pause) as bar:
         while running:
-            failed = _advance(backbone, running, budget)
+            waiting = [one for one in running if one.batch is not None]
+            failed = _advance(backbone, waiting, budget) if waiting else []
             yield from failed
+            bar.update(len(waiting) - len(failed))
             going = [one for one in running if one.lane.status == "running"]
-            bar.update(len(going))
             yield from _evaluate(backbone, [one for one in going if one.batch is None], budget)
             left = [one for one in going if one.lane.status == "running"]
             bar.set_description_str(_description([one.lane for one in left or running]), refresh=False)
@@ -65,7 +66,7 @@ class LaneProgress:
 
     def go_on(self) -> None:
         """Begin what leads to the next evaluation."""
-        self.batch: AdapterBatch | None = self._next_batch()
+        self.batch: AdapterBatch | None = None if self.lane.has_ended else self._next_batch()
         self.losses: list[Tensor] = []
         self.since = time.perf_counter()
 
@@ -225,9 +226,9 @@ def _evaluate(backbone: Backbone, ended: Sequence[LaneProgress], budget: Budget)
     """Evaluate the lanes that are due, together; yield each when it is clear whether it goes on."""
     if not ended:
         return
-    means = torch.stack([torch.stack(one.losses).mean() for one in ended]).tolist()
+    means = _mean_losses(ended)
     now = time.perf_counter()
-    finite = [index for index, mean in enumerate(means) if math.isfinite(mean)]
+    finite = [index for index, mean in enumerate(means) if mean is None or math.isfinite(mean)]
     evaluations = dict(zip(finite, evaluate(backbone, [ended[index].lane for index in finite], budget), strict=True))
     dev_seconds = (time.perf_counter() - now) / max(1, len(finite))
     for index, (one, mean) in enumerate(zip(ended, means, strict=True)):
@@ -244,7 +245,16 @@ def _evaluate(backbone: Backbone, ended: Sequence[LaneProgress], budget: Budget)
             one.go_on()
 
 
-def _history_line(lane: Lane, loss: float, found: Evaluation, seconds: float, dev_seconds: float) -> HistoryLine:
+def _mean_losses(ended: Sequence[LaneProgress]) -> list[float | None]:
+    """Of each lane's steps since it was evaluated last; None where it took none."""
+    found = [torch.stack(one.losses).mean() for one in ended if one.losses]
+    means = iter(torch.stack(found).tolist() if found else [])
+    return [next(means) if one.losses else None for one in ended]
+
+
+def _history_line(
+    lane: Lane, loss: float | None, found: Evaluation, seconds: float, dev_seconds: float
+) -> HistoryLine:
     dev = found.dev
     return HistoryLine(
         lane.epochs_done,

@@ -14,7 +14,8 @@ from ptuning.config import TrainConfig
 
 
 def optimizer(groups: Mapping[str, Sequence[nn.Parameter]], train: TrainConfig) -> torch.optim.Optimizer:
-    """`train.optimizer` over named groups of parameters, each with its rate of `train.lrs` or else `train.lr`.
+    """`train.optimizer` over named groups of parameters, each with its rate of `train.lrs` or else `train.lr`; of no
+    parameters, which no step follows, too.
 
     `adafactor` is transformers' as Prompt Tuning uses it (Lester et al., 2021, section 3): the rate as it is given, no
     scaling by the size of the parameters, decay 0.8. (torch's own cannot leave that scaling out.) `adamw_hf` is that
@@ -36,9 +37,9 @@ def optimizer(groups: Mapping[str, Sequence[nn.Parameter]], train: TrainConfig) 
 
 
 def _groups(groups: Mapping[str, Sequence[nn.Parameter]], train: TrainConfig) -> Iterator[dict[str, Any]]:
-    for name, parameters in groups.items():
-        if parameters:
-            yield {"name": name, "params": list(parameters), "lr": train.lrs.get(name, train.lr)}
+    trained = {name: parameters for name, parameters in groups.items() if parameters}
+    for name, parameters in (trained or groups).items():
+        yield {"name": name, "params": list(parameters), "lr": train.lrs.get(name, train.lr)}
 
 
 class AdamWHF(torch.optim.Optimizer):

@@ -3,6 +3,7 @@ itself."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container, Iterator
 from functools import cache
 from itertools import product
@@ -62,11 +63,17 @@ def overrides(case: Case, folder: Path) -> list[str]:
         f"backbone={case['family']}", f"head={case['head']}", f"method={case['method']}", f"task={task}",
         "task.max_length=64", *_tiny("task.options", options),
         "data=miniature", "data.train_rows=8", "data.dev_rows=4", "data.test_rows=4",
-        "train.epochs=1", "train.batch_size=4", "runtime.device=cpu", "runtime.wandb=disabled",
+        *_length(case["method"]), "train.batch_size=4", "runtime.device=cpu", "runtime.wandb=disabled",
         "runtime.progress=false", "runtime.tokens_per_pass=4096",
         f'runtime.results="{folder}/results"', f'runtime.weights="{folder}/weights"',
         *(_prompt(case) if "placement" in case else []),
     ]  # fmt: skip
+
+
+def _length(method: str) -> list[str]:
+    """One epoch, but of a method whose own file says how long it trains."""
+    own = OmegaConf.load(CONF / f"method/{method}.yaml").train
+    return [] if "steps" in own else ["train.epochs=1"]
 
 
 def _prompt(case: Case) -> Iterator[str]:
@@ -87,7 +94,8 @@ def _template(case: Case) -> Iterator[str]:
     """Its task's first template with places for a prompt of four rows, apart from each other."""
     if case["placement"] == "template" and _has_templates(case["head"]):
         templates = OmegaConf.load(CONF / f"task/{task_of(case['head'])}.yaml").templates
-        text = "<p> " + next(iter(templates.values())).text.replace("<p>", "<p:3>", 1)
+        before, *behind = re.split(r"<p(?::\d+)?>", next(iter(templates.values())).text)
+        text = f"<p> {before}<p:3>{''.join(behind)}"
         yield f"head.template={rerun.format_value(text)}"
 
 

@@ -129,7 +129,7 @@ def packed_equals_solo(ready: Ready, answers: Answers, evaluated: Evaluated) -> 
     packed = [ready.build(run) for run in (ready.run, ready.other)]
     packed_evaluated = train(ready.backbone, packed)
     (line,), (alone,) = packed[0].history, ready.lane.history
-    assert line.loss == pytest.approx(alone.loss, rel=2e-4)
+    assert line.loss == alone.loss or line.loss == pytest.approx(alone.loss, rel=2e-4)  # None where no step is taken
     for lane, history, found in ((packed[0], line, packed_evaluated), (ready.lane, alone, evaluated)):
         for split, scores in {"dev": history.dev, **history.tests}.items():
             assert scores == pytest.approx(scored(lane.tasks[0], split, found)), split

@@ -76,3 +76,23 @@ def test_prompts_are_kept_as_they_were(make_run, monkeypatch):
 def test_a_step_that_the_run_does_not_take_is_refused(make_run):
     with pytest.raises(InputError, match=r"runtime.keep_steps=7 is after the last of the run's 6 steps"):
         run([make_run(runtime__keep_steps=[7])])
+
+
+def test_no_steps_evaluate_a_run_as_it_starts_beside_others_that_train(make_run):
+    words = {"name": "verbalizer", "template": "{hypothesis} ? <mask> , {premise}", "loss": "labels", "z_loss": 0.0}
+    words |= {"words": {"entailment": "k", "not_entailment": "q"}}
+    at_start = {"train__epochs": None, "train__steps": 0, "head": words}
+    zero, prompted = make_run("zero_shot", **at_start), make_run("prompt_tuning", **at_start)
+    (zero, prompted, other), ended = trained([zero, prompted, make_run()])
+    for lane in (zero, prompted):
+        assert lane.status == "finished" and ended.index(lane) < ended.index(other)
+        assert [(line.epoch, line.step, line.loss) for line in lane.history] == [(0, 0, None)]
+    (alone,), _ = trained([make_run()])
+    assert [(line.loss, line.dev) for line in other.history] == [(line.loss, line.dev) for line in alone.history]
+
+
+def test_no_steps_with_a_head_that_would_be_random_are_refused(make_run):
+    with pytest.raises(
+        InputError, match=r"train\.steps=0 evaluates a run as it starts, and its head starts with random"
+    ):
+        run([make_run(train__epochs=None, train__steps=0)])

@@ -53,6 +53,26 @@ class Rating:
 
 
 @dataclass(frozen=True)
+class Fact:
+    """A subject, to be asked for the object that stands in a relation to it. `object` is None where the row has none;
+    `template` is the relation's hand template, None where it has none; `where` is the place of its row."""
+
+    subject: str
+    object: str | None
+    template: str | None = None
+    where: str = field(default="", compare=False, repr=False)
+
+    @property
+    def texts(self) -> Mapping[str, str]:
+        """Its texts by name, for templates."""
+        return {"subject": self.subject}
+
+    @property
+    def labelled(self) -> bool:
+        return self.object is not None
+
+
+@dataclass(frozen=True)
 class Sentence:
     """Words to label one by one. `labels` are indices into the task's labels, one a word, None where the row has none;
     `about` is a second text that says what is asked of the words (SRL's predicate), `where` the place of its row."""

@@ -4,43 +4,61 @@ section 3; P-Tuning, Liu et al., 2021, section 4.1)."""
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
 
 from ptuning.formats import fields
 from ptuning.formats.lama import OBJECT, SUBJECT
 from ptuning.formats.rows import Row, Rows
+from ptuning.tasks.base import Task
+from ptuning.tasks.kinds.examples import Fact
 
 
-@dataclass(frozen=True)
-class Fact:
-    """`object` is None where the row has none: such a fact can be asked for, not learned from. `template` is the
-    relation's hand template, with `[X]` and `[Y]` for subject and object, None where it has none; `where` is the place
-    of its row."""
+class FactTask(Task[Fact, list[str]]):
+    """A task of one relation's facts, answered with a word each."""
 
-    subject: str
-    object: str | None
-    template: str | None = None
-    where: str = field(default="", compare=False, repr=False)
+    head = "cloze"
+    metric = "p_at_1"
+    template_fields = ("subject",)
+    has_hand_template: bool  # whether there is one beside the relation's facts
 
-    @property
-    def labelled(self) -> bool:
-        return self.object is not None
+    def examples(self, row: Row, where: str) -> list[Fact]:
+        return [fact(row, where)]
 
-    @property
-    def around(self) -> tuple[str, str] | None:
-        """The hand template's text before and behind the object, with the subject in its place."""
-        if self.template is None:
-            return None
-        before, behind = (part.replace(SUBJECT, self.subject) for part in self.template.split(OBJECT))
-        return before, behind
+    def counts(self, examples: Sequence[Fact]) -> dict[str, int]:
+        return {"objects": len({example.object for example in examples})}
+
+    def answers(self, splits: Mapping[str, Rows]) -> tuple[str, ...]:
+        """The relation's objects, sorted."""
+        return tuple(sorted({row["obj_label"] for rows in splits.values() for _, row in rows if "obj_label" in row}))
+
+    def score(self, examples: Sequence[Fact], answers: list[str]) -> dict[str, float]:
+        return {"p_at_1": precision_at_1(examples, answers)}
+
+    def is_correct(self, examples: Sequence[Fact], answers: list[str]) -> list[int]:
+        return [int(example.object == answer) for example, answer in zip(examples, answers, strict=True)]
+
+    def constant_answer(self, examples: Sequence[Fact], answers: list[str]) -> str | None:
+        """The object that is said of all subjects."""
+        return answers[0] if len(set(answers)) == 1 else None
+
+    def said(self, examples: Sequence[Fact], answers: list[str]) -> list[Hashable]:
+        return list(answers)
+
+    def format_prediction(self, example: Fact, answer: str) -> dict[str, Any]:
+        return {"subject": example.subject, "object": answer}
 
 
 def fact(row: Row, where: str) -> Fact:
     """Raises InputError for a malformed row."""
     given = fields.text(row, "obj_label", where) if "obj_label" in row else None
-    template = fields.text(row, "template", where) if "template" in row else None
+    template = _template(fields.text(row, "template", where)) if "template" in row else None
     return Fact(fields.text(row, "sub_label", where), given, template, where)
+
+
+def _template(pattern: str) -> str:
+    """A pattern of LAMA's as `ptuning.data.templates` writes templates."""
+    return pattern.replace(SUBJECT, "{subject}").replace(OBJECT, "<mask>")
 
 
 def split(rows: Rows, seed: int) -> dict[str, Rows]:
@@ -53,13 +71,7 @@ def split(rows: Rows, seed: int) -> dict[str, Rows]:
     return {name: [rows[index] for index in sorted(part)] for name, part in parts.items()}
 
 
-def candidates(objects: Sequence[str], is_one_token: Callable[[str], bool] | None = None) -> tuple[str, ...]:
-    """What can be answered, sorted: the different `objects` of a relation, or those that are one token."""
-    return tuple(sorted(one for one in set(objects) if is_one_token is None or is_one_token(one)))
-
-
 def precision_at_1(facts: Sequence[Fact], answers: Sequence[str]) -> float:
-    """The share of facts whose first answer is their object, in percent (LAMA, section 4.3): an object that is no
-    candidate is never right."""
+    """The share of facts whose first answer is their object, in percent (LAMA, section 4.3)."""
     right = sum(one.object == answer for one, answer in zip(facts, answers, strict=True))
     return 100 * right / len(facts)
