@@ -62,6 +62,7 @@ FORMATS = {
     "squad_2": ("squad_v2", "squad_v2_halves"),
     "tab_separated": ("cola", "mrpc", "sst2", "stsb"),
     "json_entries": ("mnli", "qnli", "qqp", "snli"),
+    "facts": ("lama",),
 }
 TSV = {split: f"glue/{{folder}}/{split}.tsv" for split in ("train", "dev")}
 MNLI = {"train": TSV["train"]} | {

@@ -216,8 +216,10 @@ def test_what_follows_an_unset_key_says_so():
 
 @pytest.mark.parametrize("backbone", sorted(names("backbone") - {"hub"}))
 def test_every_backbone_composes_with_every_method(backbone):
-    runs = compose.expand([f"backbone={backbone}", f"method={','.join(registry.names('ptuning.methods'))}"])
-    assert {run.method for run in runs} == set(registry.names("ptuning.methods"))
+    files = {name: OmegaConf.load(compose.CONF / f"method/{name}.yaml") for name in registry.names("ptuning.methods")}
+    training = {name for name, file in files.items() if file.train.get("steps") != 0}  # zero-shot needs another head
+    runs = compose.expand([f"backbone={backbone}", f"method={','.join(training)}"])
+    assert {run.method for run in runs} == training
 
 
 def test_a_record_of_other_data_or_without_its_weights_is_no_answer(make_run, tmp_path):
