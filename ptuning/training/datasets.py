@@ -56,7 +56,8 @@ class DatasetCache:
         key = config.task.model_dump_json(), config.data.model_dump_json(), chosen
         if key not in self.known:
             context = head_context(run, name, self.backbone, Streams(config.seed, self.backbone.device))
-            data, ask = loaded.only(partial(head.asked, context), head.left_out), partial(head.encode_unanswered, context)
+            data = loaded.only(partial(head.asked, context), head.left_out)
+            ask = partial(head.encode_unanswered, context)
             self._tell_oddities(task, data)
             self.known[key] = TaskDataset(task, data, head.encode(context, data.train), ask(data.dev), ask)
         return self.known[key]
