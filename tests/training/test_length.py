@@ -49,7 +49,7 @@ def test_exactly_one_of_epochs_and_steps_is_set(make_run, epochs, steps):
 def test_patience_counts_evaluations(make_run, monkeypatch):
     scores = iter([50.0, 60.0, 55.0, 55.0, 99.0])
     monkeypatch.setattr(
-        "ptuning.training.loop.evaluate", lambda *_: [Evaluation(SplitScores({"accuracy": next(scores)}, ""), {})]
+        "ptuning.training.loop.evaluate", lambda *_: [Evaluation(SplitScores({"accuracy": next(scores)}, ""), {}, {})]
     )
     (lane,), _ = trained([make_run(train__epochs=5, train__eval_every=1, train__patience=2)])
     assert lane.status == "stopped_early" and lane.steps_done == 4
