@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from itertools import product
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -20,6 +20,7 @@ from ptuning.errors import InputError
 from ptuning.records import configs
 from ptuning.records.identity import PROTOCOL, Document, hashed_id, identity, run_id
 from ptuning.records.record import Record, best_scores, choose_line, kind, mean_scores
+from ptuning.training.epoch_selection import stopped_after
 
 Scores = dict[str, FiniteFloat]
 Count = Annotated[int, Field(ge=0, le=LARGEST)]
@@ -171,6 +172,7 @@ def check(record: Record, file: Path) -> None:
         _check_step(record, line, file)
         _check_metric(record, line, file)
         _check_right(record, line, file)
+    _check_ending(record, file)
     _check_selection(record, file)
 
 
@@ -252,10 +254,25 @@ def _check_diverged(record: Record, file: Path) -> None:
     for line in record["history"]:
         _check_step(record, line, file)
         _check_metric(record, line, file)
+    _check_ending(record, file)
     train = record["config"]["train"]
     key, end = ("epoch", train["epochs"]) if train.get("steps") is None else ("step", train["steps"])
     if any(line[key] >= end for line in record["history"]):
         raise InputError(f"{file} has a history to its end and a status of diverged: it was edited; {_MEND}.")
+
+
+def _check_ending(record: Record, file: Path) -> None:
+    """Its history is in order, and ends where `train.patience` ends a run if that is what its status says."""
+    epochs = [line["epoch"] for line in record["history"]]
+    if any(later <= earlier for earlier, later in pairwise(epochs)):
+        raise InputError(f"{file} has a history that is not in the order of its epochs: it was edited; {_MEND}.")
+    patience = record["config"]["train"].get("patience")
+    last = stopped_after([line["dev"][record["metric"]] for line in record["history"]], patience)
+    if last != (len(epochs) if record["status"] == "stopped_early" else None):
+        raise InputError(
+            f"{file} has a status of {record['status']}, and train.patience={patience} ends its history "
+            f"{'nowhere' if last is None else f'after {last} of {len(epochs)} evaluations'}: it was edited; {_MEND}."
+        )
 
 
 def _check_step(record: Record, line: Record, file: Path) -> None:

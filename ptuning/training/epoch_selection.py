@@ -30,6 +30,12 @@ def rule(name: str) -> Callable[[Sequence[float]], int]:
     return RULES[name]
 
 
-def improved_within(scores: Sequence[float], patience: int) -> bool:
-    """Whether the best score was reached in the last `patience` evaluations."""
-    return len(scores) - 1 - best_dev(scores) < patience
+def stopped_after(scores: Sequence[float], patience: int | None) -> int | None:
+    """The evaluation, from 1, after which a run ends because the last `patience` of them were no better than the best
+    before; None where it goes on."""
+    best = 0
+    for index, score in enumerate(scores if patience is not None else ()):
+        best = index if score > scores[best] else best
+        if patience is not None and index - best >= patience:
+            return index + 1
+    return None

@@ -18,7 +18,7 @@ from ptuning.errors import InputError
 from ptuning.training import passes
 from ptuning.training.adapter import AdapterBatch
 from ptuning.training.budget import Budget, device_lost, give_back_memory, out_of_memory, retry_in_halves
-from ptuning.training.epoch_selection import improved_within
+from ptuning.training.epoch_selection import stopped_after
 from ptuning.training.evaluate import Evaluation, evaluate
 from ptuning.training.forward import forward
 from ptuning.training.lanes import HistoryLine, Lane
@@ -270,8 +270,7 @@ def _history_line(
 
 
 def _status(lane: Lane) -> str:
-    patience = lane.config.train.patience
-    if patience is not None and not improved_within(lane.scores, patience):
+    if stopped_after(lane.scores, lane.config.train.patience) is not None:
         return "stopped_early"
     return "finished" if lane.has_ended else "running"
 

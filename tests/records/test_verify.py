@@ -114,6 +114,28 @@ def test_a_run_that_diverged_has_no_score(make_run):
             store.find(config)
 
 
+def test_a_history_ends_as_its_status_says(make_run):
+    config = make_run(train__epochs=5, train__patience=1)
+    stopped = made(config, (50.0, 75.0, 25.0), status="stopped_early")
+    plain = {"score": None, "selection": {"rule": "best_dev", "epoch": None}}
+    store.write(config, stopped)
+    assert store.find(config)["status"] == "stopped_early"
+    goes_on = made(config, (50.0, 75.0))
+    for edited, sentence in (
+        (stopped | {"status": "diverged", **plain}, "of diverged, and train.patience=1 ends its history after 3 of 3"),
+        (stopped | {"status": "finished"}, "of finished, and train.patience=1 ends its history after 3 of 3"),
+        (goes_on | {"status": "stopped_early"}, "of stopped_early, and train.patience=1 ends its history nowhere"),
+        (made(config, (75.0, 50.0, 25.0), status="stopped_early", selection={"rule": "best_dev", "epoch": 1}),
+         "ends its history after 2 of 3 evaluations"),
+        (goes_on | {"history": goes_on["history"][::-1]}, "not in the order of its epochs: it was edited"),
+        (goes_on | {"history": [*goes_on["history"], goes_on["history"][1]]}, "not in the order of its epochs"),
+    ):  # fmt: skip
+        store.write(config, edited)
+        with pytest.raises(InputError, match=sentence) as refused:
+            store.find(config)
+        assert "\n" not in str(refused.value)
+
+
 @pytest.mark.parametrize(
     ("path", "value"),
     [

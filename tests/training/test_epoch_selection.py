@@ -18,7 +18,8 @@ def test_an_unknown_rule_is_refused():
 
 
 @pytest.mark.parametrize(
-    ("scores", "patience", "improved"), [([1, 2], 1, True), ([2, 1], 1, False), ([2, 1], 2, True)]
+    ("scores", "patience", "last"),
+    [([1, 2], 1, None), ([2, 1], 1, 2), ([2, 1], 2, None), ([2, 2, 3, 1, 1, 4], 2, 5), ([2, 1], None, None)],
 )
-def test_patience_counts_epochs_since_the_best(scores, patience, improved):
-    assert epoch_selection.improved_within(scores, patience) is improved
+def test_patience_counts_evaluations_since_the_best(scores, patience, last):
+    assert epoch_selection.stopped_after(scores, patience) == last
