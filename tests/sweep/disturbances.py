@@ -33,6 +33,7 @@ SWEEP = [
 ]  # fmt: skip
 RUNS = 6
 PATIENCE = 240.0  # seconds until something hangs
+GIVEN_UP = "the worker that trained it alone was killed"  # a run whose workers were killed twice in one launch
 TIMES = {"speed", "git", "versions", "machine"}  # of a record: how long it took, and with what
 
 
@@ -189,6 +190,8 @@ class Disturbances:
                 assert launch.has_ended_within(PATIENCE)
                 before = self._written_once(folder, before)
                 launches.append(Launch(folder))
+        if launches[-1].has_ended_within(PATIENCE) and GIVEN_UP in launches[-1].words():
+            launches.append(Launch(folder))  # which tries again
         if not launches[-1].has_ended_within(PATIENCE):
             self.problems.append(f"{folder.name} hangs")
             launches[-1].signal_group(signal.SIGKILL)
