@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import copy
+import pickle
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product
 from math import prod
 from pathlib import Path
@@ -81,16 +81,48 @@ def expand(overrides: Sequence[str]) -> list[RunConfig]:
 
     Raises InputError for the first thing that is wrong with any of them.
     """
-    runs = [read(job) for job in composed_jobs(overrides)]
-    return list({run_id(run): run for run in runs}.values())
+    _EXPANDED.clear()
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        _EXPANDED.update(_read_all(_jobs(overrides)))
+    return list({run_id(run): run for run in _EXPANDED.values()}.values())
 
 
-def composed_jobs(overrides: Sequence[str]) -> list[DictConfig]:
+_Job = tuple[str, ...]  # the overrides of a job, as Hydra's sweepers write them for launchers
+_EXPANDED: dict[_Job, RunConfig] = {}  # the runs of the last `expand`
+
+
+def runs_of(jobs: Sequence[Sequence[str]]) -> list[RunConfig]:
+    """The run of each of a launcher's jobs, by its overrides. Those that `expand` has read before the launch are not
+    composed again. Raises InputError."""
+    others = _read_all(job for job in jobs if _written(job) not in _EXPANDED)
+    return [_EXPANDED.get(_written(job)) or others[_written(job)] for job in jobs]
+
+
+def _written(job: Sequence[str]) -> _Job:
+    """Without what is of Hydra, and with values in its words (0.001 for 1e-3)."""
+    parsed = [one for one in map(sweeping.parse, job) if _top(one) != "hydra"]
+    return tuple(f"{one.get_key_element()}={one.get_value_element_as_str()}" for one in parsed)
+
+
+def _read_all(jobs: Iterable[Sequence[str]]) -> dict[_Job, RunConfig]:
+    """The run of each job, where Hydra is set up."""
+    files, cache = FileChoices(), OmegaConf.create()
+    found = {}
+    for job in jobs:
+        config = files.compose(job)
+        OmegaConf.copy_cache(from_config=cache, to_config=config)  # one `now` for all
+        found[_written(job)] = read(config)
+    return found
+
+
+def composed_jobs(overrides: Sequence[str]) -> Iterator[DictConfig]:
     """What each run of a sweep composes to, not yet checked as `read` does. Raises InputError."""
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(CONF), version_base="1.3"):
         files = FileChoices()
-        return [files.compose(job) for job in _jobs(overrides)]
+        for job in _jobs(overrides):
+            yield files.compose(job)
 
 
 class FileChoices:
@@ -98,7 +130,7 @@ class FileChoices:
     share it, since Hydra sets values in what the files have come to."""
 
     def __init__(self) -> None:
-        self._composed: dict[tuple[str, ...], DictConfig] = {}
+        self._composed: dict[tuple[str, ...], bytes] = {}  # pickled: that is copied in a sixth of the time
 
     def compose(self, overrides: Sequence[str]) -> DictConfig:
         """As `_compose_run`. Raises InputError."""
@@ -109,8 +141,8 @@ class FileChoices:
         values = [one for one in parsed if not _chooses_file(one)]
         try:
             if choices not in self._composed:
-                self._composed[choices] = _compose_run(choices)
-            config = copy.deepcopy(self._composed[choices])
+                self._composed[choices] = pickle.dumps(_compose_run(choices))
+            config = cast("DictConfig", pickle.loads(self._composed[choices]))
             ConfigLoaderImpl._apply_overrides_to_config(values, config)
         except (InputError, *_HYDRA_RAISES):
             return _compose_run(overrides)  # which may be in order with its values, or says what is wrong
@@ -131,11 +163,12 @@ def _top(override: Any) -> str:
     return re.split("[./]", override.key_or_group)[0]
 
 
-def composed(overrides: Sequence[str]) -> DictConfig:
-    """What the overrides of one run compose to, not yet checked as `read` does. Raises InputError."""
+def composed(overrides: Sequence[str], files: FileChoices | None = None) -> DictConfig:
+    """What the overrides of one run compose to, not yet checked as `read` does; `files` has what those of other runs
+    came to, if any. Raises InputError."""
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        return _compose_run(overrides)
+        return _compose_run(overrides) if files is None else files.compose(overrides)
 
 
 def _jobs(overrides: Sequence[str]) -> list[list[str]]:

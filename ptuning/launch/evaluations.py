@@ -51,12 +51,11 @@ def expand(overrides: Sequence[str]) -> list[EvaluationConfig]:
 
 def asked(overrides: Sequence[str]) -> list[Asked]:
     """As `expand`, with the runs of each."""
-    jobs = [(compose.read(job), _wanted(job)) for job in compose.composed_jobs(overrides)]
+    composed = [(job, _wanted(job)) for job in compose.composed_jobs(overrides)]
+    jobs = [(compose.read(job), wanted, wanted.rule) for job, wanted in composed if wanted.rule is not None]
     groups: dict[str, tuple[EvaluateConfig, list[RunConfig]]] = {}
-    for job, wanted in jobs:
-        if wanted.rule is None:
-            continue
-        rule = rules.load(wanted.rule)
+    for job, wanted, name in jobs:
+        rule = rules.load(name)
         named = _named(wanted, job.runtime, overrides) if wanted.prompts else [job]
         for run in named:
             key = run_id(run) if rule.most == 1 else "together" if wanted.prompts else _but_for_seed(run)

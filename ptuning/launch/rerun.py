@@ -20,6 +20,7 @@ from omegaconf import OmegaConf
 from ptuning.config import MixtureConfig, RunConfig, SourceConfig, TaskConfig
 from ptuning.errors import InputError
 from ptuning.launch import compose
+from ptuning.launch.compose import FileChoices
 from ptuning.launch.environment import PLACES
 from ptuning.launch.overrides import key_of
 from ptuning.records import configs, store
@@ -46,7 +47,7 @@ def overrides(record: Record) -> list[str]:
         raise InputError(f"{_refusal(record)}: it is an evaluation, which is made from the records of its prompts.")
     try:
         found = shortest(record)
-        made = run_id(compose.read(compose.composed(found)))
+        made = run_id(compose.read(compose.composed(found, _files())))
     except InputError as error:
         raise InputError(f"{_refusal(record)}: {str(error).rstrip('.')}{_commit_hint(record)}.") from None
     if made != record["id"]:
@@ -55,6 +56,12 @@ def overrides(record: Record) -> list[str]:
             f"or the backbone's folder, is not what it was{_commit_hint(record)}."
         )
     return found
+
+
+@cache
+def _files() -> FileChoices:
+    """Shared by all records: most choose the same as others."""
+    return FileChoices()
 
 
 def _refusal(record: Record) -> str:

@@ -7,6 +7,7 @@ they are found there too. Committed records are never edited.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import time
@@ -95,22 +96,32 @@ def find_id(results: Path, identifier: str) -> Record | None:
 def read(file: Path) -> Record:
     """A record, its config in today's form. Raises InputError, naming the file, where it is not valid JSON, not a
     record, or not what it says it is (`records.verify`)."""
-    record = verify.upgraded(_json(file), file)
-    with suppress(OutdatedRecord):  # which stands for what it was then: no run of today has its id
-        verify.check(record, file)
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise InputError(f"{file} cannot be read ({_reason(error)}): {_MEND}.") from None
+    record = verify.upgraded(_json(content, file), file)
+    known = file, hashlib.sha256(content).digest()
+    if known not in _CHECKED:
+        with suppress(OutdatedRecord):  # which stands for what it was then: no run of today has its id
+            verify.check(record, file)
+        _CHECKED.add(known)
     return record
 
 
-def _json(file: Path) -> Any:
+_CHECKED: set[tuple[Path, bytes]] = set()  # what was found in order: a launch reads a record up to five times
+
+
+def _json(stored: bytes, file: Path) -> Any:
     try:
-        text = file.read_bytes().decode()
+        text = stored.decode()
         content = json.loads(text, parse_constant=_refuse_constant)
         if r"\ud" in text.lower():  # half a character, perhaps: it could not be written or printed
             json.dumps(content, ensure_ascii=False).encode()
         return content
     except RecursionError:
         raise InputError(f"{file} is not a record: it is nested too deeply; {_MEND}.") from None
-    except (ValueError, OSError) as error:  # ValueError: no JSON, no UTF-8, a number of thousands of digits
+    except ValueError as error:  # no JSON, no UTF-8, a number of thousands of digits
         raise InputError(f"{file} is not valid JSON ({_reason(error)}): {_MEND}.") from None
 
 

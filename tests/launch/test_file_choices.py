@@ -50,15 +50,17 @@ def test_they_compose_to_what_each_composes_to_alone(seed):
                 )
 
 
-def test_a_multirun_composes_files_once_for_all_jobs_that_choose_the_same(tmp_path, monkeypatch):
+def test_a_multirun_composes_files_once_for_all_jobs_that_choose_the_same_and_each_job_once(tmp_path, monkeypatch):
     """Also with keys of Hydra's, the sweeper's composing and the launcher's counted."""
-    composed, swept = [], []
+    composed, read, swept = [], [], []
     load = ConfigLoaderImpl.load_configuration
     monkeypatch.setattr(
         ConfigLoaderImpl,
         "load_configuration",
         lambda self, *given, **more: composed.append(1) or load(self, *given, **more),
     )
+    read_one = compose.read
+    monkeypatch.setattr(compose, "read", lambda config: read.append(config) or read_one(config))
 
     def sweep(configs, devices, listener):
         swept.append([run_id(config) for config in configs])
@@ -68,9 +70,11 @@ def test_a_multirun_composes_files_once_for_all_jobs_that_choose_the_same(tmp_pa
     monkeypatch.setattr(import_module("hydra_plugins.packed"), "sweep", sweep)
     monkeypatch.setattr(run_module, "end_on_signals", lambda: None)
     asked = ["backbone=tiny_bert", "data=miniature", "task=cb,rte", "prompt.length=1,2,3,4", "seed=1,2,3",
-             "runtime.wandb=disabled", f"runtime.results={tmp_path}", f"hydra.sweep.dir={tmp_path}/hydra"]  # fmt: skip
+             "train.lr=1e-3", "runtime.wandb=disabled", f"runtime.results={tmp_path}",
+             f"hydra.sweep.dir={tmp_path}/hydra"]  # fmt: skip
     monkeypatch.setattr(sys, "argv", ["run", "-m", *asked])
     with pytest.raises(SystemExit):
         run_module.main()
     assert len(composed) <= 8, "24 jobs that choose two sets of files"
+    assert len(read) == 24
     assert swept == [[run_id(run) for run in compose.expand(asked)]]
