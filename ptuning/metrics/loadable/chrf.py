@@ -1,0 +1,24 @@
+"""chrF2, in percent (Popović, 2015), as sacreBLEU computes it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import datasets
+import evaluate
+
+from ptuning.metrics.overlap import chrf
+
+
+class ChrF(evaluate.Metric):
+    def _info(self) -> evaluate.MetricInfo:
+        text = datasets.Value("string")
+        return evaluate.MetricInfo(
+            description=__doc__,
+            citation="",
+            inputs_description="predictions: N texts; references: the texts that would do, one or more each.",
+            features=datasets.Features({"predictions": text, "references": datasets.List(text)}),
+        )
+
+    def _compute(self, predictions: Sequence[str], references: Sequence[list[str]]) -> dict[str, float]:
+        return {"chrf": chrf(predictions, references)}

@@ -1,0 +1,24 @@
+"""CIDEr-D, from 0 to 10 (Vedantam et al., 2015), as the E2E challenge's scorer (coco-caption) computes it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import datasets
+import evaluate
+
+from ptuning.metrics.captions import cider
+
+
+class CIDEr(evaluate.Metric):
+    def _info(self) -> evaluate.MetricInfo:
+        text = datasets.Value("string")
+        return evaluate.MetricInfo(
+            description=__doc__,
+            citation="",
+            inputs_description="predictions: N texts; references: the texts that would do, one or more each.",
+            features=datasets.Features({"predictions": text, "references": datasets.List(text)}),
+        )
+
+    def _compute(self, predictions: Sequence[str], references: Sequence[list[str]]) -> dict[str, float]:
+        return {"cider": cider(predictions, references)}

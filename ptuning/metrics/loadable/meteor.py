@@ -1,0 +1,24 @@
+"""METEOR 1.5, in percent (Denkowski and Lavie, 2014): wants Java, and fetches a package of 104 MB once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import datasets
+import evaluate
+
+from ptuning.metrics.meteor import meteor
+
+
+class Meteor(evaluate.Metric):
+    def _info(self) -> evaluate.MetricInfo:
+        text = datasets.Value("string")
+        return evaluate.MetricInfo(
+            description=__doc__,
+            citation="",
+            inputs_description="predictions: N texts; references: the texts that would do, one or more each.",
+            features=datasets.Features({"predictions": text, "references": datasets.List(text)}),
+        )
+
+    def _compute(self, predictions: Sequence[str], references: Sequence[list[str]]) -> dict[str, float]:
+        return {"meteor": meteor(predictions, references)}

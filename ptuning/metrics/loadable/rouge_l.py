@@ -1,0 +1,25 @@
+"""ROUGE-L, in percent, as the E2E challenge's scorer (coco-caption) computes it: the F of precision and recall of the
+best references, recall weighing more. `rouge` has the ROUGE-L of summaries."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import datasets
+import evaluate
+
+from ptuning.metrics.captions import rouge_l
+
+
+class RougeL(evaluate.Metric):
+    def _info(self) -> evaluate.MetricInfo:
+        text = datasets.Value("string")
+        return evaluate.MetricInfo(
+            description=__doc__,
+            citation="",
+            inputs_description="predictions: N texts; references: the texts that would do, one or more each.",
+            features=datasets.Features({"predictions": text, "references": datasets.List(text)}),
+        )
+
+    def _compute(self, predictions: Sequence[str], references: Sequence[list[str]]) -> dict[str, float]:
+        return {"rouge_l": rouge_l(predictions, references)}
