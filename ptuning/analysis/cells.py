@@ -134,14 +134,14 @@ def published_cell(value: float) -> Cell:
     return Cell((value,), 1, 0, (), (), None, None, None, 0, False, None)
 
 
-def average(cells: Sequence[Cell]) -> Cell:
-    """The mean of several tasks' cells of the same seeds, seed by seed; a gap, of all their runs, while one is
-    missing."""
+def average(cells: Sequence[Cell], weights: Sequence[float] | None = None) -> Cell:
+    """The mean of several tasks' cells of the same seeds, seed by seed, each task with its weight; a gap, of all their
+    runs, while one is missing."""
     runs = tuple(name for cell in cells for name in cell.records)
     missing = tuple(name for cell in cells for name in cell.missing)
     whole = all(cell.mean is not None for cell in cells) and len({cell.expected for cell in cells}) == 1
     scores = zip(*(cell.scores for cell in cells), strict=True) if whole else [cell.scores for cell in cells]
-    flat = [statistics.fmean(one) for one in scores] if whole else [score for one in scores for score in one]
+    flat = [statistics.fmean(one, weights) for one in scores] if whole else [score for one in scores for score in one]
     sources = {cell.source for cell in cells}
     return replace(
         cells[0],
