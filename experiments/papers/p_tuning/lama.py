@@ -35,8 +35,8 @@ class LAMA(Table):
     def cells(self, runs: Sequence[RunConfig]) -> dict[Key, cells.Cell]:
         by_relation: dict[tuple[str, str], list[RunConfig]] = {}
         for run in runs:
-            key = run.single.options["relation"], f"{run.backbone.name} {self.row(run)}"
-            by_relation.setdefault(key, []).append(run)
+            relation = run.single.options["relation"], f"{run.backbone.name} {self.row(run)}"
+            by_relation.setdefault(relation, []).append(run)
         found: dict[Key, list[tuple[cells.Cell, int]]] = {}
         for group in by_relation.values():
             for key, cell in super().cells(group).items():
