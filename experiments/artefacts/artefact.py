@@ -76,7 +76,11 @@ class Artefact(ABC):
         """Make it from the runs that `overrides` ask for; its text, and the files written. Raises InputError, also
         where none of those runs is there: what was made before stays."""
         where = [] if results is None else [f"runtime.results={json.dumps(str(results))}"]
-        runs = self.runs([*overrides, *where])
+        return self._write(self.runs([*overrides, *where]), overrides, where)
+
+    def _write(
+        self, runs: Sequence[RunConfig], overrides: Sequence[str], where: Sequence[str] = ()
+    ) -> tuple[str, list[Path]]:
         folder = runs[0].runtime.results / self.folder
         profile = _profile(overrides)
         suffix = "" if profile == "laptop" else f"_{profile}"
@@ -103,9 +107,9 @@ class Artefact(ABC):
             f"python -m experiments.run -m {asked}, or ask for runs that are there{_hint(before, overrides)}."
         )
 
-    def _unchecked(self, overrides: Sequence[str]) -> list[str]:
+    def _unchecked(self, runs: Sequence[RunConfig]) -> list[str]:
         """Sentences on backbones that records could not be compared with."""
-        return matching.not_here(self.runs(overrides))
+        return matching.not_here(runs)
 
     def _sidecar(self, output: Output, overrides: Sequence[str]) -> str:
         frames = [Frame(columns=list(f.columns), rows=f.astype(str).values.tolist()) for f in output.frames]
@@ -122,8 +126,9 @@ class Artefact(ABC):
         parser.add_argument("overrides", nargs="*", help="which runs, as for experiments.run: profile=small seed=11")
         overrides = parser.parse_args().overrides
         try:
-            text, files = self.write(overrides)
-            unchecked = self._unchecked(overrides)
+            runs = self.runs(overrides)
+            text, files = self._write(runs, overrides)
+            unchecked = self._unchecked(runs)
         except InputError as error:
             sys.exit(f"error: {error}")
         print(text)

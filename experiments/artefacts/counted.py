@@ -15,5 +15,5 @@ class Counted(Artefact):
     def _check_records(self, runs: Sequence[RunConfig], overrides: Sequence[str], before: Path) -> None:
         """There are none to check."""
 
-    def _unchecked(self, overrides: Sequence[str]) -> list[str]:
+    def _unchecked(self, runs: Sequence[RunConfig]) -> list[str]:
         return []
