@@ -9,8 +9,10 @@ from ptuning.launch import compose
 from ptuning.parsed import Run
 from ptuning.records import configs, store, weights
 from ptuning.records.identity import identity, run_id, run_name
-from ptuning.run import run
+from ptuning.run import prepare_backbone, run
 from ptuning.sweep.resume import done, with_sources
+from ptuning.training.budget import Budget
+from ptuning.training.evaluate import evaluate
 from tests.conftest import MLP, make_backbone
 from tests.sweep.test_sweep import swept
 from tests.training.test_lanes import lanes_of
@@ -191,3 +193,22 @@ def test_bundled_data_of_a_source_are_those_of_its_own_task():
     assert (of("boolq", "rte"), of("rte", "boolq"), of("rte", "cb")) == ("miniature", "package", "miniature")
     assert of("rte", "boolq", "data=hub") == "hub"
     assert of("rte", "boolq", "+sources.a.data.source=miniature") == "miniature"
+
+
+def test_with_words_for_labels_a_run_starts_at_its_sources_own_score(make_run):
+    """Nothing but the prompt is trained there, so that the source's score is where its prompt is taken up."""
+    head = {
+        "name": "verbalizer",
+        "template": "{premise} ? {hypothesis} <mask>",
+        "words": {},
+        "loss": "labels",
+        "z_loss": 0,
+    }
+    head["words"] = {"entailment": "yes", "not_entailment": "no"}
+    config = start(make_run("prompt_tuning", head=head), a={"seed": 5})
+    (record,) = run([source(config)])
+    backbone = prepare_backbone(Run.parse(config))
+    (lane,) = lanes_of([config], backbone)
+    (found,) = evaluate(backbone, [lane], Budget(4096))
+    assert found.dev.scores == record["history"][-1]["dev"]
+    assert found.dev.correct == record["history"][-1]["right"]

@@ -1,0 +1,189 @@
+"""Figure 2 of SPoT: which task's prompt helps which other task.
+
+python -m experiments.run -m experiment=spot/figure2 profile=laptop     # train what is missing, source prompts first
+python -m experiments.papers.spot.figure2 profile=laptop                # records -> figure
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.colors import TwoSlopeNorm
+
+from experiments.artefacts import canvas, published
+from experiments.artefacts.figure import Figure, Point, Spot
+from ptuning.analysis import cells
+from ptuning.config import RunConfig
+from ptuning.errors import InputError
+from ptuning.records.identity import run_name
+
+BASELINE = "no source"
+PAPERS_BASELINE, PAPERS_SEEDS = "BASELINE", 3
+COLORS = "PuOr"  # orange below, purple above: told apart by those who cannot tell some colours apart
+CELL = 0.62, 0.42  # inches
+
+
+@dataclass(frozen=True)
+class Gain:
+    """Of a source's prompt over none, in points of percent, and its standard error: seeds count as independent."""
+
+    mean: float
+    error: float | None
+
+    @property
+    def text(self) -> str:
+        return f"{self.mean:+.1f}" + ("" if self.error is None else f"\n±{self.error:.1f}")
+
+
+class Transfer(Figure):
+    """A heat map a backbone, the paper's beside ours."""
+
+    experiment = "spot/figure2"
+    title = "SPoT, Figure 2: which task's prompt helps which"
+    caption = (
+        "What a target task (columns) gains from starting at a source task's prompt (rows), over starting from the "
+        "vocabulary's words (SPoT, Figure 2 and Table 6). Rows and columns are in order of their mean gain."
+    )
+    x = "source"
+
+    def spots(self, runs: Sequence[RunConfig]) -> list[tuple[Spot, RunConfig]]:
+        names = list(dict.fromkeys(map(_source, runs)))
+        return [(Spot(run.backbone.name, run.task.name, names.index(_source(run)), _source(run)), run) for run in runs]
+
+    def points(self, runs: Sequence[RunConfig]) -> list[Point]:
+        return [*super().points(runs), *_published()]
+
+    def gains(self, points: Sequence[Point]) -> dict[tuple[str, str], Gain]:
+        """Of points of one panel, by source and target, where both it and its target's baseline are there."""
+        base = {p.spot.series: p for p in points if p.spot.label == BASELINE}
+        found = {}
+        for point in points:
+            own, other = point.cell, base.get(point.spot.series)
+            if point.spot.label == BASELINE or other is None or own.mean is None or other.cell.mean is None:
+                continue
+            found[point.spot.label, point.spot.series] = Gain(
+                own.mean - other.cell.mean, _error(_spread(point), _spread(other))
+            )
+        return found
+
+    def frame(self, points: Sequence[Point]) -> pd.DataFrame:
+        frame = super().frame(points)
+        gains = {
+            (panel, *key): gain
+            for panel in dict.fromkeys(p.spot.panel for p in points)
+            for key, gain in self.gains([p for p in points if p.spot.panel == panel]).items()
+        }
+        of_points = [gains.get((p.spot.panel, p.spot.label, p.spot.series)) for p in points]
+        frame["gain"] = ["" if gain is None else gain.text.replace("\n", " ") for gain in of_points]
+        return frame
+
+    def draw(self, points: Sequence[Point], stem: str, unit: Mapping[str, str]) -> Any:
+        names = list(dict.fromkeys(p.spot.panel for p in points))
+        panels = [[(i, p) for i, p in enumerate(points) if p.spot.panel == name] for name in names]
+        shapes = [_axes_of(self.gains([p for _, p in panel])) for panel in panels]
+        height = max(len(rows) for rows, _ in shapes) * CELL[1] + 1.6
+        width = sum(len(columns) for _, columns in shapes) * CELL[0] / max(1, len(names)) + 1.8
+        figure, axes = canvas.panels(len(names), width=width, height=height)
+        for one, name, panel, shape in zip(axes, names, panels, shapes, strict=True):
+            self._heat(one, panel, shape, stem)
+            one.set(title=name, xlabel="target task", ylabel="source task")
+        return figure
+
+    def _heat(
+        self, axes: Any, panel: Sequence[tuple[int, Point]], shape: tuple[list[str], list[str]], stem: str
+    ) -> None:
+        gains, (rows, columns) = self.gains([p for _, p in panel]), shape
+        values = np.array([[gains[row, column].mean if (row, column) in gains else math.nan for column in columns]
+                           for row in rows]).reshape(len(rows), len(columns))  # fmt: skip
+        far = max(1.0, float(np.nanmax(np.abs(values), initial=0)))
+        axes.imshow(values, cmap=COLORS, norm=TwoSlopeNorm(0, -far, far), aspect=CELL[1] / CELL[0])
+        axes.set_xticks(range(len(columns)), columns, rotation=45, ha="right")
+        axes.set_yticks(range(len(rows)), rows)
+        axes.grid(visible=False)
+        for (row, column), gain in gains.items():
+            y, x = rows.index(row), columns.index(column)
+            dark = abs(gain.mean) > 0.65 * far
+            axes.text(x, y, gain.text, ha="center", va="center", fontsize=6, color="white" if dark else "black")
+        for index, point in panel:
+            if point.ours and (point.spot.label, point.spot.series) in gains:
+                canvas.link(axes, columns.index(point.spot.series), rows.index(point.spot.label), stem, index)
+
+    def notes(self, runs: Sequence[RunConfig]) -> list[str]:
+        return [
+            *super().notes(runs),
+            "Gain: the mean score less that of the target's own baseline, in points; ±: its standard error, seeds "
+            "taken as independent, none for a single seed.",
+            "The paper's are T5 base's, from its Table 6, in each task's own metric; flan_t5_small saw most of these "
+            "tasks before.",
+        ]
+
+
+def _source(run: RunConfig) -> str:
+    """The task that a run's prompt comes from. Raises InputError for one with several."""
+    if not run.sources:
+        return BASELINE
+    if len(run.sources) > 1:
+        raise InputError(f"{run_name(run)} starts from several prompts, so it has no place in figure2: leave it out.")
+    (source,) = run.sources.values()
+    if source.task is None:
+        raise InputError(f"{run_name(run)} starts from a prompt of its own task: name another in sources.<name>.task.")
+    return source.task.name
+
+
+def _error(*spreads: tuple[float, int] | None) -> float | None:
+    """Standard error of the difference of two means, each of so many runs with that sample standard deviation."""
+    known = [one for one in spreads if one is not None]
+    return math.sqrt(sum(std**2 / runs for std, runs in known)) if len(known) == len(spreads) else None
+
+
+def _spread(point: Point) -> tuple[float, int] | None:
+    """The sample standard deviation of a point's runs, and how many there are; the paper's from its table."""
+    if not point.ours:
+        return _papers_spreads()[point.spot.label, point.spot.series], PAPERS_SEEDS
+    return None if point.cell.spread is None else (point.cell.spread, point.cell.expected)
+
+
+@cache
+def _papers_spreads() -> dict[tuple[str, str], float]:
+    return {
+        (_papers_source(value), value["task"]): float(value["std"]) for value in published.read(Transfer.experiment)
+    }
+
+
+def _papers_source(value: published.Value) -> str:
+    return BASELINE if value["method"] == PAPERS_BASELINE else value["method"]
+
+
+def _axes_of(gains: Mapping[tuple[str, str], Gain]) -> tuple[list[str], list[str]]:
+    """Sources and targets, those that gain most first."""
+
+    def by_gain(which: int) -> list[str]:
+        names = dict.fromkeys(key[which] for key in gains)
+        means = {name: statistics.fmean(g.mean for key, g in gains.items() if key[which] == name) for name in names}
+        return sorted(names, key=lambda name: -means[name])
+
+    return by_gain(0), by_gain(1)
+
+
+def _published() -> list[Point]:
+    """The paper's Table 6, whole."""
+    return [_point(value) for value in published.read(Transfer.experiment)]
+
+
+def _point(value: published.Value) -> Point:
+    spot = Spot(f"{value['model']} (paper)", value["task"], 0, _papers_source(value))
+    cell = cells.published_cell(float(value["value"]))
+    return Point(spot, cell, published.CONFIDENCE[value["confidence"]])
+
+
+FIGURE = Transfer()
+
+if __name__ == "__main__":
+    FIGURE.main()
