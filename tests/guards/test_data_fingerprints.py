@@ -63,6 +63,9 @@ FORMATS = {
     "tab_separated": ("cola", "mrpc", "sst2", "stsb"),
     "json_entries": ("mnli", "qnli", "qqp", "snli"),
     "facts": ("lama",),
+    "comma_separated": ("e2e",),
+    "triples": ("dart", "webnlg"),
+    "summaries": ("cnn_dailymail", "xsum"),
 }
 TSV = {split: f"glue/{{folder}}/{split}.tsv" for split in ("train", "dev")}
 MNLI = {"train": TSV["train"]} | {
@@ -71,6 +74,9 @@ MNLI = {"train": TSV["train"]} | {
 READ = {f"{format}-{task}": Input(task) for format, names in FORMATS.items() for task in names} | {
     "english_web_treebank-ewt-email_held_out": Input("ewt", {"held_out": "email"}),
     "english_web_treebank-ewt-reviews": Input("ewt", {"genre": "reviews"}),
+    "comma_separated-e2e-as_in_the_file": Input("e2e", {"form": "file"}),
+    "triples-dart-from_dev": Input("dart", {"train": "dev"}, LOCAL),
+    "triples-webnlg-food_held_out": Input("webnlg", {"held_out": ["Food"]}),
     "json_lines-rte-two_rows": Input("rte", {}, LOCAL | {"train_rows": 2, "dev_rows": 1}),
     "two_columns-wnut17-one_test_row": Input("wnut17", {}, LOCAL | {"test_rows": 1}),
     **{f"tab_separated-{task}": Input(task, {}, LOCAL | {"files": TSV}) for task in ("qnli", "qqp", "snli")},

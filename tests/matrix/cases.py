@@ -25,6 +25,7 @@ from tests.matrix.covering import Case, covering
 SENTENCE = '"does the second text follow from the first one or does it not"'
 OPEN = {str: SENTENCE, int: "2", float: "0.5"}  # values of keys that a file of conf/ leaves open (`???`)
 TINY = {
+    "max_target_length": 16,
     "most_frequent": 100,
     "hidden": 16,
     "stride": 16,
@@ -62,6 +63,7 @@ def overrides(case: Case, folder: Path) -> list[str]:
     return [
         f"backbone={case['family']}", f"head={case['head']}", f"method={case['method']}", f"task={task}",
         "task.max_length=64", *_tiny("task.options", options),
+        *_tiny("head", OmegaConf.load(CONF / f"head/{case['head']}.yaml")),
         "data=miniature", "data.train_rows=8", "data.dev_rows=4", "data.test_rows=4",
         *_length(case["method"]), "train.batch_size=4", "runtime.device=cpu", "runtime.wandb=disabled",
         "runtime.progress=false", "runtime.tokens_per_pass=4096",
@@ -91,10 +93,12 @@ def _prompt(case: Case) -> Iterator[str]:
 
 
 def _template(case: Case) -> Iterator[str]:
-    """Its task's first template with places for a prompt of four rows, apart from each other."""
+    """Its task's first template, or the head's own, with places for a prompt of four rows, apart from each other."""
     if case["placement"] == "template" and _has_templates(case["head"]):
-        templates = OmegaConf.load(CONF / f"task/{task_of(case['head'])}.yaml").templates
-        before, *behind = re.split(r"<p(?::\d+)?>", next(iter(templates.values())).text)
+        templates = OmegaConf.load(CONF / f"task/{task_of(case['head'])}.yaml").get("templates") or {}
+        first = next(iter(templates.values()), None) or OmegaConf.load(CONF / f"head/{case['head']}.yaml")
+        text = first.get("text") or first.template
+        before, *behind = re.split(r"<p(?::\d+)?>", text)
         text = f"<p> {before}<p:3>{''.join(behind)}"
         yield f"head.template={rerun.format_value(text)}"
 

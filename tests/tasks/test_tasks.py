@@ -95,6 +95,8 @@ def test_the_tasks_are_found_by_their_files() -> None:
         "choice": ["copa"],
         "regression": ["stsb"],
         "token": ["btc", "conll03", "conll04", "conll05", "conll12", "ewt", "ontonotes", "wnut17"],
+        "generation": ["cnn_dailymail", "dart", "e2e", "webnlg", "xsum"],
+        "cloze": ["lama"],
         "span": ["squad", "squad_v2", "squad_v2_halves", "squadshifts"],
     }
     assert registry.names("ptuning.tasks") == sorted(name for names in kinds.values() for name in names)
