@@ -228,7 +228,10 @@ def reparameterized(
     """What produces the prompt `[P, width]` of the config: from rows that `start` gives, or with weights drawn from
     `init` where it does not begin with a prompt. `input_width` is that of what goes into it."""
     kind = reparameterizations.load(prompt.reparameterization.name)
-    return kind(prompt.reparameterization, prompt.length, width, input_width, start, init)
+    made = kind(prompt.reparameterization, prompt.length, width, input_width, start, init)
+    if init.can_be_fitted and not kind.starts_from_prompt:
+        init.fit(made, made.parameters(), start(prompt.length))
+    return made
 
 
 def folded_config(prompt: Mapping[str, Any] | None) -> dict[str, Any] | None:

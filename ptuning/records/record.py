@@ -48,8 +48,10 @@ def place(record: Record, line: Record) -> str:
 
 
 def always(line: Record) -> str:
-    """What follows a line's score where all dev examples were given one answer: `, always 'neutral'`."""
-    return f", always {line['constant']!r}" if line.get("constant") is not None else ""
+    """What follows a line's score where all dev examples were given one answer: `, always 'neutral'`; of a text its
+    beginning."""
+    said = line.get("constant")
+    return "" if said is None else f", always {said if len(said) <= 40 else f'{said[:37]}...'!r}"
 
 
 def short(epoch: float) -> str:

@@ -211,3 +211,19 @@ def test_class_labels_are_those_of_all_tasks_of_a_mixture(make_run):
         ids = backbone.tokenizer(word, add_special_tokens=False)["input_ids"]
         distances = (rows - embeddings(backbone, ids).mean(dim=0)).abs().amax(dim=1)
         assert distances.min() < 1e-6, word
+
+
+def test_an_mlp_is_fitted_to_activations(make_run):
+    backbone = make_backbone()
+    prompts, errors = [], []
+    for steps in (0, 60, 60):
+        init = {"name": "activations", "text": TEXT, "fit_steps": steps, "fit_lr": 1e-2}
+        config = make_run(prompt__init=init, prompt__reparameterization=MLP)
+        (lane,) = lanes_of([config], backbone)
+        method = lane.adapter.method
+        prompts.append(method.reparameterization().detach())
+        wanted = made("activations", backbone).deep_prompt(3, method.sites)
+        errors.append((prompts[-1] - wanted).square().mean())
+        assert all(parameter.grad is None for parameter in method.parameters())
+    assert errors[1] < 0.2 * errors[0]
+    assert torch.equal(prompts[1], prompts[2])

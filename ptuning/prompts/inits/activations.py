@@ -1,6 +1,9 @@
 """Keys and values of a text, as the frozen backbone computes them at each prompted site: the prompt begins as if the
 text stood before the sequence (Li and Liang, 2021, section 7.4: activations of real words).
 
+An MLP that produces the prompt is first fitted to them, as in the released code: 500 steps of Adam at 1e-4 on the
+squared error.
+
 The prompt's rows are the text's first tokens, with those that the tokenizer puts around it. In an encoder the text
 sees itself alone, where a text in the sequence would see the sequence too. An encoder-decoder's decoder is given the
 text again, a token later, as what it has said.
@@ -8,17 +11,20 @@ text again, a token later, as what it has said.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import torch
 from pydantic import Field
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn import functional
 
+from ptuning.config import ADDED
 from ptuning.errors import InputError
 from ptuning.prompts.deep import SitePrompt
 from ptuning.prompts.inits.base import Init
+from ptuning.prompts.inits.torch_default import TorchDefault
 from ptuning.prompts.placement import Batch
 
 if TYPE_CHECKING:
@@ -26,12 +32,26 @@ if TYPE_CHECKING:
     from ptuning.backbones.sites import Site
 
 
-class Activations(Init):
+class Activations(TorchDefault):
     class Config(Init.Config):
         text: str = Field(min_length=1, description="what is read; it needs as many tokens as the prompt")
+        fit_steps: Annotated[int, ADDED] = Field(
+            default=500, ge=0, description="in which a reparameterization that produces the prompt is fitted to it"
+        )
+        fit_lr: Annotated[float, ADDED] = Field(default=1e-4, gt=0, description="of the fitting, by Adam")
 
     config: Config
     kinds = ("deep",)
+    is_distribution = False  # weights that are fitted are drawn as torch draws them
+    can_be_fitted = True
+
+    def fit(self, produce: Callable[[], Tensor], weights: Iterable[nn.Parameter], wanted: Tensor) -> None:
+        optimizer = torch.optim.Adam(weights, lr=self.config.fit_lr)
+        for _ in range(self.config.fit_steps):
+            optimizer.zero_grad()
+            functional.mse_loss(produce(), wanted).backward()
+            optimizer.step()
+        optimizer.zero_grad()
 
     def deep_prompt(self, length: int, sites: Sequence[Site]) -> Tensor:
         backbone = self.context.backbone

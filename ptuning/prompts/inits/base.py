@@ -7,13 +7,13 @@ overrides `input_prompt` (embeddings), `deep_prompt` (keys and values), or both.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import torch
 from pydantic import Field
-from torch import Tensor
+from torch import Tensor, nn
 
 from ptuning.config import Schema
 from ptuning.errors import InputError
@@ -63,6 +63,7 @@ class Init:
     kinds: ClassVar[tuple[Kind, ...]] = ("input", "deep")  # the prompts that can start from it
     is_distribution: ClassVar[bool] = False  # so that the weights of a reparameterization can be drawn from it too
     uses_sources: ClassVar[bool] = False
+    can_be_fitted: ClassVar[bool] = False  # so that a reparameterization's weights can be made to give its prompt
 
     def __init__(self, config: Config, context: InitContext) -> None:
         self.config, self.context = config, context
@@ -80,7 +81,7 @@ class Init:
                 f"prompt.init.name={name} is of {' and '.join(cls.kinds)} prompts, and this method learns {kind} "
                 "ones: choose another init (docs/methods.md says which fit)."
             )
-        if not (gives_prompt or cls.is_distribution):
+        if not (gives_prompt or cls.is_distribution or cls.can_be_fitted):
             raise InputError(
                 f"prompt.init.name={name} gives a prompt without what produces it: set "
                 "prompt.reparameterization=none, or choose an init that is a distribution (init=normal)."
@@ -99,6 +100,10 @@ class Init:
         """Draw the weights of a reparameterization's layer; biases are 0."""
         for name, parameter in layer.named_parameters():
             parameter.copy_(torch.zeros(parameter.shape) if "bias" in name else self.draw(*parameter.shape))
+
+    def fit(self, produce: Callable[[], Tensor], weights: Iterable[nn.Parameter], wanted: Tensor) -> None:
+        """Let what `produce` gives of its `weights`, which were drawn, become the prompt `wanted` `[P, W]`: nothing to
+        do for a distribution, which wants none."""
 
     def input_prompt(self, length: int) -> Tensor:
         """`[P, E]`."""
