@@ -24,7 +24,7 @@ from ptuning.errors import InputError
 from ptuning.heads.base import HeadContext
 from ptuning.seeds import Streams
 from ptuning.tasks.base import AnyTask
-from ptuning.tasks.kinds.examples import Example, Question, Rating, Request, Sentence
+from ptuning.tasks.kinds.examples import Example, Fact, Question, Rating, Request, Sentence
 from tests.conftest import GLUE, OPTIONS, SUPERGLUE
 from tests.data.test_splits import put
 from tests.tasks import generation_files, glue_files
@@ -55,6 +55,7 @@ CELLS = [
     "#",
     "x" * 3000,
 ]
+CITIES = ["Rome", "Paris", "Bern", "Lima", "Oslo", "Cairo", "Quito", "Riga", "Minsk", "Seoul"] * 2
 BYTES = [
     b"\x00",
     b"\xff",
@@ -82,9 +83,14 @@ def official(root: Path, name: str) -> Path:
         return glue_files.save(root, name)
     if name in generation_files.NAMES:
         return generation_files.save(root, name)
-    if name not in SUPERGLUE:
+    if name not in (*SUPERGLUE, "lama"):
         return save(root, name)
     task = tasks.load(name)
+    if name == "lama":  # one file of facts, and a hand template beside them
+        facts = [{"sub_label": f"Land {number}", "obj_label": city} for number, city in enumerate(CITIES)]
+        put(root / task.files["facts"], facts)
+        put(root / "lama/templates/P36.jsonl", [{"pattern": "The capital of [X] is [Y] ."}])
+        return root / task.files["facts"]
     for split, path in task.files.items():
         rows = next(task.miniature(random.Random(f"{name}/{split}")))
         put(root / path, [{**row, "idx": idx} for idx, row in enumerate(rows * 2)])
@@ -222,6 +228,8 @@ def check_example(example: Any, task: AnyTask) -> None:
             assert example.about is None or example.about in example.words
         case Request():
             assert example.source.strip() and all(text.strip() for text in example.references)
+        case Fact():
+            assert example.subject.strip() and example.object.strip() and example.template
         case Question():
             for text, start in example.answers:
                 assert text.strip() and start >= 0 and example.context[start : start + len(text)] == text
