@@ -114,11 +114,12 @@ def _is_constant(record: Record, rule: str) -> bool:
 
 
 def _require_one_a_seed(runs: Sequence[RunConfig]) -> None:
-    seeds = [run.seed for run in runs]
+    """Or a seed and subset of the training rows (`data.sample_seed`)."""
+    seeds = [(run.seed, run.data.sample_seed) for run in runs]
     if len(set(seeds)) < len(seeds):
         raise InputError(
             f"a cell holds one run a seed, and {run_name(runs[0])} has seed {runs[0].seed} more than once: sweep no "
-            "other key."
+            "other key but data.sample_seed."
         )
 
 

@@ -30,7 +30,7 @@ from tests.data.test_splits import put
 from tests.tasks import generation_files, glue_files
 from tests.tasks.test_token_and_span_tasks import save
 
-NAMES = registry.names("ptuning.tasks")
+NAMES = [name for name in registry.names("ptuning.tasks") if name != "next_sentence"]  # which reads whatever is text
 COUNT = -(-int(os.environ.get("N", "960")) // len(NAMES))
 TOKENIZER = tiny.build("tiny_bert", 0.0, "sdpa")[1]
 VALUES = [

@@ -63,6 +63,7 @@ FORMATS = {
     "tab_separated": ("cola", "mrpc", "sst2", "stsb"),
     "json_entries": ("mnli", "qnli", "qqp", "snli"),
     "facts": ("lama",),
+    "documents": ("next_sentence",),
     "comma_separated": ("e2e",),
     "triples": ("dart", "webnlg"),
     "summaries": ("cnn_dailymail", "xsum"),

@@ -91,7 +91,7 @@ def changed(name: str, path: list[Any]) -> tuple[dict[str, Any], Any, Any]:
 
 def test_the_tasks_are_found_by_their_files() -> None:
     kinds = {
-        "classification": ["boolq", "cb", "multirc", "record", "rte", "wic", "wsc", *GLUE],
+        "classification": ["boolq", "cb", "multirc", "next_sentence", "record", "rte", "wic", "wsc", *GLUE],
         "choice": ["copa"],
         "regression": ["stsb"],
         "token": ["btc", "conll03", "conll04", "conll05", "conll12", "ewt", "ontonotes", "wnut17"],
