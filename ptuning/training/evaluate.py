@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import fmean
 from typing import NamedTuple
 
@@ -36,7 +36,7 @@ class Evaluation:
 
     dev: SplitScores
     tests: dict[str, Scores]
-    texts: dict[str, list[str]]  # that were generated, by split
+    texts: dict[str, list[str]] = field(default_factory=dict)  # that were generated, by split
 
 
 def evaluate(backbone: Backbone, lanes: Sequence[Lane], budget: Budget) -> list[Evaluation | Exception | None]:
