@@ -138,8 +138,9 @@ def check(name: str, data: Path | None) -> list[Finding]:
     text = [] if data is None else [f"text={rerun.format_value(str(data / 'text'))}"]
     run = compose.read_unchecked(compose.composed([f"backbone={name}", *text]))
     loaded = load.with_lm_head if run.backbone.id in convert.with_lm_head() else load.load
+    backbone = loaded(run.backbone, run.train)  # which may be adapted first, and so trained
     with torch.inference_mode():
-        return list(CHECKS[name](loaded(run.backbone, run.train), data)) if name in CHECKS else []
+        return list(CHECKS[name](backbone, data)) if name in CHECKS else []
 
 
 def main() -> None:

@@ -76,7 +76,7 @@ class Masked:
             raise InputError("head.template has no <mask>, the answer's place: write it where the answer would stand.")
         if getattr(self.tokenizer, "mask_token_id", None) is None:
             raise InputError(
-                "head=verbalizer is refused: this backbone's tokenizer has no mask token, where an encoder answers: "
+                "head.template is refused: this backbone's tokenizer has no mask token, where an encoder answers: "
                 "choose another backbone, or another head."
             )
 

@@ -82,9 +82,13 @@ def load(task: AnyTask, data: DataConfig) -> TaskData:
         if not found:
             raise InputError(f"data.source={data.source}: {task.name} has no {split} examples, give it some.")
     counts = {split: counted for split, found in examples.items() if (counted := task.counts(found))}
+    answers = task.answers(official)
+    hashed = dict(used)
+    if answers:  # which rows that are not used have a part in
+        hashed["answers"] = [("", {"answers": list(answers)})]
     return TaskData(
-        examples.pop("train"), examples.pop("dev"), data.source, fingerprint(used), examples, counts,
-        _quirks(task, used, left_out), drawn, task.answers(official),
+        examples.pop("train"), examples.pop("dev"), data.source, fingerprint(hashed), examples, counts,
+        _quirks(task, used, left_out), drawn, answers,
     )  # fmt: skip
 
 

@@ -58,7 +58,7 @@ class Generation(Head):
         self.decoding = Decoding(
             self.keys.max_target_length,
             self.keys.num_beams,
-            self.keys.length_penalty,
+            self.keys.length_penalty if self.keys.num_beams > 1 else 1.0,  # of a beam search alone
             _end(context),
         )
 
@@ -164,14 +164,16 @@ def _place(context: HeadContext) -> Masked:
                 f"head.max_target_length={room} leaves no room for what is read in task.max_length="
                 f"{context.max_length}, which a decoder's text and answer share: set that to {room + 8} or more."
             )
-    elif keys.max_target_length > (most := getattr(config, "max_position_embeddings", None) or sys.maxsize):
+    start = getattr(config, "decoder_start_token_id", None)
+    template = Template.parse(text, "head.template")
+    place = PLACES[backbone.architecture](template, context.tokenizer, context.max_length, start, room)
+    most = (getattr(config, "max_position_embeddings", None) or sys.maxsize) - len(getattr(place, "opens", [])) + 1
+    if keys.max_target_length > most:
         raise InputError(
             f"head.max_target_length={keys.max_target_length} is more than this backbone's decoder has positions: set "
             f"it to {most} or less."
         )
-    start = getattr(config, "decoder_start_token_id", None)
-    template = Template.parse(text, "head.template")
-    return PLACES[backbone.architecture](template, context.tokenizer, context.max_length, start, room)
+    return place
 
 
 def _end(context: HeadContext) -> int:

@@ -113,6 +113,7 @@ def _read_all(jobs: Iterable[Sequence[str]]) -> dict[_Job, RunConfig]:
         config = files.compose(job)
         OmegaConf.copy_cache(from_config=cache, to_config=config)  # one `now` for all
         found[_written(job)] = read(config)
+        OmegaConf.copy_cache(from_config=config, to_config=cache)
     return found
 
 

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from ptuning.backbones.sites import Site
 
 Stack = Literal["encoder", "decoder", "cross"]
+Sorted = AfterValidator(lambda stacks: sorted(set(stacks)))  # so that one prompt has one id
 
 
 class PrefixTuning(PromptMethod):
@@ -44,7 +45,7 @@ class PrefixTuning(PromptMethod):
         layers: Annotated[str | int | list[int], AfterValidator(depth.canonical)] = Field(
             description="depth: all, 17-24, 5, [1,24]; 1-based and inclusive"
         )
-        stacks: Annotated[Literal["all"] | Annotated[list[Stack], Field(min_length=1)] | None, ADDED] = Field(
+        stacks: Annotated[Literal["all"] | Annotated[list[Stack], Field(min_length=1), Sorted] | None, ADDED] = Field(
             default=None,
             description="whose attention sees the prompt: all, or some of [encoder,decoder,cross]; null: of the stack "
             "that reads the text, an encoder-decoder's encoder",

@@ -142,6 +142,6 @@ def _rescuing(runtime: RuntimeConfig, folder: Path) -> RuntimeConfig:
 
 def _remove_empty(folder: Path) -> None:
     """Remove a folder in which nothing could be written; one that holds files of other runs stays."""
-    for one in (folder / "runs", folder / "weights" / "steps", folder / "weights", folder):
+    for one in (folder / "runs", folder / "generations", folder / "weights" / "steps", folder / "weights", folder):
         with suppress(OSError):
             one.rmdir()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -42,23 +43,25 @@ def _predict_all(
 ) -> list[list[np.ndarray] | Exception]:
     predictions = [[np.empty(0)] * len(batch.rows) for batch in batches]
     failures: dict[int, Exception] = {}
-    for chunk in _shown(list(_chunks(batches, budget)), batches):
-        found = retry_in_halves(budget, partial(_predict, backbone, batches), chunk, partial(_tokens, batches))
-        for (batch, position), prediction in zip(chunk, found, strict=True):
-            if isinstance(prediction, Exception):
-                failures[batch] = prediction
-            else:
-                predictions[batch][position] = prediction
+    with _bar(batches) as bar:
+        for chunk in _chunks(batches, budget):  # which the budget cuts as it is by then
+            found = retry_in_halves(budget, partial(_predict, backbone, batches), chunk, partial(_tokens, batches))
+            for (batch, position), prediction in zip(chunk, found, strict=True):
+                if isinstance(prediction, Exception):
+                    failures[batch] = prediction
+                else:
+                    predictions[batch][position] = prediction
+            bar.update(len(chunk))
     return [failures.get(index, prediction) for index, prediction in enumerate(predictions)]
 
 
-def _shown(chunks: list[list[Position]], batches: Sequence[AdapterBatch]) -> Iterable[list[Position]]:
-    """The chunks with a progress bar, where texts are generated, which takes long."""
-    generated = [batch.adapter.config.runtime.progress for batch in batches if batch.adapter.head.decoding]
+def _bar(batches: Sequence[AdapterBatch]) -> Any:
+    """A progress bar, shown where texts are generated, which takes long."""
+    shown = any(batch.adapter.config.runtime.progress for batch in batches if batch.adapter.head.decoding)
     pause = 0.1 if sys.stderr.isatty() else 30  # a file has no use for a bar a chunk
     return tqdm(
-        chunks, "generating", leave=False, disable=not any(generated), unit="batch", mininterval=pause,
-        dynamic_ncols=True,
+        total=sum(len(batch.rows) for batch in batches), desc="generating", unit="text", leave=False,
+        disable=not shown, mininterval=pause, dynamic_ncols=True,
     )  # fmt: skip
 
 

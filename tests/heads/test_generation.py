@@ -1,5 +1,6 @@
 """Generated texts are those that transformers generates, whatever is beside them; their loss is transformers' own."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -14,6 +15,7 @@ from ptuning.records import generations, weights
 from ptuning.run import prepare_backbone, run
 from ptuning.training.adapter import AdapterBatch
 from ptuning.training.budget import Budget
+from ptuning.training.evaluate import evaluate
 from ptuning.training.forward import PassInputs, forward
 from ptuning.training.predictions import predict
 from tests.backbones.test_generation import DECODERS, SEQ2SEQ
@@ -232,7 +234,7 @@ REFUSED = [
     ("tiny_bert", {}, {}, "tiny_bert is an encoder, which generates nothing; choose a decoder"),
     ("tiny_gpt2", {"num_beams": 0}, {}, "head.num_beams=0 is refused"),
     ("tiny_gpt2", {"max_target_length": 90}, {}, "leaves no room for what is read in task.max_length=96"),
-    ("tiny_bart", {"max_target_length": 200}, {}, "more than this backbone's decoder has positions: set it to 160"),
+    ("tiny_bart", {"max_target_length": 200}, {}, "more than this backbone's decoder has positions: set it to 159"),
     ("tiny_gpt2", {"template": "{text}"}, {}, "examples of task.name=copy have source"),
     ("tiny_gpt2", {"separator": "<mask>"}, {}, "head.separator='<mask>' has <mask>: leave it out"),
     ("tiny_gpt2", {}, {"prompt__stacks": ["cross"]}, "prompt.stacks has cross, and the stacks of this backbone are"),
@@ -307,3 +309,24 @@ def test_a_prompt_in_a_stack_that_does_not_run_is_refused(make_run):
     why = r"has cross, decoder, and the head of wnut17 reads the encoder alone.* prompt.stacks=\[encoder\]"
     with pytest.raises(InputError, match=why):
         lanes(config)
+
+
+@pytest.mark.parametrize("name", ["tiny_gpt2", "tiny_t5"])
+def test_what_is_said_from_no_numbers_is_no_answer(make_copy, name):
+    """Of a lane whose prompt diverged; those beside it answer."""
+    backbone, (lane, other) = lanes(make_copy(name), make_copy(name, seed=2))
+    with torch.no_grad():
+        for parameter in lane.adapter.method.parameters():
+            parameter.fill_(torch.nan)
+    found = evaluate(backbone, [lane, other], Budget(4096))
+    assert found[0] is None and found[1] is not None
+
+
+def test_the_longest_target_that_is_allowed_fits(make_copy):
+    config = make_copy("tiny_bart", head={"max_target_length": 159})
+    backbone, (lane,) = lanes(config)
+    context = lane.adapter.context
+    long = dataclasses.replace(lane.tasks[0].dataset.data.train[0], references=("red dog " * 200,))
+    encoded = generation.Generation.encode(context, [long])
+    with forward(backbone, [AdapterBatch(lane.adapter, encoded, np.arange(1))]) as (logits,):
+        assert logits.isfinite().all() and encoded.cut["target"] == 1
