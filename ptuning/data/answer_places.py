@@ -58,6 +58,7 @@ class Masked:
         is left for in the text, where answers that stand in it are shorter. Raises InputError for a template that this
         architecture cannot answer."""
         self.tokenizer = tokenizer
+        self.opens: list[int] = []  # what a decoder of its own is given before the answer
         self._check_answer(template)
         self.filler = Filler(self._said(template), tokenizer, max_length, answer_room)
 

@@ -20,8 +20,11 @@ from torch import Tensor, nn
 from ptuning.backbones.backbone import Backbone
 from ptuning.config import RunConfig, Schema
 from ptuning.data import splits
+from ptuning.data.answer_places import PLACES, Masked
 from ptuning.data.encoded import Encoded
 from ptuning.data.splits import TaskData
+from ptuning.data.templates import Template
+from ptuning.errors import InputError
 from ptuning.seeds import Dropout, Streams
 from ptuning.tasks.base import AnyTask
 
@@ -136,6 +139,41 @@ class Head(nn.Module, ABC):
     def predictions(self, logits: Tensor, lengths: np.ndarray) -> list[np.ndarray]:
         """What is kept of each item's logits, floating-point, not finite where they are not; `lengths`: its tokens."""
         return list(logits.float().cpu().numpy())
+
+
+class LanguageModelHead(Head):
+    """A head without weights of its own, which has the backbone's language-model head speak."""
+
+    usual_dropout = 0.0
+    has_weights = False
+    needs_language_model = True
+
+    def __init__(self, context: HeadContext) -> None:
+        super().__init__(context)
+        self.backbone = [context.backbone]  # in a list, since it is no part of the head
+
+    def dropout_mask(self, streams: Streams, step: int, sequences: int, width: int) -> Tensor | None:
+        """None: what it reads goes to the backbone's own head."""
+        return None
+
+
+def parse_template(text: str, key: str, task: AnyTask) -> Template:
+    """The template in the config `key`. Raises InputError where it is none, or is of other fields than the task's."""
+    template, known = Template.parse(text, key), task.template_fields
+    if unknown := [field for field in template.fields if field not in known]:
+        raise InputError(
+            f"{key}={text!r} has {{{unknown[0]}}}, and examples of task.name={task.name} have "
+            f"{', '.join(known)}: write one of those."
+        )
+    return template
+
+
+def answer_place(context: HeadContext, template: Template, answer_room: int = 0) -> Masked:
+    """Where the backbone answers a text in the template, with room for so many tokens of an answer at least. Raises
+    InputError where it cannot."""
+    backbone = context.backbone
+    start = getattr(backbone.model.config, "decoder_start_token_id", None)
+    return PLACES[backbone.architecture](template, context.tokenizer, context.max_length, start, answer_room)
 
 
 def linear(inputs: int, outputs: int, random: torch.Generator) -> nn.Linear:

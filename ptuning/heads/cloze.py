@@ -22,9 +22,7 @@ from ptuning.data.answer_places import Masked
 from ptuning.data.encoded import Encoded
 from ptuning.data.templates import Template
 from ptuning.errors import InputError
-from ptuning.heads import verbalizer
-from ptuning.heads.base import Head, HeadContext
-from ptuning.seeds import Streams
+from ptuning.heads.base import HeadContext, LanguageModelHead, answer_place, parse_template
 from ptuning.tasks.base import AnyTask
 from ptuning.tasks.kinds.examples import Fact
 from ptuning.tasks.kinds.facts import FactTask
@@ -46,19 +44,15 @@ class ClozeKeys(Schema):
     )
 
 
-class Cloze(Head):
+class Cloze(LanguageModelHead):
     """Logits `[B, candidates]`; cross-entropy over the candidates."""
 
     Keys = ClozeKeys
     ids: Tensor
-    usual_dropout = 0.0
-    has_weights = False
-    needs_language_model = True
     left_out = "facts whose object is no candidate of one token in this backbone's vocabulary, left out"
 
     def __init__(self, context: HeadContext) -> None:
         super().__init__(context)
-        self.backbone = [context.backbone]  # in a list, since it is no part of the head
         self.register_buffer("ids", torch.tensor(list(_candidates(context))), persistent=False)
 
     @classmethod
@@ -66,7 +60,7 @@ class Cloze(Head):
         assert isinstance(task, FactTask)
         keys = _keys(config)
         if keys.template is not None:
-            verbalizer.parse_template(keys.template, "head.template", task)
+            parse_template(keys.template, "head.template", task)
         elif keys.pattern != HAND:
             known = ", ".join([HAND, *config.single.templates])
             raise InputError(
@@ -96,10 +90,6 @@ class Cloze(Head):
         places: dict[int | None, int] = {token: place for place, token in enumerate(_candidates(context))}
         targets = np.array([places.get(token, 0) for token in _objects(context, examples)])  # 0 of questions too
         return _place(context).ask([one.texts for one in examples], [[0]] * len(examples)).encoded(targets)
-
-    def dropout_mask(self, streams: Streams, step: int, sequences: int, width: int) -> Tensor | None:
-        """None: what it reads goes to the backbone's own head."""
-        return None
 
     def forward(self, hidden: Tensor, real: Tensor, dropout_mask: Tensor | None = None) -> Tensor:
         """Logits of the candidates `[B, candidates]`, of the hidden states where they would be said, `[B, 1, H]`."""
@@ -173,7 +163,7 @@ def _place(context: HeadContext) -> Masked:
     template = context.data.train[0].template if keys.template is None else keys.template
     if template is None:
         raise InputError(_no_hand_template(context.config))
-    return verbalizer.place(context, Template.parse(template, "head.template"))
+    return answer_place(context, Template.parse(template, "head.template"))
 
 
 def _no_hand_template(config: RunConfig) -> str:

@@ -12,8 +12,8 @@ unless another is written, and targets that are too long lose their end.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -21,12 +21,11 @@ from pydantic import Field
 from torch import Tensor
 
 from ptuning.config import RunConfig, Schema
-from ptuning.data.answer_places import PLACES, Masked
+from ptuning.data.answer_places import Masked
 from ptuning.data.encoded import IGNORED, Encoded
 from ptuning.data.templates import Template
 from ptuning.errors import InputError
-from ptuning.heads.base import Decoding, Head, HeadContext
-from ptuning.seeds import Streams
+from ptuning.heads.base import Decoding, HeadContext, LanguageModelHead, answer_place, parse_template
 from ptuning.tasks.base import AnyTask
 from ptuning.tasks.kinds.examples import Request
 
@@ -43,17 +42,13 @@ class GenerationKeys(Schema):
     )
 
 
-class Generation(Head):
+class Generation(LanguageModelHead):
     """Log-probabilities `[B, K]` of the target's tokens, 0 behind its end."""
 
     Keys = GenerationKeys
-    usual_dropout = 0.0
-    has_weights = False
-    needs_language_model = True
 
     def __init__(self, context: HeadContext) -> None:
         super().__init__(context)
-        self.backbone = [context.backbone]  # in a list, since it is no part of the head
         self.keys = _keys(context.config)
         self.decoding = Decoding(
             self.keys.max_target_length,
@@ -66,22 +61,12 @@ class Generation(Head):
     def check(cls, config: RunConfig, task: AnyTask) -> None:
         keys = _keys(config)
         for key, text in (("head.template", keys.template), ("head.separator", keys.separator)):
-            template = Template.parse(text, key)
-            if template.count("mask"):
+            if parse_template(text, key, task).count("mask"):
                 raise InputError(f"{key}={text!r} has <mask>: leave it out, what is said stands behind what is read.")
-            if unknown := [field for field in template.fields if field not in task.template_fields]:
-                raise InputError(
-                    f"{key}={text!r} has {{{unknown[0]}}}, and examples of task.name={task.name} have "
-                    f"{', '.join(task.template_fields)}: write one of those."
-                )
 
     @classmethod
     def rows(cls, config: RunConfig) -> int:
         return Template.parse(_keys(config).template, "head.template").rows
-
-    def dropout_mask(self, streams: Streams, step: int, sequences: int, width: int) -> Tensor | None:
-        """None: what it reads goes to the backbone's own head."""
-        return None
 
     def forward(
         self, hidden: Tensor, real: Tensor, dropout_mask: Tensor | None = None, answers: Tensor | None = None
@@ -128,21 +113,12 @@ class Generation(Head):
 def _encoded(
     place: Masked, examples: Sequence[Request], answers: Sequence[Sequence[int]], cut: dict[str, int]
 ) -> Encoded:
+    """Of each example as many targets as its answer has tokens."""
     asked = place.ask([example.texts for example in examples], answers)
-    lengths = [len(answer) for answer in answers]
-    width = asked.reads.shape[1]
-    return Encoded(
-        tokens=np.array([token for one in asked.texts for token in one.tokens], dtype=np.int32),
-        types=np.array([kind for one in asked.texts for kind in one.types], dtype=np.int8),
-        starts=np.concatenate([[0], np.cumsum([len(one.tokens) for one in asked.texts])]),
-        infix=np.array([one.infix for one in asked.texts]),
+    return replace(
+        asked.encoded(np.zeros(len(examples)), answers=answers),
         targets=np.array([token for answer in answers for token in answer]),
-        target_starts=np.concatenate([[0], np.cumsum(lengths)]),
-        owners=np.arange(len(examples)),
-        reads=asked.reads,
-        rows=np.array([one.rows for one in asked.texts]) if asked.texts[0].rows else None,
-        answers=np.array([[*answer, *[IGNORED] * (width - len(answer))] for answer in answers]),
-        decoder=asked.decoder,
+        target_starts=np.concatenate([[0], np.cumsum([len(answer) for answer in answers])]),
         cut={"text": place.filler.cut, **cut},
     )
 
@@ -150,7 +126,6 @@ def _encoded(
 def _place(context: HeadContext) -> Masked:
     """Raises InputError for a backbone that says nothing, or not so much."""
     keys, backbone = _keys(context.config), context.backbone
-    config = backbone.model.config
     if backbone.architecture == "encoder":
         raise InputError(
             f"head=generation is refused: backbone.name={context.config.backbone.name} is an encoder, which generates "
@@ -164,10 +139,8 @@ def _place(context: HeadContext) -> Masked:
                 f"head.max_target_length={room} leaves no room for what is read in task.max_length="
                 f"{context.max_length}, which a decoder's text and answer share: set that to {room + 8} or more."
             )
-    start = getattr(config, "decoder_start_token_id", None)
-    template = Template.parse(text, "head.template")
-    place = PLACES[backbone.architecture](template, context.tokenizer, context.max_length, start, room)
-    most = (getattr(config, "max_position_embeddings", None) or sys.maxsize) - len(getattr(place, "opens", [])) + 1
+    place = answer_place(context, Template.parse(text, "head.template"), room)
+    most = backbone.shape.positions - len(place.opens) + 1
     if keys.max_target_length > most:
         raise InputError(
             f"head.max_target_length={keys.max_target_length} is more than this backbone's decoder has positions: set "

@@ -25,12 +25,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from ptuning.config import NOT_HASHED, RunConfig, Schema
-from ptuning.data.answer_places import PLACES, Masked
+from ptuning.data.answer_places import Masked
 from ptuning.data.encoded import IGNORED, Encoded
 from ptuning.data.templates import Template
 from ptuning.errors import InputError
-from ptuning.heads.base import Head, HeadContext
-from ptuning.seeds import Streams
+from ptuning.heads.base import HeadContext, LanguageModelHead, answer_place, parse_template
 from ptuning.tasks.base import AnyTask
 from ptuning.tasks.kinds.examples import Example
 
@@ -50,20 +49,16 @@ class VerbalizerKeys(Schema):
     z_loss: float = Field(ge=0, description="weight of the squared log-sum over the vocabulary (T5's)")
 
 
-class Verbalizer(Head):
+class Verbalizer(LanguageModelHead):
     """Scores `[B, labels]`."""
 
     Keys = VerbalizerKeys
     ids: Tensor
     shares: Tensor
     also_answers = ("classification", "choice")
-    usual_dropout = 0.0
-    has_weights = False
-    needs_language_model = True
 
     def __init__(self, context: HeadContext) -> None:
         super().__init__(context)
-        self.backbone = [context.backbone]  # in a list, since it is no part of the head
         self.keys = _keys(context.config)
         self.labels = len(context.labels)
         words = LabelWords(self.keys, context.labels, context.tokenizer, _place(context))
@@ -96,10 +91,6 @@ class Verbalizer(Head):
     def carries_over(cls, labels: Sequence[str], others: Sequence[str]) -> bool:
         """Labels are words, and have no weights of their own."""
         return len(labels) == len(others)
-
-    def dropout_mask(self, streams: Streams, step: int, sequences: int, width: int) -> Tensor | None:
-        """None: what it reads goes to the backbone's own head."""
-        return None
 
     def forward(
         self, hidden: Tensor, real: Tensor, dropout_mask: Tensor | None = None, answers: Tensor | None = None
@@ -223,24 +214,6 @@ def _no_template(config: RunConfig, pattern: str | None) -> str:
     )
 
 
-def parse_template(text: str, key: str, task: AnyTask) -> Template:
-    """The template in the config `key`. Raises InputError where it is none, or is of other fields than the task's."""
-    template, known = Template.parse(text, key), task.template_fields
-    if unknown := [field for field in template.fields if field not in known]:
-        raise InputError(
-            f"{key}={text!r} has {{{unknown[0]}}}, and examples of task.name={task.name} have "
-            f"{', '.join(known)}: write one of those."
-        )
-    return template
-
-
-def place(context: HeadContext, template: Template) -> Masked:
-    """Where the backbone answers a text in the template. Raises InputError where it cannot."""
-    backbone = context.backbone
-    start = getattr(backbone.model.config, "decoder_start_token_id", None)
-    return PLACES[backbone.architecture](template, context.tokenizer, context.max_length, start)
-
-
 def _template(config: RunConfig) -> Template:
     return Template.parse(str(_keys(config).template), "head.template")
 
@@ -250,4 +223,4 @@ def _keys(config: RunConfig) -> VerbalizerKeys:
 
 
 def _place(context: HeadContext) -> Masked:
-    return place(context, _template(context.config))
+    return answer_place(context, _template(context.config))

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 from experiments.artefacts.table import Column, Table
 
+E2E = [
+    Column("E2E BLEU", "e2e", "test"),
+    Column("E2E NIST", "e2e", "test", "nist"),
+    Column("E2E ROUGE-L", "e2e", "test", "rouge_l"),
+    Column("E2E CIDEr", "e2e", "test", "cider"),
+]
+
 TABLE = Table(
     experiment="prefix_tuning/table1",
     title="Table 1",
     caption="Table-to-text generation (Prefix-Tuning, Table 1).",
     columns=[
-        Column("E2E BLEU", "e2e", "test"),
-        Column("E2E NIST", "e2e", "test", "nist"),
-        Column("E2E ROUGE-L", "e2e", "test", "rouge_l"),
-        Column("E2E CIDEr", "e2e", "test", "cider"),
+        *E2E,
         Column("WebNLG BLEU seen", "webnlg", "seen"),
         Column("WebNLG BLEU unseen", "webnlg", "unseen"),
         Column("DART BLEU", "dart", "test"),

@@ -7,7 +7,8 @@ python -m experiments.papers.prefix_tuning.table4 profile=laptop                
 from __future__ import annotations
 
 from experiments.artefacts import methods
-from experiments.artefacts.table import Column, Table
+from experiments.artefacts.table import Table
+from experiments.papers.prefix_tuning.table1 import E2E
 from ptuning.config import RunConfig
 
 LENGTHS = (1, 5, 10, 20)
@@ -29,12 +30,7 @@ TABLE = Ablation(
     experiment="prefix_tuning/table4",
     title="Table 4",
     caption="Deep prompts before and within the text, and embeddings alone, on E2E (Prefix-Tuning, Table 4).",
-    columns=[
-        Column("E2E BLEU", "e2e", "test"),
-        Column("E2E NIST", "e2e", "test", "nist"),
-        Column("E2E ROUGE-L", "e2e", "test", "rouge_l"),
-        Column("E2E CIDEr", "e2e", "test", "cider"),
-    ],
+    columns=E2E,
     methods=[f"{kind}, {length}" for kind in ("prefix", "embedding-only", "infix") for length in LENGTHS],
     paper="arXiv:2101.00190",
     scores="On the test set, multi-reference; BLEU and ROUGE-L in percent. An infix is keys and values here, the "

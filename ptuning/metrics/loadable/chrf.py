@@ -4,21 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import datasets
 import evaluate
 
+from ptuning.metrics.generated_texts import of_texts
 from ptuning.metrics.overlap import chrf
 
 
 class ChrF(evaluate.Metric):
     def _info(self) -> evaluate.MetricInfo:
-        text = datasets.Value("string")
-        return evaluate.MetricInfo(
-            description=__doc__,
-            citation="",
-            inputs_description="predictions: N texts; references: the texts that would do, one or more each.",
-            features=datasets.Features({"predictions": text, "references": datasets.List(text)}),
-        )
+        return of_texts(__doc__)
 
     def _compute(self, predictions: Sequence[str], references: Sequence[list[str]]) -> dict[str, float]:
         return {"chrf": chrf(predictions, references)}

@@ -5,21 +5,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import datasets
 import evaluate
 
 from ptuning.metrics.captions import rouge_l
+from ptuning.metrics.generated_texts import of_texts
 
 
 class RougeL(evaluate.Metric):
     def _info(self) -> evaluate.MetricInfo:
-        text = datasets.Value("string")
-        return evaluate.MetricInfo(
-            description=__doc__,
-            citation="",
-            inputs_description="predictions: N texts; references: the texts that would do, one or more each.",
-            features=datasets.Features({"predictions": text, "references": datasets.List(text)}),
-        )
+        return of_texts(__doc__)
 
     def _compute(self, predictions: Sequence[str], references: Sequence[list[str]]) -> dict[str, float]:
         return {"rouge_l": rouge_l(predictions, references)}
