@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable
 from types import FrameType
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # Ctrl-C, a preempted job, a closed terminal
+_AGAIN = 0.05  # seconds
 
 
 class Stopped(SystemExit):
@@ -29,7 +31,9 @@ class FirstFailure(Stopped):
 def end_on_signals() -> None:
     """Let a signal raise `Stopped` in the main thread. Those that follow do not disturb what is being put away, but
     Ctrl-C a second later: it ends the process at once."""
-    _handle(_RaiseOnce())
+    ending = _RaiseOnce(sys.unraisablehook)
+    _handle(ending)
+    sys.unraisablehook = ending.on_unraisable
 
 
 def end_at_once() -> None:
@@ -44,8 +48,9 @@ def _handle(handler: Callable[[int, FrameType | None], None]) -> None:
 
 
 class _RaiseOnce:
-    def __init__(self) -> None:
+    def __init__(self, otherwise: Callable[[sys.UnraisableHookArgs], object]) -> None:
         self.raised: float | None = None
+        self.otherwise = otherwise
 
     def __call__(self, number: int, _frame: FrameType | None) -> None:
         if self.raised is None:
@@ -53,6 +58,20 @@ class _RaiseOnce:
             raise Stopped(_why(number), 128 + number)
         if number == signal.SIGINT and time.monotonic() - self.raised > 1:
             os._exit(128 + number)
+
+    def on_unraisable(self, lost: sys.UnraisableHookArgs) -> None:
+        """Raise again, soon, what was raised in the middle of a destructor or of a callback that lets nothing through
+        (logging has one at each fork): Python would print it and go on as if no signal had come."""
+        stop = lost.exc_value
+        if not isinstance(stop, Stopped):
+            self.otherwise(lost)
+            return
+
+        def raise_again(_number: int, _frame: FrameType | None) -> None:
+            raise stop
+
+        signal.signal(signal.SIGALRM, raise_again)
+        signal.setitimer(signal.ITIMER_REAL, _AGAIN)
 
 
 def _exit(number: int, _frame: FrameType | None) -> None:

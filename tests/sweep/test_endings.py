@@ -56,3 +56,16 @@ def test_a_signal_that_is_ignored_stays_so():
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (143, "put away\n", "")
+
+
+def test_a_signal_in_the_middle_of_a_destructor_is_not_lost():
+    """Nothing that a destructor raises gets through; nor does what a weak reference's or a fork's callback raises."""
+    code = (
+        "import signal, os, time; from ptuning.sweep import stopping; stopping.end_on_signals()\n"
+        "class Held:\n def __del__(self): os.kill(os.getpid(), signal.SIGTERM); time.sleep(0.01)\n"
+        "held = Held(); del held; print('goes on', flush=True)\n"
+        "try:\n time.sleep(60)\n"
+        "finally:\n print('put away')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (143, "goes on\nput away\n", "")
