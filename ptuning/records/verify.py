@@ -255,14 +255,19 @@ def _check_diverged(record: Record, file: Path) -> None:
         _check_step(record, line, file)
         _check_metric(record, line, file)
     _check_ending(record, file)
-    train = record["config"]["train"]
-    key, end = ("epoch", train["epochs"]) if train.get("steps") is None else ("step", train["steps"])
-    if any(line[key] >= end for line in record["history"]):
+    if any(_is_at_end(record, line) for line in record["history"]):
         raise InputError(f"{file} has a history to its end and a status of diverged: it was edited; {_MEND}.")
 
 
+def _is_at_end(record: Record, line: Record) -> bool:
+    train = record["config"]["train"]
+    key, end = ("epoch", train["epochs"]) if train.get("steps") is None else ("step", train["steps"])
+    return bool(line[key] >= end)
+
+
 def _check_ending(record: Record, file: Path) -> None:
-    """Its history is in order, and ends where `train.patience` ends a run if that is what its status says."""
+    """Its history is in order, and ends where `train.patience` ends a run if that is what its status says, or at the
+    end where it is finished."""
     epochs = [line["epoch"] for line in record["history"]]
     if any(later <= earlier for earlier, later in pairwise(epochs)):
         raise InputError(f"{file} has a history that is not in the order of its epochs: it was edited; {_MEND}.")
@@ -273,6 +278,8 @@ def _check_ending(record: Record, file: Path) -> None:
             f"{file} has a status of {record['status']}, and train.patience={patience} ends its history "
             f"{'nowhere' if last is None else f'after {last} of {len(epochs)} evaluations'}: it was edited; {_MEND}."
         )
+    if record["status"] == "finished" and not _is_at_end(record, record["history"][-1]):
+        raise InputError(f"{file} has a status of finished and no end to its history: it was edited; {_MEND}.")
 
 
 def _check_step(record: Record, line: Record, file: Path) -> None:

@@ -127,6 +127,7 @@ def test_a_history_ends_as_its_status_says(make_run):
         (goes_on | {"status": "stopped_early"}, "of stopped_early, and train.patience=1 ends its history nowhere"),
         (made(config, (75.0, 50.0, 25.0), status="stopped_early", selection={"rule": "best_dev", "epoch": 1}),
          "ends its history after 2 of 3 evaluations"),
+        (goes_on | {"history": goes_on["history"][:1]}, "of finished and no end to its history: it was edited"),
         (goes_on | {"history": goes_on["history"][::-1]}, "not in the order of its epochs: it was edited"),
         (goes_on | {"history": [*goes_on["history"], goes_on["history"][1]]}, "not in the order of its epochs"),
     ):  # fmt: skip
