@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ptuning.config import RunConfig, RuntimeConfig
+from ptuning.config import BackboneConfig, RunConfig, RuntimeConfig
 from ptuning.errors import InputError
 from ptuning.parsed import Run
 from ptuning.records import weights
@@ -28,15 +28,17 @@ Answer = dict[str, Any]  # what `task.format_prediction` says of one example, an
 class Answerer:
     """A frozen backbone with the prompts and heads of several runs, known by their files' names."""
 
-    def __init__(self, files: Sequence[Path], runtime: RuntimeConfig) -> None:
-        """Raises InputError for a file that is no saved run, that trained the backbone, or that is of another one."""
-        runs = {file.stem: Run.parse(weights.read_config(file, runtime)) for file in files}
+    def __init__(self, files: Sequence[Path], runtime: RuntimeConfig, backbone: BackboneConfig | None = None) -> None:
+        """`backbone`: where the one of the files is here, None where they say it themselves. Raises InputError for a
+        file that is no saved run or is of another backbone, and where one of several has trained it."""
+        runs = {file.stem: Run.parse(_placed(weights.read_config(file, runtime), backbone)) for file in files}
         _check_shared_backbone(runs)
         if len(runs) < len(files):
             raise InputError(
                 "two of the files have the same name: give one of them another, it is how runs are known."
             )
-        self.backbone = prepare_backbone(next(iter(runs.values())))
+        first = next(iter(runs.values()))
+        self.backbone, self.backbone_config = prepare_backbone(first), first.config.backbone
         self.backbone.hidden_cache = None  # questions do not come again
         self.adapters: dict[str, Adapter] = {
             file.stem: weights.load(file, runs[file.stem].config, self.backbone) for file in files
@@ -100,13 +102,21 @@ class Answerer:
         return AdapterBatch(adapter, encoded, np.arange(len(encoded)))
 
 
+def _placed(run: RunConfig, backbone: BackboneConfig | None) -> RunConfig:
+    """The run on its backbone where that is here; the pooler is the head's."""
+    if backbone is None:
+        return run
+    own = {"name": run.backbone.name, "pooler": run.backbone.pooler}
+    return run.model_copy(update={"backbone": backbone.model_copy(update=own)})
+
+
 def _check_shared_backbone(runs: Mapping[str, Run]) -> None:
     """Raises InputError where the runs, by their files' names, are none, or cannot share one frozen backbone."""
     if not runs:
         raise InputError("no saved prompts were given: train with runtime.save=true and name the files.")
     first = next(iter(runs))
     for name, run in runs.items():
-        if run.trains_backbone:
+        if run.trains_backbone and len(runs) > 1:
             raise InputError(
                 f"{name} was made by {run.config.method}, which changes the backbone: it cannot share one."
             )

@@ -9,7 +9,7 @@ FLOW = [  # packages, and modules that stand elsewhere than the rest of their pa
     "errors", "files", "seeds", "registry", "precision", "devices", "pypi", "config", "formats", "metrics",
     "tasks.kinds.examples", "tasks", "data", "prompts", "backbones", "prompts.inits", "methods", "heads", "rules",
     "records.identity", "training.epoch_selection", "parsed", "training", "records", "lane_queue", "run",
-    "launch", "sweep", "predict", "evaluation", "analysis",
+    "launch", "sweep", "predict", "sharing", "model", "evaluation", "analysis",
 ]  # fmt: skip
 
 

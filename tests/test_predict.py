@@ -113,7 +113,7 @@ def test_bad_questions_and_files_are_one_sentence(served, make_run, tmp_path):
     run([tuned])
     run([other])
     with pytest.raises(InputError, match="was made by fine_tuning, which changes the backbone"):
-        Answerer([weights.path(tuned)], tuned.runtime)
+        Answerer([*files, weights.path(tuned)], tuned.runtime)
     with pytest.raises(InputError, match="were trained on another backbone or precision"):
         Answerer([*files, weights.path(other)], other.runtime)
     source = start(make_run(), a={"seed": 3, "train": {"epochs": 1}}).source_runs[0].run

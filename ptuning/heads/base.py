@@ -92,6 +92,11 @@ class Head(nn.Module, ABC):
         return 0
 
     @classmethod
+    def needs_data(cls, config: RunConfig) -> bool:
+        """Whether it answers with what stands in the task's data alone."""
+        return False
+
+    @classmethod
     def carries_over(cls, labels: Sequence[str], others: Sequence[str]) -> bool:
         """Whether, trained on a task with `labels`, it can answer one with `others`, which are called as there."""
         return list(labels) == list(others)

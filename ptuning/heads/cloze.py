@@ -75,6 +75,12 @@ class Cloze(LanguageModelHead):
         return 0 if template is None else Template.parse(template, "head.template").rows
 
     @classmethod
+    def needs_data(cls, config: RunConfig) -> bool:
+        """For the objects of all facts, and for the hand template beside them."""
+        keys = _keys(config)
+        return keys.candidates == "objects" or keys.template is None
+
+    @classmethod
     def carries_over(cls, labels: Sequence[str], others: Sequence[str]) -> bool:
         """Candidates are words, and have no weights of their own."""
         return True

@@ -91,9 +91,20 @@ def _steps(runtime: RuntimeConfig) -> Path:
 
 def write(file: Path, run: RunConfig, state: State, backbone: Mapping[str, Any]) -> Path:
     """Write `state` atomically; the header holds the config, and what the run's record says of the `backbone`."""
+    return _write(file, store.dump(run), state, backbone)
+
+
+def copy(file: Path, to: Path, backbone: BackboneConfig, content: Content) -> Path:
+    """Write the weights of a file to another one, whose backbone is found as `backbone` says, and has that content.
+    Raises InputError where the file is not as `write` wrote it."""
+    config = dict(read_header(file).config)
+    return _write(to, config | {"backbone": backbone.model_dump(mode="json")}, load_state(file), content)
+
+
+def _write(file: Path, config: Mapping[str, Any], state: State, backbone: Mapping[str, Any]) -> Path:
     file.parent.mkdir(parents=True, exist_ok=True)
     content = {key: value for key, value in backbone.items() if key in matching.COMPARED}
-    said = {"config": json.dumps(store.dump(run)), "backbone": json.dumps(content)}
+    said = {"config": json.dumps(config), "backbone": json.dumps(content)}
     header = {"format": "pt", **said, "said_sha256": _hash_said(said), "tensors_sha256": _hash_tensors(state)}
     write_atomic(file, save(state, header))
     return file

@@ -40,6 +40,8 @@ class Task(ABC, Generic[E, A]):
     package: ClassVar[Package | None] = None  # ships the whole data set, for the `package` source
     package_files: ClassVar[Mapping[str, str]] = {}  # path in the package -> SHA-256
     stride: ClassVar[int] = 32  # tokens that two windows of a text too long for one share, where it is windowed
+    answer_key: ClassVar[str] = "label"  # of what `format_prediction` gives, the answer itself
+    asks_several: ClassVar[bool] = False  # whether a row may ask several things
 
     def read(self, path: Path) -> list[tuple[str, Row]]:
         """The rows of a file (or folder) in the official format, each with where it stands. Raises InputError."""
@@ -56,6 +58,26 @@ class Task(ABC, Generic[E, A]):
     @abstractmethod
     def examples(self, row: Row, where: str) -> list[E]:
         """The examples in one official row; `where` (file and line) opens the error that a malformed row raises."""
+
+    def text_keys(self) -> Sequence[str]:
+        """The keys of an official row that are all that a question needs, its texts in their order; none where it
+        needs more than texts."""
+        return ()
+
+    def row(self, texts: Sequence[str]) -> Row:
+        """An official row without a label that asks about plain texts. Raises InputError where such a row needs
+        others, or more than texts."""
+        keys = self.text_keys()
+        if not keys:
+            raise InputError(
+                f"task.name={self.name} is not asked with plain texts: give a row of its official format, as a dict."
+            )
+        if len(texts) != len(keys):
+            raise InputError(
+                f"task.name={self.name} is asked with {len(keys)} text(s) ({', '.join(keys)}), and {len(texts)} are "
+                "given: give so many, as a string or a tuple."
+            )
+        return dict(zip(keys, texts, strict=True))
 
     def answers(self, splits: Mapping[str, Rows]) -> tuple[str, ...]:
         """What the rows of all `splits` answer, where that makes what can be answered at all: labels of the data."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -38,6 +38,9 @@ class BoolQ(AccuracyTask):
         question, passage = fields.text(row, "question", where), fields.text(row, "passage", where)
         named = {"question": question, "passage": passage}
         return [Example(((question, passage),), fields.label(row, (False, True), where), fields=named)]
+
+    def text_keys(self) -> Sequence[str]:
+        return "question", "passage"
 
     def from_hub(self, rows: Iterable[Row]) -> Iterator[Row]:
         return ({**row, "label": bool(row["label"])} for row in rows)

@@ -31,6 +31,9 @@ class CB(AccuracyTask):
         named = {"premise": premise, "hypothesis": hypothesis}
         return [Example(((premise, hypothesis),), fields.label(row, self.labels, where), fields=named)]
 
+    def text_keys(self) -> Sequence[str]:
+        return "premise", "hypothesis"
+
     def from_hub(self, rows: Iterable[Row]) -> Iterator[Row]:
         return ({**row, "label": self.labels[row["label"]]} for row in rows)
 

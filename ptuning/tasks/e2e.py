@@ -66,6 +66,9 @@ class E2E(DataToText):
         mr = natural(mr) if self.form == "natural" else mr
         return " | ".join(f"{name} : {value}" for name, value in _slots(mr, where))
 
+    def text_keys(self) -> Sequence[str]:
+        return ("mr",)
+
     def from_hub(self, rows: Iterable[Row]) -> Iterator[Row]:
         return ({"mr": row["meaning_representation"], "references": [row["human_reference"]]} for row in rows)
 

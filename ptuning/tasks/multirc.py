@@ -21,6 +21,7 @@ class MultiRC(ClassificationTask):
     name = "multirc"
     version = 1
     head = "classification"
+    asks_several = True
     labels = ("wrong", "right")
     template_fields = (*SEGMENTS, "passage", "question", "answer")
     metric = "f1a"

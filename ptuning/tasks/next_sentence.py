@@ -72,6 +72,9 @@ class NextSentence(AccuracyTask):
         first, second = fields.text(row, "first", where), fields.text(row, "second", where)
         return [Example(((first, second),), fields.label(row, self.labels, where))]
 
+    def text_keys(self) -> Sequence[str]:
+        return "first", "second"
+
     def from_hub(self, rows: Iterable[Row]) -> Iterator[Row]:
         raise InputError("data.source=hub: next_sentence is asked of your own text: choose data=local.")
 

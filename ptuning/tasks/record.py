@@ -26,6 +26,7 @@ class ReCoRD(ClassificationTask):
     name = "record"
     version = 1
     head = "classification"
+    asks_several = True
     labels = ("wrong", "right")
     template_fields = (*SEGMENTS, "passage", "query", "entity")
     metric = "f1"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from ptuning.formats import fields
 from ptuning.formats.rows import Row
@@ -27,6 +27,9 @@ class RTE(AccuracyTask):
         premise, hypothesis = fields.text(row, "premise", where), fields.text(row, "hypothesis", where)
         named = {"premise": premise, "hypothesis": hypothesis}
         return [Example(((premise, hypothesis),), fields.label(row, self.labels, where), fields=named)]
+
+    def text_keys(self) -> Sequence[str]:
+        return "premise", "hypothesis"
 
     def from_hub(self, rows: Iterable[Row]) -> Iterator[Row]:
         return ({**row, "label": self.labels[row["label"]]} for row in rows)

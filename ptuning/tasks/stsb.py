@@ -27,6 +27,7 @@ class STSB(Task[Rating, np.ndarray]):
     version = 1
     head = "regression"
     metric = "pearson"
+    answer_key = "score"
     texts: ClassVar = {"sentence1": "sentence1", "sentence2": "sentence2"}
     folder = "STS-B"
     files = glue_files("STS-B")
@@ -41,6 +42,9 @@ class STSB(Task[Rating, np.ndarray]):
     def examples(self, row: Row, where: str) -> list[Rating]:
         first, second = (fields.text(row, key, where) for key in self.texts)
         return [Rating(((first, second),), _score(row, where))]
+
+    def text_keys(self) -> Sequence[str]:
+        return tuple(self.texts)
 
     def from_hub(self, rows: Iterable[Row]) -> Iterator[Row]:
         """The hub calls the score a label."""

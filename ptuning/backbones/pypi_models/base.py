@@ -40,6 +40,10 @@ class PackageFiles:
         return self.package.version
 
     @property
+    def packages(self) -> list[Package]:
+        return [self.package]
+
+    @property
     def requirements(self) -> str:
         return self.package.requirement
 
@@ -58,6 +62,10 @@ class SplitFile:
     @property
     def version(self) -> str:
         return self.parts[0].version
+
+    @property
+    def packages(self) -> list[Package]:
+        return [part.package for part in self.parts]
 
     @property
     def requirements(self) -> str:

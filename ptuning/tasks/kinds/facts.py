@@ -19,11 +19,15 @@ class FactTask(Task[Fact, list[str]]):
 
     head = "cloze"
     metric = "p_at_1"
+    answer_key = "object"
     template_fields = ("subject",)
     has_hand_template: bool  # whether there is one beside the relation's facts
 
     def examples(self, row: Row, where: str) -> list[Fact]:
         return [fact(row, where)]
+
+    def text_keys(self) -> Sequence[str]:
+        return ("sub_label",)
 
     def counts(self, examples: Sequence[Fact]) -> dict[str, int]:
         return {"objects": len({example.object for example in examples})}

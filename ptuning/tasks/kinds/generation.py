@@ -16,6 +16,7 @@ class GenerationTask(Task[Request, list[str]]):
     would do."""
 
     head = "generation"
+    answer_key = "text"
     template_fields: ClassVar[Sequence[str]] = ("source",)
     version = 1
 

@@ -72,6 +72,9 @@ class GLUETask(ClassificationTask):
         segments = texts[0], texts[1] if len(texts) > 1 else None
         return [Example((segments,), fields.label(row, self.values, where), fields=named)]
 
+    def text_keys(self) -> Sequence[str]:
+        return tuple(self.texts)
+
     def from_hub(self, rows: Iterable[Row]) -> Iterator[Row]:
         """The hub stores labels as numbers, in the order of `labels`; -1 where there is none."""
         for row in rows:

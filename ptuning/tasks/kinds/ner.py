@@ -39,6 +39,7 @@ class NER(Task[Sentence, list[np.ndarray]]):
     head = "token"
     metric = "f1"
     version = 1
+    answer_key = "entities"
     types: ClassVar[tuple[str, ...]]
     cues: ClassVar[Mapping[str, str]] = {}  # type -> what stands before a name of it in the miniature
     hub_tags: ClassVar[tuple[str, ...]]  # what the hub's numbers stand for
@@ -61,6 +62,13 @@ class NER(Task[Sentence, list[np.ndarray]]):
                     " word, or tag it O."
                 )
         return [Sentence(tuple(words), tuple(self.labels.index(tag) for tag in spans.iob2(tags)), where=where)]
+
+    def text_keys(self) -> Sequence[str]:
+        return ("words",)
+
+    def row(self, texts: Sequence[str]) -> Row:
+        """Words are what stands between spaces."""
+        return {key: text.split() for key, text in super().row(texts).items()}
 
     def quirks(self, row: Row) -> list[str]:
         return ["blank words" for word in row["words"] if is_blank(word)]

@@ -57,6 +57,7 @@ class QA(Task[Question, list[Candidates]]):
     head = "span"
     metric = "f1"
     version = 1
+    answer_key = "answer"
     unanswerable: ClassVar[bool] = False  # whether there are questions without an answer
 
     def __init__(self, stride: int = 128, n_best: int = 20, max_answer: int = 30) -> None:
@@ -84,6 +85,9 @@ class QA(Task[Question, list[Candidates]]):
             for one in given
         )
         return [Question(question, context, answers, where)]
+
+    def text_keys(self) -> Sequence[str]:
+        return "question", "context"
 
     def from_hub(self, rows: Iterable[Row]) -> Iterator[Row]:
         """The hub stores answers as two lists."""

@@ -39,6 +39,8 @@ class SRL(Task[Sentence, list[np.ndarray]]):
     head = "token"
     metric = "f1"
     version = 1
+    answer_key = "roles"
+    asks_several = True
     roles: ClassVar[tuple[str, ...]]
     agent: ClassVar[str]  # what the two sides of a verb are called
     patient: ClassVar[str]

@@ -33,6 +33,9 @@ class Summarization(GenerationTask):
     def references(self, row: Row, where: str) -> tuple[str, ...] | None:
         return (_one_line(row, self.summary, where),) if self.summary in row else None
 
+    def text_keys(self) -> Sequence[str]:
+        return (self.document,)
+
     def from_hub(self, rows: Iterable[Row]) -> Iterator[Row]:
         return ({key: row[key] for key in (self.document, self.summary)} for row in rows)
 
