@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 
 if not __package__:  # as a file, from which the packages beside it are not found
     sys.exit("error: call it as a module, in the repository's folder: python -m experiments.evaluate")
@@ -29,6 +30,8 @@ from ptuning.records.identity import run_name
 from ptuning.records.record import Record
 from ptuning.records.writer import to_stderr
 
+TOGETHER = 64  # evaluations in one stream
+
 
 def main() -> None:
     escape_unprintable()
@@ -40,12 +43,13 @@ def main() -> None:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
     failed = 0
-    for config in missing:
-        try:
-            print(_said(config, evaluation.evaluate(config)), flush=True)
-        except (InputError, OSError) as error:
-            to_stderr(f"{run_name(config)} failed: {error}")
-            failed += 1
+    for group in _groups(missing):
+        for config, found in _made(group):
+            if isinstance(found, Exception):
+                to_stderr(f"{run_name(config)} failed: {found}")
+                failed += 1
+            else:
+                print(_said(config, found), flush=True)
     if failed:
         sys.exit(f"{failed} of {len(missing)} evaluation(s) have no record; they are made again next time.")
 
@@ -62,6 +66,22 @@ def _missing(overrides: list[str]) -> list[EvaluationConfig]:
     if not missing:
         print(f"all {len(asked)} evaluation(s) are already there: nothing to do")
     return missing
+
+
+def _groups(configs: Sequence[EvaluationConfig]) -> list[list[EvaluationConfig]]:
+    """Those that are made together: on one backbone, not so many that a stop would lose much."""
+    by_backbone: dict[str, list[EvaluationConfig]] = {}
+    for config in configs:
+        by_backbone.setdefault(evaluation.shared(config), []).append(config)
+    return [own[begin : begin + TOGETHER] for own in by_backbone.values() for begin in range(0, len(own), TOGETHER)]
+
+
+def _made(configs: Sequence[EvaluationConfig]) -> list[tuple[EvaluationConfig, Record | Exception]]:
+    """The record of each, or what went wrong."""
+    try:
+        return list(zip(configs, evaluation.evaluate_together(configs), strict=True))
+    except (InputError, OSError) as error:
+        return [(config, error) for config in configs]
 
 
 def _said(config: EvaluationConfig, record: Record) -> str:

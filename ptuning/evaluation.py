@@ -3,6 +3,8 @@ adapters of one pass, each alone and together by a rule (`ptuning.rules`).
 
 trained prompts -> frozen backbone -> answers of each -> one answer by the rule -> evaluation record
 
+Many evaluations of one backbone share its passes: a matrix of prompts and tasks is one stream of questions.
+
 As in Prompt Tuning (Lester et al., 2021), where prompts of one task answer as an ensemble (section 6) and the prompt
 of one task answers another (section 5).
 """
@@ -10,10 +12,11 @@ of one task answers another (section 5).
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -21,6 +24,7 @@ from ptuning import heads, rules
 from ptuning.backbones.backbone import Backbone
 from ptuning.config import EvaluationConfig, MixtureConfig, RunConfig, TrainedPrompt, parse
 from ptuning.data import splits
+from ptuning.data.encoded import Encoded
 from ptuning.data.splits import TaskData
 from ptuning.devices import device_name, peak_memory, reset_peak_memory
 from ptuning.errors import InputError
@@ -37,6 +41,7 @@ from ptuning.training.adapter import Adapter, AdapterBatch
 from ptuning.training.measure import choose_budget
 from ptuning.training.predictions import predict
 
+T = TypeVar("T")
 Answers = dict[str, list[Any]]  # by split, those of each prompt
 
 
@@ -62,54 +67,140 @@ def finished(config: EvaluationConfig) -> Record | None:
     return record
 
 
+@dataclass(frozen=True)
+class Questions:
+    """A task's data as a head asks them, and each split encoded: the same for all prompts that answer by that head."""
+
+    task: AnyTask
+    data: TaskData
+    encoded: Mapping[str, Encoded]
+
+    @classmethod
+    def of(cls, task: AnyTask, data: TaskData, adapter: Adapter) -> Questions:
+        asked = adapter.asked(data)
+        return cls(task, asked, {name: adapter.encode(asked.examples(name)) for name in ("dev", *asked.tests)})
+
+
+@dataclass(frozen=True)
+class Asked:
+    """An evaluation that is under way: its prompts as adapters, and what they are asked."""
+
+    config: EvaluationConfig
+    trained: Sequence[Trained]
+    adapters: Sequence[Adapter]
+    questions: Questions
+
+    def batches(self) -> list[AdapterBatch]:
+        """Every split put to every prompt."""
+        return [
+            AdapterBatch(adapter, encoded, np.arange(len(encoded)))
+            for encoded in self.questions.encoded.values()
+            for adapter in self.adapters
+        ]
+
+    def answers(self, predictions: Sequence[list[np.ndarray] | Exception]) -> Answers:
+        """Of what was predicted for its `batches`. Raises InputError for numbers that are not finite, and what went
+        wrong with a batch."""
+        found: Answers = {name: [] for name in self.questions.encoded}
+        splits_and_adapters = [(name, adapter) for name in found for adapter in self.adapters]
+        for (name, adapter), predicted in zip(splits_and_adapters, predictions, strict=True):
+            if isinstance(predicted, Exception):
+                raise predicted
+            if not all(np.isfinite(one).all() for one in predicted):
+                raise InputError(
+                    f"a prompt of {run_name(self.config)} answers with numbers that are not finite: leave it out."
+                )
+            examples, encoded = self.questions.data.examples(name), self.questions.encoded[name]
+            found[name].append(adapter.collect(examples, encoded, predicted))
+        return found
+
+
 def evaluate(config: EvaluationConfig) -> Record:
     """Make the evaluation and write its record. Raises InputError as `check` does, and where the prompts or data
     cannot be used."""
-    trained = check(config)
+    (found,) = evaluate_together([config])
+    if isinstance(found, Exception):
+        raise found
+    return found
+
+
+def shared(config: EvaluationConfig) -> str:
+    """What evaluations have in common that can be made together. Raises InputError as `check` does."""
+    return check(config)[0].target.pack_key
+
+
+def evaluate_together(configs: Sequence[EvaluationConfig]) -> list[Record | InputError]:
+    """Make evaluations on one frozen backbone (`shared`) and write their records: all prompts answer all that they are
+    asked in one stream of passes, which mix prompts and tasks. In the place of a record is what was wrong with the
+    prompts or data of that evaluation. Raises InputError as `check` does."""
+    trained = [check(config) for config in configs]
     began = time.perf_counter()
     provenance()  # whatever it needs is found missing now
-    task, data = splits.load_for_run(trained[0].target.config)
-    backbone = prepare_backbone(trained[0].target)
+    backbone = prepare_backbone(trained[0][0].target)
     backbone.hidden_cache = None  # each text is read once a prompt
     reset_peak_memory(backbone.device)
+    known: dict[str, Questions] = {}
+    asked = [_tried(_asked, config, own, backbone, known) for config, own in zip(configs, trained, strict=True)]
+    batches = [[] if isinstance(one, InputError) else one.batches() for one in asked]
+    budget = choose_budget(configs[0].runtime.tokens_per_pass, 1, backbone)
+    predictions = iter(predict(backbone, [batch for own in batches for batch in own], budget))
+    found: list[Record | InputError] = []
+    for one, own in zip(asked, batches, strict=True):
+        predicted = list(islice(predictions, len(own)))
+        found.append(
+            one if isinstance(one, InputError) else _tried(_written, one, predicted, backbone, began, configs)
+        )
+    return found
+
+
+def _tried(make: Callable[..., T], *given: Any) -> T | InputError:
+    try:
+        return make(*given)
+    except InputError as error:
+        return error
+
+
+def _asked(
+    config: EvaluationConfig, trained: Sequence[Trained], backbone: Backbone, known: dict[str, Questions]
+) -> Asked:
+    """The evaluation with its prompts and questions; those that others have `known`."""
+    target = trained[0].target.config
+    key = target.model_dump_json(include={"task", "data", "head"})
+    loaded = None if key in known else splits.load_for_run(target)
     adapters = [weights.load_for(one.file, one.target.config, backbone) for one in trained]
-    data = adapters[0].asked(data)
-    answers = _answer(config, adapters, data, backbone)
+    if loaded is not None:
+        known[key] = Questions.of(*loaded, adapters[0])
+    return Asked(config, trained, adapters, known[key])
+
+
+def _written(
+    asked: Asked,
+    predictions: Sequence[list[np.ndarray] | Exception],
+    backbone: Backbone,
+    began: float,
+    beside: Sequence[EvaluationConfig],
+) -> Record:
+    """The record of an evaluation, written; `beside` are those that shared its passes, itself included."""
+    config, questions = asked.config, asked.questions
     record: Record = {
         "kind": "evaluation",
         "id": run_id(config),
         "status": "finished",
         "config": store.dump(config),
         "identity": identity(config),
-        "metric": task.metric,
-        **_scores(config, trained, task, data, answers),
-        "data": _data(data),
-        "backbone": backbone_of(trained[0].target, backbone),
+        "metric": questions.task.metric,
+        **_scores(config, asked.trained, questions.task, questions.data, asked.answers(predictions)),
+        "data": _data(questions.data),
+        "backbone": backbone_of(asked.trained[0].target, backbone),
         "speed": {
             "seconds": time.perf_counter() - began,
+            "evaluations": len(beside),
             "peak_memory_mb": peak_memory(backbone.device) / 2**20,
             "device": device_name(backbone.device),
         },
     } | provenance()
     store.write(config, record)
     return record
-
-
-def _answer(config: EvaluationConfig, adapters: Sequence[Adapter], data: TaskData, backbone: Backbone) -> Answers:
-    """What each prompt answers to each split, all of them in one pass over the backbone."""
-    names = ["dev", *data.tests]
-    encoded = {name: adapters[0].encode(data.examples(name)) for name in names}  # they have one head, and its keys
-    wanted = [(name, adapter) for name in names for adapter in adapters]
-    batches = [AdapterBatch(adapter, encoded[name], np.arange(len(encoded[name]))) for name, adapter in wanted]
-    budget = choose_budget(config.runtime.tokens_per_pass, 1, backbone)
-    answers: Answers = {name: [] for name in names}
-    for (name, adapter), found in zip(wanted, predict(backbone, batches, budget), strict=True):
-        if isinstance(found, Exception):
-            raise found
-        if not all(np.isfinite(one).all() for one in found):
-            raise InputError(f"a prompt of {run_name(config)} answers with numbers that are not finite: leave it out.")
-        answers[name].append(adapter.collect(data.examples(name), encoded[name], found))
-    return answers
 
 
 def _scores(

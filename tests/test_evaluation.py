@@ -181,3 +181,61 @@ def test_prompts_of_the_language_model_head_vote_and_their_record_says_which_hea
     record = evaluation.evaluate(asked(configs, head=head))
     assert record["backbone"] == of_run["backbone"] and "lm_head" in record["backbone"]
     assert [one["scores"]["dev"]["accuracy"] for one in record["prompts"]] == [store.find(c)["score"] for c in configs]
+
+
+def said(**words):
+    return {"name": "verbalizer", "template": "{first} <mask>", "words": words, "loss": "labels", "z_loss": 0.0}
+
+
+@pytest.fixture
+def matrix(make_run):
+    """Two saved prompts, of tasks with two and three labels, and the evaluations of each on both."""
+    heads = {"rte": said(entailment="yes", not_entailment="no"), "cb": said()}
+    configs = [make_run("prompt_tuning", task, head=heads[task], runtime__save=True) for task in heads]
+    run(configs)
+    asks = [
+        asked([source], rule="single", head=heads[target.task.name], task=target.task, data=target.data)
+        for source in configs
+        for target in configs
+    ]
+    return configs, asks
+
+
+def test_a_matrix_of_prompts_and_tasks_is_one_stream_of_passes_and_equals_one_by_one(matrix, monkeypatch):
+    configs, asks = matrix
+    alone = [evaluation.evaluate(one) for one in asks]
+    held, run_forward = [], predictions.forward
+
+    def watched(backbone, parts):
+        held.append(len({id(part.adapter) for part in parts}))
+        return run_forward(backbone, parts)
+
+    monkeypatch.setattr(predictions, "forward", watched)
+    together = evaluation.evaluate_together(asks)
+    assert [one["scores"] for one in together] == [one["scores"] for one in alone]
+    assert max(held) > 2 and len({evaluation.shared(one) for one in asks}) == 1
+    own = [one["score"] for one in together[::3]]
+    assert own == [store.find(one)["score"] for one in configs], "a prompt's own task gives its own score"
+    assert together[0]["speed"]["evaluations"] == 4
+
+
+def test_an_evaluation_that_cannot_be_made_leaves_the_others_be(matrix, monkeypatch):
+    _, asks = matrix
+    scored = evaluation.Asked.answers
+
+    def failing(self, found):
+        if self.config == asks[1]:
+            raise InputError("not this one")
+        return scored(self, found)
+
+    monkeypatch.setattr(evaluation.Asked, "answers", failing)
+    found = evaluation.evaluate_together(asks)
+    assert [isinstance(one, InputError) for one in found] == [False, True, False, False]
+    assert store.find(asks[1]) is None and store.find(asks[2]) == found[2]
+
+
+def test_a_prompt_with_a_trained_head_answers_no_other_task_by_words(make_run):
+    source = make_run("prompt_tuning", "rte", runtime__save=True)
+    run([source])
+    with pytest.raises(InputError, match=r"has head=classification, and the evaluation head=verbalizer"):
+        evaluation.check(asked([source], rule="single", head=said(), task=make_run(task="cb").task))

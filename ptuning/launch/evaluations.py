@@ -135,4 +135,4 @@ def _head(run: RunConfig, target: TargetConfig) -> HeadConfig:
     """The head of the run by its own name, with the keys that it has for the target."""
     task = run.single
     head = heads.of_run(run, tasks.load(task.name, **task.options))
-    return HeadConfig(name=heads.name_of(head), **(run.head.keys | target.head))
+    return HeadConfig.model_validate({"name": heads.name_of(head)} | run.head.keys | target.head)

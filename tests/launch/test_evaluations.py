@@ -50,3 +50,15 @@ def test_wrong_ids_and_keys_are_refused(tmp_path):
         evaluations.expand(["+evaluate.rules=single"])
     with pytest.raises(InputError, match=r"rule=most is unknown: choose one of majority_vote, single"):
         evaluations.expand(["evaluate.rule=most"])
+
+
+def test_a_target_is_asked_in_its_own_words():
+    found = evaluations.expand([
+        "backbone=tiny_bert", "data=miniature", "task=sst2", "head=verbalizer", "method=prompt_tuning",
+        "evaluate.rule=single", "+task@evaluate.targets.rte.task=rte", "+head@evaluate.targets.rte.head=verbalizer",
+        "+evaluate.targets.rte.head.pattern=ppt", "+evaluate.targets.own={}",
+    ])  # fmt: skip
+    assert [(one.task.name, one.head.name) for one in found] == [("rte", "verbalizer"), ("sst2", "verbalizer")]
+    assert found[0].head.keys["template"] == found[0].task.templates["ppt"].text
+    assert found[0].head.keys["words"] == {"not_entailment": "no", "entailment": "yes"}
+    assert "sentence" in found[1].head.keys["template"]
