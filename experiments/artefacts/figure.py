@@ -79,17 +79,20 @@ class Figure(Artefact):
         return [Point(spot, cells.cell(group, self.rule)) for spot, group in groups.items()]
 
     def build(self, runs: Sequence[RunConfig], stem: str) -> Output:
-        points = self.points(runs)
-        frame, notes = self.frame(points), [self.caption, *self.notes(runs)]
+        return self.output(self.points(runs), self.notes(runs), self.unit(runs), stem)
+
+    def output(self, points: Sequence[Point], notes: Sequence[str], unit: Mapping[str, str], stem: str) -> Output:
+        """The figure of these points; `unit` is as of the method of that name."""
+        frame = self.frame(points)
         with style.styled():
-            drawn = canvas.rendered(self.draw(points, stem, self.unit(runs)))
-        text = rendering.markdown(frame, notes)
+            drawn = canvas.rendered(self.draw(points, stem, unit))
+        text = rendering.markdown(frame, [self.caption, *notes])
         places = [
             Place.of([p.cell], {"panel": p.spot.panel, "series": p.spot.series, self.x: p.spot.label}, row, "score")
             for row, p in enumerate(points)
             if p.ours
         ]
-        return Output(text, {"md": text, "csv": self.long_form(points), **drawn}, [frame], places, notes[1:])
+        return Output(text, {"md": text, "csv": self.long_form(points), **drawn}, [frame], places, notes)
 
     def frame(self, points: Sequence[Point]) -> pd.DataFrame:
         """The data behind the drawing, a row a point."""

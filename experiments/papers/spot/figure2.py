@@ -11,14 +11,13 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 import numpy as np
-import pandas as pd
-from matplotlib.colors import TwoSlopeNorm
+from matplotlib.colors import Normalize, TwoSlopeNorm
 
-from experiments.artefacts import canvas, published
-from experiments.artefacts.figure import Figure, Point, Spot
+from experiments.artefacts import published
+from experiments.artefacts.figure import Point, Spot
+from experiments.artefacts.heat_map import HeatMap, Shade
 from ptuning.analysis import cells
 from ptuning.config import RunConfig
 from ptuning.errors import InputError
@@ -26,8 +25,6 @@ from ptuning.records.identity import run_name
 
 BASELINE = "no source"
 PAPERS_BASELINE, PAPERS_SEEDS = "BASELINE", 3
-COLORS = "PuOr"  # orange below, purple above: told apart by those who cannot tell some colours apart
-CELL = 0.62, 0.42  # inches
 
 
 @dataclass(frozen=True)
@@ -42,7 +39,7 @@ class Gain:
         return f"{self.mean:+.1f}" + ("" if self.error is None else f"\n±{self.error:.1f}")
 
 
-class Transfer(Figure):
+class Transfer(HeatMap):
     """A heat map a backbone, the paper's beside ours."""
 
     experiment = "spot/figure2"
@@ -51,7 +48,7 @@ class Transfer(Figure):
         "What a target task (columns) gains from starting at a source task's prompt (rows), over starting from the "
         "vocabulary's words (SPoT, Figure 2 and Table 6). Rows and columns are in order of their mean gain."
     )
-    x = "source"
+    value = "gain"
 
     def spots(self, runs: Sequence[RunConfig]) -> list[tuple[Spot, RunConfig]]:
         names = list(dict.fromkeys(map(_source, runs)))
@@ -73,47 +70,16 @@ class Transfer(Figure):
             )
         return found
 
-    def frame(self, points: Sequence[Point]) -> pd.DataFrame:
-        frame = super().frame(points)
-        gains = {
-            (panel, *key): gain
-            for panel in dict.fromkeys(p.spot.panel for p in points)
-            for key, gain in self.gains([p for p in points if p.spot.panel == panel]).items()
-        }
-        of_points = [gains.get((p.spot.panel, p.spot.label, p.spot.series)) for p in points]
-        frame["gain"] = ["" if gain is None else gain.text.replace("\n", " ") for gain in of_points]
-        return frame
+    def shades(self, points: Sequence[Point]) -> dict[tuple[str, str], Shade]:
+        return {key: Shade(gain.mean, gain.text) for key, gain in self.gains(points).items()}
 
-    def draw(self, points: Sequence[Point], stem: str, unit: Mapping[str, str]) -> Any:
-        names = list(dict.fromkeys(p.spot.panel for p in points))
-        panels = [[(i, p) for i, p in enumerate(points) if p.spot.panel == name] for name in names]
-        shapes = [_axes_of(self.gains([p for _, p in panel])) for panel in panels]
-        height = max(len(rows) for rows, _ in shapes) * CELL[1] + 1.6
-        width = sum(len(columns) for _, columns in shapes) * CELL[0] / max(1, len(names)) + 1.8
-        figure, axes = canvas.panels(len(names), width=width, height=height)
-        for one, name, panel, shape in zip(axes, names, panels, shapes, strict=True):
-            self._heat(one, panel, shape, stem)
-            one.set(title=name, xlabel="target task", ylabel="source task")
-        return figure
+    def order(self, shades: Mapping[tuple[str, str], Shade]) -> tuple[list[str], list[str]]:
+        """Those that gain most first."""
+        return _by_mean(shades, 0), _by_mean(shades, 1)
 
-    def _heat(
-        self, axes: Any, panel: Sequence[tuple[int, Point]], shape: tuple[list[str], list[str]], stem: str
-    ) -> None:
-        gains, (rows, columns) = self.gains([p for _, p in panel]), shape
-        values = np.array([[gains[row, column].mean if (row, column) in gains else math.nan for column in columns]
-                           for row in rows]).reshape(len(rows), len(columns))  # fmt: skip
+    def scale(self, values: np.ndarray) -> Normalize:
         far = max(1.0, float(np.nanmax(np.abs(values), initial=0)))
-        axes.imshow(values, cmap=COLORS, norm=TwoSlopeNorm(0, -far, far), aspect=CELL[1] / CELL[0])
-        axes.set_xticks(range(len(columns)), columns, rotation=45, ha="right")
-        axes.set_yticks(range(len(rows)), rows)
-        axes.grid(visible=False)
-        for (row, column), gain in gains.items():
-            y, x = rows.index(row), columns.index(column)
-            dark = abs(gain.mean) > 0.65 * far
-            axes.text(x, y, gain.text, ha="center", va="center", fontsize=6, color="white" if dark else "black")
-        for index, point in panel:
-            if point.ours and (point.spot.label, point.spot.series) in gains:
-                canvas.link(axes, columns.index(point.spot.series), rows.index(point.spot.label), stem, index)
+        return TwoSlopeNorm(0, -far, far)
 
     def notes(self, runs: Sequence[RunConfig]) -> list[str]:
         return [
@@ -161,15 +127,10 @@ def _papers_source(value: published.Value) -> str:
     return BASELINE if value["method"] == PAPERS_BASELINE else value["method"]
 
 
-def _axes_of(gains: Mapping[tuple[str, str], Gain]) -> tuple[list[str], list[str]]:
-    """Sources and targets, those that gain most first."""
-
-    def by_gain(which: int) -> list[str]:
-        names = dict.fromkeys(key[which] for key in gains)
-        means = {name: statistics.fmean(g.mean for key, g in gains.items() if key[which] == name) for name in names}
-        return sorted(names, key=lambda name: -means[name])
-
-    return by_gain(0), by_gain(1)
+def _by_mean(shades: Mapping[tuple[str, str], Shade], which: int) -> list[str]:
+    names = dict.fromkeys(key[which] for key in shades)
+    means = {name: statistics.fmean(s.value for key, s in shades.items() if key[which] == name) for name in names}
+    return sorted(names, key=lambda name: -means[name])
 
 
 def _published() -> list[Point]:
