@@ -127,8 +127,8 @@ def composed_jobs(overrides: Sequence[str]) -> Iterator[DictConfig]:
 
 
 class FileChoices:
-    """What the files of conf/ compose to, by the overrides that choose among them: jobs that differ in values alone
-    share it, since Hydra sets values in what the files have come to."""
+    """What the files of conf/ compose to, by the overrides that choose among them, and those of helpers: jobs that
+    differ in a run's own values alone share it, since Hydra sets values in what the files have come to."""
 
     def __init__(self) -> None:
         self._composed: dict[tuple[str, ...], bytes] = {}  # pickled: that is copied in a sixth of the time
@@ -136,10 +136,8 @@ class FileChoices:
     def compose(self, overrides: Sequence[str]) -> DictConfig:
         """As `_compose_run`. Raises InputError."""
         parsed = [sweeping.parse(override) for override in overrides]
-        if any(_top(one) in helpers.HELPERS for one in parsed):
-            return _compose_run(overrides)
-        choices = tuple(override for override, one in zip(overrides, parsed, strict=True) if _chooses_file(one))
-        values = [one for one in parsed if not _chooses_file(one)]
+        choices = tuple(override for override, one in zip(overrides, parsed, strict=True) if not _is_value(one))
+        values = [one for one in parsed if _is_value(one)]
         try:
             if choices not in self._composed:
                 self._composed[choices] = pickle.dumps(_compose_run(choices))
@@ -154,9 +152,11 @@ class FileChoices:
         return config
 
 
-def _chooses_file(override: Any) -> bool:
-    """Whether it is about a group of files, as Hydra tells it, or about Hydra, of which nothing is left in a run."""
-    return override.package is not None or (CONF / override.key_or_group).is_dir() or _top(override) == "hydra"
+def _is_value(override: Any) -> bool:
+    """Whether it sets a key of a run: it is not about a group of files, as Hydra tells it, nor about a helper, nor
+    about Hydra, of which nothing is left in a run."""
+    chooses_file = override.package is not None or (CONF / override.key_or_group).is_dir()
+    return not chooses_file and _top(override) not in {"hydra", *helpers.HELPERS}
 
 
 def _top(override: Any) -> str:
