@@ -37,13 +37,14 @@ help: ## this list
 	@echo "  variables: PROFILE=laptop|small|paper  DATA=<folder of local data>  ARGS=<any overrides>  SWEEP=figure3"
 	@echo "             PYTHON=python3.12"
 
-setup: $(installed) ## install the exact pins of requirements.txt into .venv
+setup: $(installed) ## install the exact pins of requirements.txt, and this project, into .venv
 
-$(installed): requirements.txt
+$(installed): requirements.txt pyproject.toml setup.py
 	@$(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info[:2] <= (3, 13) else f"Python 3.11 to 3.13 is needed, this is {sys.version.split()[0]}: set PYTHON=python3.11")'
 	@test -x $(python) || $(PYTHON) -m venv $(VENV)
 	@echo "installing into $(VENV) (a few minutes, once) ..."
 	@$(python) -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@$(python) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
 test: $(installed) ## the tests: no network, a few minutes

@@ -24,7 +24,7 @@ from experiments.output import escape_unprintable
 from ptuning import evaluation, registry
 from ptuning.config import EvaluationConfig
 from ptuning.errors import InputError
-from ptuning.launch import evaluations
+from ptuning.launch import arguments, evaluations
 from ptuning.records import store
 from ptuning.records.identity import run_name
 from ptuning.records.record import Record
@@ -38,7 +38,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("overrides", nargs="*", help="which runs, and evaluate.KEY=VALUE", metavar="KEY=VALUE")
     try:
-        missing = _missing(parser.parse_args().overrides)
+        missing = _missing(arguments.read(parser.parse_args().overrides))
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)

@@ -39,7 +39,7 @@ TYPES = {NoneType: "`null`", bool: "`true`, `false`", str: "text", int: "integer
 def page() -> str:
     """The whole page."""
     plain = compose.composed([])
-    parts = [INTRODUCTION, _groups(), "## Keys of every run\n", _table(_rows(RunConfig, plain))]
+    parts = [INTRODUCTION, _groups(), "## Keys of every run\n", _table(rows(RunConfig, plain))]
     for name in registry.names("ptuning.methods"):
         parts += _method(name)
     for name in registry.names("ptuning.heads"):
@@ -49,10 +49,10 @@ def page() -> str:
             defaults = OmegaConf.load(compose.CONF / group / f"{name}.yaml")
             parts += [
                 f"## Keys of `{group}={name}`\n",
-                _table(_rows(package.load(name).Config, defaults, f"prompt.{group}.")),
+                _table(rows(package.load(name).Config, defaults, f"prompt.{group}.")),
             ]
     parts += ["## Keys of an adapted backbone\n", _table(_adaptation_rows(plain))]
-    parts += ["## Keys of a source\n", _table(_rows(SourceConfig, None, "sources.<name>."))]
+    parts += ["## Keys of a source\n", _table(rows(SourceConfig, None, "sources.<name>."))]
     parts += ["## Keys of evaluations\n", _table(_evaluation_rows(plain))]
     parts += ["## Keys of a sweep\n", _table(_sweep_rows())]
     parts += ["## Options of tasks\n", "What they mean stands in the tasks' files in `conf/task/`.\n", *_options()]
@@ -74,7 +74,7 @@ def _method(name: str) -> list[str]:
     title = f"## Keys of `method={name}`\n"
     if schema is None:
         return [title, "It has no `prompt.` keys.\n"]
-    return [title, _table(_rows(schema, compose.composed([f"method={name}"]).prompt, "prompt."))]
+    return [title, _table(rows(schema, compose.composed([f"method={name}"]).prompt, "prompt."))]
 
 
 def _head(name: str) -> list[str]:
@@ -82,21 +82,21 @@ def _head(name: str) -> list[str]:
     if keys is None:
         return []
     defaults = OmegaConf.load(compose.CONF / "head" / f"{name}.yaml")
-    return [f"## Keys of `head={name}`\n", _table(_rows(keys, defaults, "head."))]
+    return [f"## Keys of `head={name}`\n", _table(rows(keys, defaults, "head."))]
 
 
 def _adaptation_rows(plain: DictConfig) -> list[Row]:
     """What `backbone.adaptation` has, and the key that its text follows in files of conf/."""
     meaning = "plain text that the adapted backbones of conf/backbone/ are made of; null: the folder text of data.root"
     text = ("`text`", "text or `null`", _shown(plain.text), meaning)
-    return [*_rows(AdaptationConfig, None, "backbone.adaptation."), text]
+    return [*rows(AdaptationConfig, None, "backbone.adaptation."), text]
 
 
 def _evaluation_rows(plain: DictConfig) -> list[Row]:
     """What `experiments.evaluate` reads beside the keys of runs."""
     return [
-        *_rows(EvaluateConfig, plain.evaluate, "evaluate."),
-        *_rows(TargetConfig, None, "evaluate.targets.<name>."),
+        *rows(EvaluateConfig, plain.evaluate, "evaluate."),
+        *rows(TargetConfig, None, "evaluate.targets.<name>."),
     ]
 
 
@@ -124,18 +124,18 @@ def _leaves(node: Any) -> Iterator[str]:
         yield from _leaves(value) if isinstance(value, Mapping) else [key]
 
 
-def _rows(schema: type[BaseModel], defaults: Any, prefix: str = "") -> list[Row]:
+def rows(schema: type[BaseModel], defaults: Any, prefix: str = "") -> list[Row]:
     """A row a key; keys of a node below stand with its name before them, where it can be one of several schemas those
     of each. `defaults`: of conf/; the schema's own stand for what is not there."""
-    rows: dict[str, Row] = {}
+    found: dict[str, Row] = {}
     for name, field in schema.model_fields.items():
         if name == "prompt" and not prefix:
             continue  # the method's own
         default = _default(field, name, defaults)
-        below = [row for one in _schemas(field.annotation) for row in _rows(one, default, f"{prefix}{name}.")]
+        below = [row for one in _schemas(field.annotation) for row in rows(one, default, f"{prefix}{name}.")]
         for row in below or [(f"`{prefix}{name}`", _allowed(field), _shown(default), _meaning(field))]:
-            rows.setdefault(row[0], row)
-    return list(rows.values())
+            found.setdefault(row[0], row)
+    return list(found.values())
 
 
 def _default(field: FieldInfo, name: str, defaults: Any) -> Any:

@@ -28,9 +28,11 @@ import time
 import hydra
 from omegaconf import DictConfig
 
+import ptuning
+from experiments import usage
 from ptuning.config import RunConfig
 from ptuning.errors import InputError
-from ptuning.launch import compose, preconditions
+from ptuning.launch import arguments, compose, preconditions
 from ptuning.parsed import Run
 from ptuning.records import store
 from ptuning.records.events import Event, RunEnded, RunFailed
@@ -66,7 +68,18 @@ def job(composed: DictConfig) -> float | None:
 def main() -> None:
     """Check everything that was asked for, then let Hydra run what is missing."""
     escape_unprintable()
-    if {"-h", "--help", "--hydra-help", "--cfg", "-c", "--info", "-i"} & set(sys.argv):
+    if {"-h", "--help"} & set(sys.argv):
+        print(usage.text())
+        return
+    if "--version" in sys.argv:
+        print(f"ptuning {ptuning.__version__}")
+        return
+    try:
+        sys.argv[1:] = arguments.read(sys.argv[1:])
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    if {"--hydra-help", "--cfg", "-c", "--info", "-i"} & set(sys.argv):
         job()
         return
     sys.argv[1:] = sorted(sys.argv[1:], key=_is_override)  # Hydra refuses a flag that stands between overrides

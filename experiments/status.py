@@ -1,4 +1,7 @@
-"""What of a sweep is done: `python -m experiments.status experiment=p_tuning_v2/table2 profile=laptop`."""
+"""What of a sweep is done.
+
+python -m experiments.status experiment=p_tuning_v2/table2 profile=laptop
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ if not __package__:  # as a file, from which the packages beside it are not foun
 from experiments.output import escape_unprintable
 from ptuning.config import Recorded
 from ptuning.errors import InputError
-from ptuning.launch import compose, evaluations
+from ptuning.launch import arguments, compose, evaluations
 from ptuning.records import matching, store
 from ptuning.records.identity import run_name
 from ptuning.sweep.resume import with_sources
@@ -27,8 +30,8 @@ def state(config: Recorded) -> str:
 
 def main() -> None:
     escape_unprintable()
-    overrides = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
     try:
+        overrides = [argument for argument in arguments.read(sys.argv[1:]) if not argument.startswith("-")]
         runs = with_sources(compose.expand(overrides))
         asked: list[Recorded] = [*runs, *evaluations.expand(overrides)]
         states, unchecked = {run_name(one): state(one) for one in asked}, matching.not_here(runs)

@@ -11,6 +11,8 @@ from ptuning.errors import InputError
 from ptuning.heads.base import Head
 from ptuning.tasks.base import AnyTask
 
+registry.open_to_plugins(__name__)
+
 
 def load(name: str) -> type[Head]:
     """The class of the head in `heads/<name>.py`. Raises InputError for a name without a file."""

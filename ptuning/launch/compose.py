@@ -18,21 +18,22 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from ptuning import heads
+from ptuning import heads, registry
 from ptuning.config import RunConfig, parse
 from ptuning.errors import InputError
 from ptuning.launch import environment, helpers
 from ptuning.launch import overrides as sweeping
-from ptuning.launch.composition_errors import composition_error, names, resolution_error, unknown_key
+from ptuning.launch.composition_errors import composition_error, files, names, resolution_error, unknown_key
 from ptuning.parsed import Run
 from ptuning.precision import native_precision
 from ptuning.records.identity import run_id
 
-CONF = Path(__file__).parents[2] / "conf"
+_PACKAGE = Path(__file__).parents[1]
+CONF = _PACKAGE / "conf" if (_PACKAGE / "conf").is_dir() else _PACKAGE.parent / "conf"  # installed, or in a clone
 PROMPT_GROUPS = ("init", "reparameterization")  # whose files set what stands at `prompt.<group>`
 # What overrides that are out of order make Hydra raise: task=null a ValueError, deep nesting a RecursionError, ...
 _HYDRA_RAISES = (HydraException, ValueError, AssertionError, TypeError, AttributeError, RecursionError)
-sys.path.append(str(Path(__file__).parents[1] / "sweep/plugins"))  # where Hydra finds our launcher and sweeper
+sys.path.append(str(_PACKAGE / "sweep/plugins"))  # where Hydra finds our launcher, sweeper and search path
 OmegaConf.register_new_resolver("native_precision", native_precision, replace=True)
 OmegaConf.register_new_resolver("usual_head_dropout", heads.usual_dropout, replace=True)
 OmegaConf.register_new_resolver("template", heads.template_of, replace=True)
@@ -70,10 +71,10 @@ def _read_named_files(prompt: dict[str, Any] | None) -> None:
     for group in PROMPT_GROUPS:
         name = (prompt or {}).get(group)
         if prompt is not None and isinstance(name, str):
-            known = names(CONF / group)
+            known = files(CONF / group)
             if name not in known:
-                raise InputError(f"prompt.{group}={name} is unknown: choose one of {', '.join(known)}.")
-            prompt[group] = OmegaConf.to_container(OmegaConf.load(CONF / group / f"{name}.yaml"))
+                raise InputError(f"prompt.{group}={name} is unknown: choose one of {', '.join(sorted(known))}.")
+            prompt[group] = OmegaConf.to_container(OmegaConf.load(known[name]))
 
 
 def expand(overrides: Sequence[str]) -> list[RunConfig]:
@@ -230,7 +231,8 @@ def _check_paper(choices: Mapping[str, str | None], overrides: Sequence[str]) ->
     if paper is None or "paper" not in map(sweeping.key_of, overrides):  # none, or a profile's
         return
     groups = {group.partition("@")[0]: name for group, name in choices.items() if group.startswith(f"paper/{paper}/")}
-    if not any((CONF / group / f"{name}.yaml").exists() for group, name in groups.items()):
+    places = (CONF, *(folder / "conf" for folder in registry.plugin_folders()))
+    if not any((place / group / f"{name}.yaml").exists() for place in places for group, name in groups.items()):
         known = min((sorted(file.stem for file in (CONF / group).glob("*.yaml")) for group in groups), key=len)
         raise InputError(
             f"paper={paper} has no file for {' or '.join(map(str, groups.values()))}: leave it out, for the method's "

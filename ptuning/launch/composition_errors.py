@@ -11,6 +11,8 @@ from hydra import compose
 from omegaconf import OmegaConf
 from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException
 
+from ptuning import registry
+
 _OPEN = ("train.lrs", "sources")  # mappings that begin empty, with keys of any name
 
 
@@ -40,7 +42,13 @@ def first_line(error: Exception) -> str:
 
 def names(group: Path) -> list[str]:
     """The files of a group by their names, without those in folders."""
-    return sorted(file.stem for file in group.glob("*.yaml"))
+    return sorted(files(group))
+
+
+def files(group: Path) -> dict[str, Path]:
+    """The files of a group of conf/, and of the same group of plugins, by their names; without those in folders."""
+    own = [folder / "conf" / group.name for folder in registry.plugin_folders()]
+    return {file.stem: file for folder in (*own, group) for file in folder.glob("*.yaml")}
 
 
 def _nested(group: Path) -> list[str]:

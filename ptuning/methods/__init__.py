@@ -7,6 +7,8 @@ from ptuning.config import RunConfig, parse
 from ptuning.errors import InputError
 from ptuning.methods.base import Method, PromptConfig
 
+registry.open_to_plugins(__name__)
+
 
 def load(name: str) -> type[Method]:
     """The class of the method in `methods/<name>.py`. Raises InputError for a name without a file."""

@@ -17,12 +17,20 @@ CODE = ("ptuning", "experiments", "conf")  # what makes a checkout dirty, files 
 def provenance() -> dict[str, Any]:
     """Versions, machine and code behind a run."""
     packages = ("torch", "transformers", "datasets", "tokenizers", "numpy")
-    changes = _git("status", "--porcelain", "-uall", "--", *(f":/{folder}" for folder in CODE))
     return {
         "versions": {"python": platform.python_version()} | {package: version(package) for package in packages},
         "machine": {"system": platform.system(), "processor": platform.machine(), "cores": os.cpu_count()},
-        "git": {"commit": _git("rev-parse", "HEAD"), "dirty": None if changes is None else bool(changes)},
+        "git": _commit(),
     }
+
+
+def _commit() -> dict[str, Any]:
+    """That of this code, and whether it has changed since; None where it is installed, be it in a folder that is
+    somebody's own repository."""
+    if _git("ls-files", "--error-unmatch", Path(__file__).name) is None:
+        return {"commit": None, "dirty": None}
+    changes = _git("status", "--porcelain", "-uall", "--", *(f":/{folder}" for folder in CODE))
+    return {"commit": _git("rev-parse", "HEAD"), "dirty": None if changes is None else bool(changes)}
 
 
 def _git(*arguments: str) -> str | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from ptuning import registry
 from ptuning.rules.base import Rule
 
+registry.open_to_plugins(__name__)
+
 
 def load(name: str) -> type[Rule]:
     """The class of the rule in `rules/<name>.py`. Raises InputError for a name without a file."""

@@ -14,6 +14,8 @@ from ptuning.config import ADDED
 from ptuning.errors import InputError
 from ptuning.tasks.base import AnyTask, Task
 
+registry.open_to_plugins(__name__)
+
 
 def load(name: str, **options: Any) -> AnyTask:
     """The task in `tasks/<name>.py`; `options` go to its constructor.
