@@ -17,6 +17,7 @@ MODULES = {
     "evaluate": "experiments.evaluate",
     "explain": "experiments.explain",
     "answer": "experiments.answer",
+    "peft": "experiments.peft",
     "table": "experiments.sweep_table",
 }
 

@@ -25,7 +25,7 @@ from ptuning.records import configs, store, weights
 from ptuning.records.identity import run_id
 from ptuning.records.record import Record, choose_epoch
 from ptuning.records.run_record import backbone_of
-from ptuning.sharing import folder, origin
+from ptuning.sharing import folder, origin, peft
 from ptuning.sharing.folder import About, Folder
 from ptuning.tasks.base import AnyTask
 
@@ -114,9 +114,7 @@ class Model:
         Raises InputError where the folder is there and not empty, several prompts are loaded, the head needs the
         task's data to answer, or the backbone has no files to be included.
         """
-        if len(self._found) > 1:
-            raise InputError(f"{len(self._found)} prompts are loaded, and a folder holds one: load it alone.")
-        ((name, found),) = self._found.items()
+        name, found = self._alone()
         adapter = self._answerer.adapters[name]
         if adapter.head.needs_data(adapter.config):
             raise InputError(
@@ -127,6 +125,22 @@ class Model:
         return folder.write(
             Path(to), found.file, found.about, self._answerer.backbone_config, dict(content), include_backbone
         )
+
+    def save_peft(self, to: str | Path) -> Path:
+        """Write a folder that `peft.PeftModel.from_pretrained` reads, and return it. The model is the backbone's of
+        the hub, or, where it is from elsewhere, one that is written to `base_model` in it.
+
+        Raises InputError where the folder is there and not empty, several prompts are loaded, or PEFT has no prompt
+        that computes the same, naming what it is that PEFT has not.
+        """
+        name, found = self._alone()
+        adapter, backbone, path = self._answerer.adapters[name], self._answerer.backbone, Path(to)
+        peft.check(adapter, backbone)
+        folder.make(path)
+        on_hub = found.about.origin["kind"] == "hub"
+        base = found.about.origin["id"] if on_hub else str(peft.write_base(adapter, backbone, path / peft.BASE))
+        trained_with = (weights.read_header(found.file).config["prompt"] or {}).get("reparameterization", {})
+        return peft.write(adapter, trained_with, backbone, base, path)
 
     def push_to_hub(
         self,
@@ -148,6 +162,12 @@ class Model:
                 said = " ".join(str(error).split())[:300]
                 raise InputError(f"{repo_id} cannot be uploaded ({said}): check the name and the token.") from error
         return str(made)
+
+    def _alone(self) -> tuple[str, Trained]:
+        if len(self._found) > 1:
+            raise InputError(f"{len(self._found)} prompts are loaded, and a folder holds one: load it alone.")
+        ((name, found),) = self._found.items()
+        return name, found
 
     def _of_each(self, texts: Sequence[Asked], take: Callable[[str, Answer], Any]) -> list[Any]:
         """What `take` takes of each answer, of a row that may ask several things a list."""

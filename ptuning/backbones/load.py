@@ -174,6 +174,23 @@ def with_lm_head(config: BackboneConfig, train: TrainConfig, attention: str = "s
     return backbone
 
 
+def whole(config: BackboneConfig, kind: type[Any], labels: int | None = None) -> PreTrainedModel:
+    """The checkpoint as a model of transformers' auto class `kind`, for use without us; what it lacks is random.
+    With `labels`, the outputs of a classifier. Raises InputError as `load` does."""
+    body, _, _ = _pretrained(config, 0.0, "sdpa", AutoModel)
+    if labels is not None:
+        body.config.num_labels = labels
+    made: PreTrainedModel = kind.from_config(body.config)
+    for model, there in ((made, _pretrained(config, 0.0, "sdpa", kind)[0]), (made.base_model, body)):
+        own, weights = model.state_dict(), there.state_dict()
+        model.load_state_dict(own | {name: one for name, one in weights.items() if _same_shape(one, own.get(name))})
+    return made.eval()
+
+
+def _same_shape(one: Tensor, other: Tensor | None) -> bool:
+    return other is not None and one.shape == other.shape
+
+
 def add_lm_head(backbone: Backbone, config: BackboneConfig, train: TrainConfig, attention: str = "sdpa") -> None:
     """Give the backbone, which was loaded without it, its checkpoint's language-model head, frozen, in its precision.
     Raises InputError where the checkpoint has none."""

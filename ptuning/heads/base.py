@@ -9,7 +9,7 @@ token, and labels of tokens are where the text has them.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -76,6 +76,9 @@ class Head(nn.Module, ABC):
     has_weights: ClassVar[bool] = True  # of its own, which a run trains
     needs_language_model: ClassVar[bool] = False  # whether it asks the backbone for the logits of tokens
     decoding: Decoding | None = None  # where its predictions are the tokens of a text that the backbone generates
+    peft_task: ClassVar[str | None] = None  # what PEFT calls what it does; None: it has no counterpart there
+    # transformers' names of its modules, in the class for what it does: model type -> prefix of ours -> theirs
+    transformers_names: ClassVar[Mapping[str, Mapping[str, str]]] = {}
     left_out: ClassVar[str] = ""  # what examples are that it cannot ask a backbone, where there are any
 
     def __init__(self, context: HeadContext) -> None:
@@ -152,6 +155,7 @@ class LanguageModelHead(Head):
     usual_dropout = 0.0
     has_weights = False
     needs_language_model = True
+    peft_task = "CAUSAL_LM"
 
     def __init__(self, context: HeadContext) -> None:
         super().__init__(context)

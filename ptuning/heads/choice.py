@@ -13,6 +13,8 @@ from ptuning.heads.classification import Classification
 class Choice(Classification):
     """A score for each (text, choice) sequence; softmax over an example's choices."""
 
+    peft_task = None
+
     def __init__(self, context: HeadContext) -> None:
         super().__init__(context)
         without_bias(self.linear)  # it is the same for all choices

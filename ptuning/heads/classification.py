@@ -5,8 +5,8 @@ again."""
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -49,6 +49,12 @@ def pooler(context: HeadContext, random: torch.Generator) -> nn.Module:
 
 class Classification(Head):
     """Pooler (or none), dropout, one linear layer on the token that is read; cross-entropy over the labels."""
+
+    peft_task: ClassVar[str | None] = "SEQ_CLS"
+    transformers_names: ClassVar[Mapping[str, Mapping[str, str]]] = {
+        "bert": {"linear.": "classifier.", "pooler.": "bert.pooler."},
+        "roberta": {"linear.": "classifier.out_proj.", "pooler.": "classifier."},
+    }
 
     def __init__(self, context: HeadContext) -> None:
         super().__init__(context)

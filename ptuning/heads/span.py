@@ -12,8 +12,8 @@ part in the softmax over positions, with a logit like any other; here it is mask
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from typing import cast
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, cast
 
 import numpy as np
 import torch
@@ -33,6 +33,11 @@ class Span(Head):
     of the two."""
 
     usual_dropout = 0.0
+    peft_task = "QUESTION_ANS"
+    transformers_names: ClassVar[Mapping[str, Mapping[str, str]]] = {
+        "bert": {"linear.": "qa_outputs."},
+        "roberta": {"linear.": "qa_outputs."},
+    }
 
     def __init__(self, context: HeadContext) -> None:
         super().__init__(context)

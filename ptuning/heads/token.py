@@ -9,8 +9,9 @@ one too.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -26,6 +27,12 @@ from ptuning.tasks.kinds.examples import Sentence
 
 class Token(Head):
     """A label for each token; cross-entropy over those tokens that have a target."""
+
+    peft_task = "TOKEN_CLS"
+    transformers_names: ClassVar[Mapping[str, Mapping[str, str]]] = {
+        "bert": {"linear.": "classifier."},
+        "roberta": {"linear.": "classifier."},
+    }
 
     def __init__(self, context: HeadContext) -> None:
         super().__init__(context)

@@ -48,6 +48,7 @@ class Method(nn.Module):
     Prompt: ClassVar[type[PromptConfig] | None] = None  # the schema of the `prompt` config keys; None: there are none
     trains_backbone: ClassVar[bool] = False  # unless `train.backbone` says otherwise
     groups: ClassVar[tuple[str, ...]] = ()  # of what it trains itself: names in `train.lrs`
+    peft_type: ClassVar[str | None] = None  # what PEFT calls it; None: it has no counterpart there
 
     layout = Layout()
     sites: Sequence[Site] = ()  # where its deep prompt is attended to
@@ -93,6 +94,11 @@ class Method(nn.Module):
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """What the method trains itself, by the names in `groups`."""
+        return {}
+
+    def peft_keys(self, reparameterization: Mapping[str, Any], width: int) -> dict[str, Any]:
+        """The keys of PEFT's own config of that type, for a prompt `width` numbers wide that was trained with that
+        `reparameterization`."""
         return {}
 
     def folded(self) -> dict[str, Tensor]:

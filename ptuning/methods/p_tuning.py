@@ -10,8 +10,21 @@ schedule are the run's own keys.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from ptuning.methods.base import InputPromptMethod
 
 
 class PTuning(InputPromptMethod):
-    pass
+    peft_type = "P_TUNING"
+
+    def peft_keys(self, reparameterization: Mapping[str, Any], width: int) -> dict[str, Any]:
+        """Its encoder by kind and size, and the size by itself where there was none."""
+        name = str(reparameterization["name"]).upper()
+        return {
+            "encoder_reparameterization_type": name if name in ("MLP", "LSTM") else "MLP",
+            "encoder_hidden_size": reparameterization.get("hidden") or width,
+            "encoder_num_layers": reparameterization.get("layers") or 2,
+            "encoder_dropout": reparameterization.get("dropout") or 0.0,
+        }

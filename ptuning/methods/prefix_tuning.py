@@ -14,9 +14,9 @@ the first token, not from behind the prefix. Embedding-only (section 7.2) is `me
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import torch
 from pydantic import AfterValidator, Field
@@ -52,6 +52,7 @@ class PrefixTuning(PromptMethod):
         )
 
     kind = "deep"
+    peft_type = "PREFIX_TUNING"
 
     def __init__(self, prompt: Prompt, backbone: Backbone, init: Init) -> None:
         super().__init__(prompt, backbone, init)
@@ -74,6 +75,10 @@ class PrefixTuning(PromptMethod):
     def check_shape(cls, prompt: Prompt, shape: Shape, max_length: int) -> None:
         depth.layers(prompt.layers, shape.layers)
         super().check_shape(prompt, shape, max_length)
+
+    def peft_keys(self, reparameterization: Mapping[str, Any], width: int) -> dict[str, Any]:
+        """Folded, it has no projection any more."""
+        return {"encoder_hidden_size": width, "prefix_projection": False}
 
     def element_mask(self, streams: Streams, step: int, sequences: int) -> Tensor | None:
         """`[B, sites, 2, A, P, D]`."""

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 
 class PromptTuning(InputPromptMethod):
+    peft_type = "PROMPT_TUNING"
+
     class Prompt(PromptConfig):
         double_embedding: bool = Field(description="embed the input twice, as the released PT baseline does")
 

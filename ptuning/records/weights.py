@@ -62,7 +62,15 @@ def trained_state(lane_tasks: Sequence[LaneTask], backbone: Backbone) -> State:
     """The prompt (folded), the head (of a mixture one a set, by its name), and the backbone where the method trains
     it; copied to the CPU."""
     heads = {"head." if len(lane_tasks) == 1 else f"head.{one.name}.": one.adapter.head for one in lane_tasks}
-    state = _state(lane_tasks[0].adapter, heads, backbone)
+    return _on_cpu(_state(lane_tasks[0].adapter, heads, backbone))
+
+
+def state_of(adapter: Adapter, backbone: Backbone) -> State:
+    """What a file of an adapter holds: as `trained_state`."""
+    return _on_cpu(_state(adapter, {"head.": adapter.head}, backbone))
+
+
+def _on_cpu(state: State) -> State:
     return {key: value.detach().to("cpu", copy=True).contiguous() for key, value in state.items()}
 
 

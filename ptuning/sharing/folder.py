@@ -52,9 +52,7 @@ def write(
     Raises InputError where the folder is there and not empty, and for a backbone that is to be included and is no
     folder of files.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(f"{folder} is there already: give a folder that is new or empty.")
-    folder.mkdir(parents=True, exist_ok=True)
+    make(folder)
     placed = _anonymous(backbone)
     if include_backbone:
         _copy_backbone(backbone, folder / BACKBONE)
@@ -74,6 +72,13 @@ def write(
     write_atomic(folder / CONFIG, json.dumps(said | {"sha256": _hash(said)}, indent=1) + "\n")
     write_atomic(folder / CARD, card.of(said, include_backbone))
     return folder
+
+
+def make(folder: Path) -> None:
+    """Raises InputError where the folder is there and not empty."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError(f"{folder} is there already: give a folder that is new or empty.")
+    folder.mkdir(parents=True, exist_ok=True)
 
 
 @dataclass(frozen=True)
