@@ -12,7 +12,7 @@ import pytest
 from experiments import reference
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
 SHOWN = {  # block in docs/results.md -> the file that it shows, columns without a number of ours left out
     "table": "tables/p_tuning_v2/table2_small.md",
     "table3": "tables/p_tuning_v2/table3_small.md",

@@ -110,10 +110,12 @@ def test_a_config_of_old_is_read_in_todays_form(make_run):
 
 
 def test_a_checkout_is_dirty_by_its_code_alone(tmp_path, monkeypatch):
-    """By files that git does not know as well, and not by records that are gone."""
+    """By files that git does not know as well, and not by records that are gone; in somebody else's, as installed
+    code stands, it is none."""
     for folder in ("ptuning/records", "conf", "results"):
         (tmp_path / folder).mkdir(parents=True)
         (tmp_path / folder / "one").write_text("")
+    (tmp_path / "ptuning/records/provenance.py").write_text("")
 
     def git(*arguments):
         subprocess.run(["git", "-c", "user.name=n", "-c", "user.email=e", *arguments], cwd=tmp_path, check=True)
@@ -134,6 +136,9 @@ def test_a_checkout_is_dirty_by_its_code_alone(tmp_path, monkeypatch):
     (tmp_path / "ptuning/new.py").unlink()
     (tmp_path / "conf/one").write_text("changed")
     assert dirty() is True
+    monkeypatch.setattr("ptuning.records.provenance.__file__", str(tmp_path / "ptuning/records/installed.py"))
+    provenance.cache_clear()
+    assert provenance()["git"] == {"commit": None, "dirty": None}
     provenance.cache_clear()
 
 
