@@ -5,6 +5,7 @@
     python -m experiments.evaluate evaluate.rule=majority_vote 'evaluate.prompts=["0123456789","1123456789"]'
     python -m experiments.evaluate task=qqp evaluate.rule=single +task@evaluate.targets.mrpc.task=mrpc \\
         '+evaluate.targets.mrpc.labels={not_equivalent:not_duplicate,equivalent:duplicate}'
+    python -m experiments.evaluate task=cb,rte method=prompt_tuning evaluate.similarity=best    # how alike prompts are
 
 Overrides ask for runs as for experiments.run; those that differ in their seed alone answer together where the rule
 is of several. Prints each score and its record's path. Exits with 1 where evaluations failed, and with 2 where nothing
@@ -22,10 +23,11 @@ if not __package__:  # as a file, from which the packages beside it are not foun
 
 from experiments.output import escape_unprintable
 from ptuning import evaluation, registry
-from ptuning.config import EvaluationConfig
+from ptuning.analysis.prompt_similarities import compare
+from ptuning.config import EvaluationConfig, SimilarityConfig
 from ptuning.errors import InputError
 from ptuning.launch import arguments, evaluations
-from ptuning.records import store
+from ptuning.records import similarities, store
 from ptuning.records.identity import run_name
 from ptuning.records.record import Record
 from ptuning.records.writer import to_stderr
@@ -37,8 +39,9 @@ def main() -> None:
     escape_unprintable()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("overrides", nargs="*", help="which runs, and evaluate.KEY=VALUE", metavar="KEY=VALUE")
+    overrides = parser.parse_args().overrides
     try:
-        missing = _missing(arguments.read(parser.parse_args().overrides))
+        missing, compared = _missing(arguments.read(overrides))
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
@@ -50,22 +53,35 @@ def main() -> None:
                 failed += 1
             else:
                 print(_said(config, found), flush=True)
+    failed += sum(not _compare(config) for config in compared)
     if failed:
-        sys.exit(f"{failed} of {len(missing)} evaluation(s) have no record; they are made again next time.")
+        sys.exit(f"{failed} of {len(missing) + len(compared)} have no record; they are made again next time.")
 
 
-def _missing(overrides: list[str]) -> list[EvaluationConfig]:
-    """Those without a record, checked; the others are told of. Raises InputError."""
-    asked = evaluations.expand(overrides)
-    if not asked:
+def _missing(overrides: list[str]) -> tuple[list[EvaluationConfig], list[SimilarityConfig]]:
+    """Evaluations without a record, checked, and prompts that were not compared; the others are told of. Raises
+    InputError."""
+    asked, compared = evaluations.expand(overrides), evaluations.compared(overrides)
+    if not asked and not compared:
         known = ", ".join(registry.names("ptuning.rules"))
         raise InputError(f"evaluate.rule is not set: choose one of {known}, or an experiment that has evaluations.")
     missing = [config for config in asked if evaluation.finished(config) is None]
     for config in missing:
         evaluation.check(config)
-    if not missing:
+    if asked and not missing:
         print(f"all {len(asked)} evaluation(s) are already there: nothing to do")
-    return missing
+    return missing, [config for config in compared if similarities.find(config) is None]
+
+
+def _compare(config: SimilarityConfig) -> bool:
+    """Compare prompts, and whether that could be done."""
+    try:
+        compare(config)
+    except (InputError, OSError) as error:
+        to_stderr(f"the prompts of {config.backbone.name} were not compared: {error}")
+        return False
+    print(f"{len(config.prompts)} prompts of {config.backbone.name} compared: {similarities.path(config)}", flush=True)
+    return True
 
 
 def _groups(configs: Sequence[EvaluationConfig]) -> list[list[EvaluationConfig]]:

@@ -467,6 +467,14 @@ class TargetConfig(Schema):
     )
 
 
+class SimilarityConfig(Schema):
+    """Trained prompts of one backbone that are compared with each other (`records.similarities`)."""
+
+    backbone: BackboneConfig
+    prompts: list[TrainedPrompt] = Field(min_length=2)
+    runtime: RuntimeConfig
+
+
 class EvaluateConfig(Schema):
     """Which evaluations are made of runs' trained prompts (`experiments.evaluate`)."""
 
@@ -481,6 +489,9 @@ class EvaluateConfig(Schema):
     )
     targets: dict[str, TargetConfig] = Field(
         default={}, description="what is to be answered, by any names; empty: what the runs were trained on"
+    )
+    similarity: Literal["last", "best"] | int | None = Field(
+        default=None, description="after which of their steps the runs' prompts are compared too; null: they are not"
     )
 
 

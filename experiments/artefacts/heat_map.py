@@ -7,12 +7,12 @@ Colours are told apart by those who cannot tell some apart, and in greyscale whe
 from __future__ import annotations
 
 import math
+import statistics
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.colors import Normalize
@@ -91,7 +91,15 @@ class HeatMap(Figure):
                 canvas.link(axes, columns.index(point.spot.series), rows.index(point.spot.label), stem, index)
 
 
+def by_mean(shades: Mapping[tuple[str, str], Shade], which: int) -> list[str]:
+    """The rows (0) or columns (1), those of the largest mean value first."""
+    values: dict[str, list[float]] = {}
+    for key, shade in shades.items():
+        values.setdefault(key[which], []).extend([] if math.isnan(shade.value) else [shade.value])
+    return sorted(values, key=lambda name: -statistics.fmean(values[name]) if values[name] else math.inf)
+
+
 def _is_dark(color: tuple[float, float, float, float]) -> bool:
-    """Whether white reads better on it than black, by its luminance."""
-    red, green, blue = matplotlib.colors.to_rgb(color)
-    return 0.299 * red + 0.587 * green + 0.114 * blue < 0.5
+    """Whether white reads better on it than black, by its luminance; what is transparent is the paper's."""
+    red, green, blue, alpha = color
+    return alpha > 0 and 0.299 * red + 0.587 * green + 0.114 * blue < 0.5

@@ -20,6 +20,7 @@ from ptuning.config import (
     MixtureConfig,
     RunConfig,
     RuntimeConfig,
+    SimilarityConfig,
     TargetConfig,
     TrainedPrompt,
     parse,
@@ -61,6 +62,23 @@ def asked(overrides: Sequence[str]) -> list[Asked]:
             key = run_id(run) if rule.most == 1 else "together" if wanted.prompts else _but_for_seed(run)
             groups.setdefault(f"{key} {wanted.model_dump_json()}", (wanted, []))[1].append(run)
     return [made for wanted, runs in groups.values() for made in _of(wanted, runs)]
+
+
+def compared(overrides: Sequence[str]) -> list[SimilarityConfig]:
+    """The prompts that are compared with each other, those of each backbone together, of all runs that `overrides` ask
+    for with `evaluate.similarity`."""
+    groups: dict[str, tuple[RunConfig, list[TrainedPrompt]]] = {}
+    for job in compose.composed_jobs(overrides):
+        step = _wanted(job).similarity
+        if step is not None:
+            run = compose.read(job)
+            prompt = TrainedPrompt(id=run_id(run), step=step)
+            prompts = groups.setdefault(run.backbone.model_dump_json(), (run, []))[1]
+            prompts += [] if prompt in prompts else [prompt]
+    return [
+        parse(SimilarityConfig, {"backbone": run.backbone, "prompts": prompts, "runtime": run.runtime}, "evaluate")
+        for run, prompts in groups.values()
+    ]
 
 
 def _wanted(composed: DictConfig) -> EvaluateConfig:

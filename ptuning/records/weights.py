@@ -174,13 +174,17 @@ def read_config(file: Path, runtime: RuntimeConfig) -> RunConfig:
 
     Raises InputError for any other file, and for one that holds a prompt alone.
     """
-    header = read_header(file)
-    run = parse(RunConfig, {**header.config, "sources": {}, "runtime": runtime}, str(file))
-    folded = run.model_copy(update={"prompt": folded_config(run.prompt)})
-    has_head = any(name.startswith("head.") for name in header.tensors)
+    folded = read_run(file, runtime)
+    has_head = any(name.startswith("head.") for name in read_header(file).tensors)
     if not has_head and any(head.has_weights for head in Run.parse(folded).heads.values()):
         raise InputError(f"{file} holds the prompt of one of the run's steps, without a head to answer with: {GIVE}.")
     return folded
+
+
+def read_run(file: Path, runtime: RuntimeConfig) -> RunConfig:
+    """As `read_config`, of a file that may hold a prompt alone. Raises InputError for any other file."""
+    run = parse(RunConfig, {**read_header(file).config, "sources": {}, "runtime": runtime}, str(file))
+    return run.model_copy(update={"prompt": folded_config(run.prompt)})
 
 
 def trained_file(prompt: TrainedPrompt, runtime: RuntimeConfig) -> Path:
@@ -300,7 +304,7 @@ def sources(run: RunConfig, backbone: Backbone) -> list[SourcePrompt]:
     for one in run.source_runs:
         file = source_file(one, run.runtime)
         check_backbone(file, run.backbone, backbone)
-        found.append(SourcePrompt(one.name, _source_prompt(file), one.weight))
+        found.append(SourcePrompt(one.name, load_prompt(file), one.weight))
     return found
 
 
@@ -317,7 +321,7 @@ def load_state(file: Path) -> State:
     return state
 
 
-def _source_prompt(file: Path) -> Tensor:
+def load_prompt(file: Path) -> Tensor:
     """`[P, W]`, float32. Raises InputError where the file holds none."""
     prompt = load_state(file).get("prompt.prompt")
     if prompt is None or prompt.dtype != torch.float32 or prompt.dim() != 2:

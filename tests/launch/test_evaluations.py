@@ -62,3 +62,14 @@ def test_a_target_is_asked_in_its_own_words():
     assert found[0].head.keys["template"] == found[0].task.templates["ppt"].text
     assert found[0].head.keys["words"] == {"not_entailment": "no", "entailment": "yes"}
     assert "sentence" in found[1].head.keys["template"]
+
+
+def test_prompts_are_compared_with_those_of_their_backbone():
+    asked = ["data=miniature", "task=cb,rte", "method=prompt_tuning", "backbone=tiny_bert,tiny_roberta"]
+    found = evaluations.compared([*asked, "evaluate.similarity=500"])
+    assert [(one.backbone.name, len(one.prompts)) for one in found] == [("tiny_bert", 2), ("tiny_roberta", 2)]
+    runs = {run_id(run) for run in compose.expand(asked)}
+    assert {prompt.id for one in found for prompt in one.prompts} == runs and found[0].prompts[0].step == 500
+    assert evaluations.compared(asked) == [] == evaluations.expand([*asked, "evaluate.similarity=best"])
+    with pytest.raises(InputError, match=r"evaluate.prompts"):
+        evaluations.compared(["backbone=tiny_bert", "evaluate.similarity=best"])

@@ -7,7 +7,6 @@ python -m experiments.papers.spot.figure2 profile=laptop                # record
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -17,13 +16,11 @@ from matplotlib.colors import Normalize, TwoSlopeNorm
 
 from experiments.artefacts import published
 from experiments.artefacts.figure import Point, Spot
-from experiments.artefacts.heat_map import HeatMap, Shade
+from experiments.artefacts.heat_map import HeatMap, Shade, by_mean
+from experiments.artefacts.sources import BASELINE, source_of
 from ptuning.analysis import cells
 from ptuning.config import RunConfig
-from ptuning.errors import InputError
-from ptuning.records.identity import run_name
 
-BASELINE = "no source"
 PAPERS_BASELINE, PAPERS_SEEDS = "BASELINE", 3
 
 
@@ -51,8 +48,10 @@ class Transfer(HeatMap):
     value = "gain"
 
     def spots(self, runs: Sequence[RunConfig]) -> list[tuple[Spot, RunConfig]]:
-        names = list(dict.fromkeys(map(_source, runs)))
-        return [(Spot(run.backbone.name, run.task.name, names.index(_source(run)), _source(run)), run) for run in runs]
+        names = list(dict.fromkeys(map(source_of, runs)))
+        return [
+            (Spot(run.backbone.name, run.task.name, names.index(source_of(run)), source_of(run)), run) for run in runs
+        ]
 
     def points(self, runs: Sequence[RunConfig]) -> list[Point]:
         return [*super().points(runs), *_published()]
@@ -75,7 +74,7 @@ class Transfer(HeatMap):
 
     def order(self, shades: Mapping[tuple[str, str], Shade]) -> tuple[list[str], list[str]]:
         """Those that gain most first."""
-        return _by_mean(shades, 0), _by_mean(shades, 1)
+        return by_mean(shades, 0), by_mean(shades, 1)
 
     def scale(self, values: np.ndarray) -> Normalize:
         far = max(1.0, float(np.nanmax(np.abs(values), initial=0)))
@@ -89,18 +88,6 @@ class Transfer(HeatMap):
             "The paper's are T5 base's, from its Table 6, in each task's own metric; flan_t5_small saw most of these "
             "tasks before.",
         ]
-
-
-def _source(run: RunConfig) -> str:
-    """The task that a run's prompt comes from. Raises InputError for one with several."""
-    if not run.sources:
-        return BASELINE
-    if len(run.sources) > 1:
-        raise InputError(f"{run_name(run)} starts from several prompts, so it has no place in figure2: leave it out.")
-    (source,) = run.sources.values()
-    if source.task is None:
-        raise InputError(f"{run_name(run)} starts from a prompt of its own task: name another in sources.<name>.task.")
-    return source.task.name
 
 
 def _error(*spreads: tuple[float, int] | None) -> float | None:
@@ -125,12 +112,6 @@ def _papers_spreads() -> dict[tuple[str, str], float]:
 
 def _papers_source(value: published.Value) -> str:
     return BASELINE if value["method"] == PAPERS_BASELINE else value["method"]
-
-
-def _by_mean(shades: Mapping[tuple[str, str], Shade], which: int) -> list[str]:
-    names = dict.fromkeys(key[which] for key in shades)
-    means = {name: statistics.fmean(s.value for key, s in shades.items() if key[which] == name) for name in names}
-    return sorted(names, key=lambda name: -means[name])
 
 
 def _published() -> list[Point]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from experiments.artefacts.remake import artefact
-from experiments.papers.spot.figure2 import BASELINE, Transfer
+from experiments.artefacts.sources import BASELINE
+from experiments.papers.spot.figure2 import Transfer
 from ptuning.errors import InputError
 from ptuning.records import store
 from ptuning.records.identity import run_id
