@@ -77,6 +77,7 @@ class Questions:
 
     @classmethod
     def of(cls, task: AnyTask, data: TaskData, adapter: Adapter) -> Questions:
+        """A task's data as an adapter's head asks them. Raises InputError where it can ask nothing of them."""
         asked = adapter.asked(data)
         return cls(task, asked, {name: adapter.encode(asked.examples(name)) for name in ("dev", *asked.tests)})
 

@@ -57,5 +57,5 @@ class Dropout:
         return x if mask is None else self.scale(x * mask[:, : x.shape[1]])
 
     def scale(self, x: Tensor) -> Tensor:
-        """What stays is made larger, so that the mean is as without dropout."""
+        """What stays, `[…]` of any shape, is made larger, so that the mean is as without dropout."""
         return x / (1 - self.rate)

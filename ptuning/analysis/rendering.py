@@ -9,6 +9,7 @@ import pandas as pd
 
 
 def markdown(table: pd.DataFrame, notes: Sequence[str]) -> str:
+    """A table as Markdown, its notes below it, a line each."""
     lines = [table.to_markdown(index=False, disable_numparse=True), *([""] if notes else [])]
     return "\n".join([*lines, *(f"{note}  " for note in notes)]) + "\n"
 

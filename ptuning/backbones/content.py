@@ -53,6 +53,7 @@ def fingerprint(model: nn.Module) -> str:
 
 
 def hash_tensors(state: Mapping[str, Tensor]) -> str:
+    """Sixteen hexadecimal digits of the names, shapes and values (as float32) of tensors of any shape."""
     digest = hashlib.sha256()
     for name, tensor in sorted(state.items()):
         digest.update(f"{name} {tuple(tensor.shape)}".encode())

@@ -30,6 +30,7 @@ class Encoder:
 
     @staticmethod
     def body_of(model: PreTrainedModel) -> PreTrainedModel:
+        """The part of a model that layers and embeddings are of: all of it."""
         return model
 
     @property
@@ -67,14 +68,16 @@ class Encoder:
     def generation_inputs(
         self, embeds: Tensor, embedded: bool, batch: Batch, first_query: Tensor | None
     ) -> tuple[dict[str, Any], Tensor | None]:
-        """What transformers' `generate` is given, and `first_query` (`Backbone.attending`) of it."""
+        """What transformers' `generate` is given, and `first_query` (`Backbone.attending`) of it. Raises InputError
+        where the family generates nothing."""
         raise InputError(
             f"backbone family {self.model.config.model_type!r} is an encoder, which generates nothing: choose a "
             "decoder (gpt2, llama, ...) or an encoder-decoder (t5, bart, ...)."
         )
 
     def decoded(self, ids: Tensor, mask: Tensor, hidden: Tensor, hidden_mask: Tensor) -> Tensor:
-        """An encoder-decoder's second stack on its first; others have one."""
+        """An encoder-decoder's second stack on its first: `[B, U, H]` of the decoder's tokens `[B, U]` and the hidden
+        states `[B, T, H]` that it attends to. Raises InputError for others, which have one stack."""
         raise InputError(
             f"backbone family {self.model.config.model_type!r} is no encoder-decoder: choose one (t5, bart, ...)."
         )
@@ -84,6 +87,7 @@ class Encoder:
         return 0
 
     def inputs(self, embeds: Tensor, token_type_ids: Tensor, batch: Batch) -> dict[str, Tensor]:
+        """What the model is called with, of embeddings `[B, T, E]` and token types `[B, T]`: those that it takes."""
         given = {"inputs_embeds": embeds, "attention_mask": batch.attention_mask}
         offered = {"position_ids": batch.position_ids, "token_type_ids": token_type_ids}
         return given | {name: value for name, value in offered.items() if name in self.accepted}

@@ -25,6 +25,7 @@ class EncoderDecoder(Encoder):
 
     @staticmethod
     def body_of(model: PreTrainedModel) -> PreTrainedModel:
+        """Its encoder."""
         return model.get_encoder()
 
     def run_all_stacks(self) -> None:

@@ -66,7 +66,8 @@ class ForwardPass:
     def extended(
         self, mask: Tensor | None, prompt_mask: Tensor | None, queries: int, make: Callable[[], Tensor]
     ) -> Tensor:
-        """The mask of so many `queries` extended by the prompt's columns; made once for all layers that share both."""
+        """The mask of so many `queries` extended by the prompt's columns, `[B, 1, Q, P + T]`; made once for all layers
+        that share both."""
         for known, known_prompt, rows, extended in self.extended_masks:
             if known is mask and known_prompt is prompt_mask and rows == queries:
                 return extended

@@ -34,6 +34,7 @@ class Store:
     in_memory: bool
 
     def put(self, sequences: np.ndarray, hidden: Tensor) -> None:
+        """Keep the hidden states `[S, T, H]` of those sequences, without their padding."""
         lengths = self.examples.lengths[sequences]
         row = np.repeat(np.arange(len(sequences)), lengths)
         column = np.arange(len(row)) - np.repeat(lengths.cumsum() - lengths, lengths)
@@ -68,6 +69,7 @@ class HiddenCache:
 
     @staticmethod
     def key(examples: Encoded, layer: int, layout: Layout) -> Key:
+        """What tells a store from another: the examples, the layer, and where a prompt shifts positions."""
         return examples, layer, (layout.shift, layout.placement) if layout.shift else None
 
     def hold(self, keys: Iterable[Key]) -> None:

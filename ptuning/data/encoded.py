@@ -70,7 +70,7 @@ class Encoded:
         )  # fmt: skip
 
     def sequences(self, rows: np.ndarray) -> np.ndarray:
-        """The sequences of the items `rows`."""
+        """The sequences `[B x choices]` of the items `rows` `[B]`."""
         return (rows[:, None] * self.choices + np.arange(self.choices)).ravel()
 
     def targets_of(self, rows: np.ndarray) -> np.ndarray:

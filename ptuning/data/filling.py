@@ -27,6 +27,7 @@ class Filled:
     infix: int | None = None
 
     def add(self, tokens: Sequence[int], type_id: int) -> None:
+        """Put tokens behind the others, of that type."""
         self.tokens += tokens
         self.types += [type_id] * len(tokens)
 

@@ -24,6 +24,6 @@ def steps_per_task(sizes: Sequence[int], batch_size: int, cap: int | None, tempe
 
 
 def task_order(steps: Sequence[int], random: np.random.Generator) -> np.ndarray:
-    """Which set each of an epoch's batches is of."""
+    """Which set each of an epoch's batches is of, `[batches]`."""
     turns = np.repeat(np.arange(len(steps)), steps)
     return turns if len(steps) == 1 else random.permutation(turns)

@@ -1,4 +1,5 @@
-"""Column files (CoNLL): a word a line, its annotations in columns, a blank line between sentences."""
+"""Column files (CoNLL): a word a line, its annotations in columns, a blank line between sentences. All functions raise
+InputError for what is malformed, with its file and line."""
 
 from __future__ import annotations
 
@@ -31,6 +32,7 @@ class Sentence:
     comments: dict[str, str]  # the lines "# key = value" before it
 
     def column(self, index: int) -> list[str]:
+        """That cell of each line."""
         return [line[index] for line in self.cells]
 
 
@@ -86,6 +88,7 @@ def _split(line: str, separator: str | None) -> list[str]:
 
 
 def check_width(sentence: Sentence, least: int, what: str) -> None:
+    """Raise InputError, with its place, where a sentence's first line has fewer than `least` columns."""
     found = len(sentence.cells[0])
     if found < least:
         raise InputError(

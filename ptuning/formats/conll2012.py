@@ -19,7 +19,7 @@ _LINK = re.compile(r"\.{0,2}/[\w./-]+")
 
 def read(path: Path) -> Rows:
     """Rows {"words", "tags", "predicates", "places"} of a `*_gold_conll` file, or of all below a folder, sorted;
-    symbolic links are followed.
+    symbolic links are followed. Raises InputError for what is malformed, with its file and line.
 
     The tags are the named entities', in BIO. A predicate is {"at": word, "roles": [[label, first, last], ...]}.
     """

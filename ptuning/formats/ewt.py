@@ -13,6 +13,7 @@ def read(path: Path) -> Rows:
     """Rows {"words", "predicates", "genre", "places"} of PropBank's English Web Treebank, predicates as above.
 
     The columns are index, word, tag, parse, lemma, roleset and one a predicate; "# sent_id = GENRE-..." comes first.
+    Raises InputError for what is malformed, with its file and line.
     """
     rows: Rows = []
     for sentence in sentences(path, None, "\t"):

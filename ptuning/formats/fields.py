@@ -20,6 +20,7 @@ def short(value: Any) -> str:
 
 
 def text(row: Mapping[str, Any], key: str, where: str) -> str:
+    """A text."""
     value = _present(row, key, where)
     if not isinstance(value, str):
         raise _wrong(where, key, value, "a text")
@@ -37,6 +38,7 @@ def texts(row: Mapping[str, Any], key: str, where: str, count: int | None = None
 
 
 def integer(row: Mapping[str, Any], key: str, where: str) -> int:
+    """A whole number, of 64 bits."""
     value = _present(row, key, where)
     if not isinstance(value, int) or isinstance(value, bool):
         raise _wrong(where, key, value, "an integer")
@@ -56,6 +58,7 @@ def check_distinct(rows: Sequence[Mapping[str, Any]], key: str, where: str) -> N
 
 
 def record(row: Mapping[str, Any], key: str, where: str) -> Mapping[str, Any]:
+    """An object with keys."""
     value = _present(row, key, where)
     if not isinstance(value, Mapping):
         raise _wrong(where, key, value, "an object")

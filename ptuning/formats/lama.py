@@ -24,7 +24,8 @@ def read(path: Path) -> Rows:
 
 
 def hand_template(path: Path) -> str | None:
-    """The first pattern of a file, with one place for the subject and one for the object; None without a file."""
+    """The first pattern of a file, with one place for the subject and one for the object; None without a file. Raises
+    InputError where it has others."""
     found = json_files.json_lines(path) if path.exists() else []
     if not found:
         return None

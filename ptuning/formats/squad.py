@@ -17,7 +17,8 @@ WANTED = "one JSON object with SQuAD's articles"
 def read(path: Path) -> Rows:
     """Rows {"id", "title", "context", "question", "answers", "is_impossible"} of a SQuAD 1.1 or 2.0 file.
 
-    Answers are {"text", "answer_start"}, none where there is no answer.
+    Answers are {"text", "answer_start"}, none where there is no answer. Raises InputError for what is malformed, with
+    its place.
     """
     whole = read_json(path, WANTED)
     if not isinstance(whole, dict):

@@ -37,6 +37,7 @@ def resolution_error(error: OmegaConfBaseException) -> str:
 
 
 def first_line(error: Exception) -> str:
+    """What an error says first, without its full stop."""
     return str(error).strip().splitlines()[0].rstrip(".")
 
 

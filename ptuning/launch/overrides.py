@@ -63,6 +63,7 @@ def expand(override: str) -> list[str]:
 
 
 def too_many(what: str) -> InputError:
+    """That a sweep is too large."""
     return InputError(f"{what} asks for more than {MOST} runs, which is the limit of a sweep: ask for them in parts.")
 
 
@@ -72,6 +73,7 @@ def choices_of(override: str) -> list[str]:
 
 
 def is_sweep(override: str) -> bool:
+    """Whether an override has several values. Raises InputError where it is none."""
     return bool(parse(override).is_sweep_override())
 
 

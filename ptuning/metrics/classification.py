@@ -12,6 +12,7 @@ from ptuning.metrics.correlation import pearson
 
 
 def accuracy(labels: Sequence[int], predictions: Sequence[int] | np.ndarray) -> float:
+    """The share of `predictions` `[N]` that equal their `labels` `[N]`, in percent."""
     return 100 * float(np.mean(np.asarray(labels) == np.asarray(predictions)))
 
 

@@ -27,6 +27,7 @@ def exact(prediction: str, gold: str) -> float:
 
 
 def best_over_golds(score: Callable[[str, str], float], prediction: str, golds: Sequence[str]) -> float:
+    """The score against the gold answer that it is highest for."""
     return max(score(prediction, gold) for gold in golds)
 
 

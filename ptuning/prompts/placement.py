@@ -83,6 +83,7 @@ class Batch:
     reads: Tensor
 
     def rows(self, which: slice | Tensor) -> Batch:
+        """Those sequences of the batch, `[S, …]` of `[B, …]`."""
         return Batch(*(field[which] for field in vars(self).values()))
 
 

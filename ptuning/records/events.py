@@ -59,6 +59,7 @@ class RunFailed:
         return cls(run_id, str(error) if refused else one_line(error), trace, refused)
 
     def raise_error(self) -> NoReturn:
+        """Raise what went wrong: InputError where it is the user's to mend, else RuntimeError."""
         raise InputError(self.reason) if self.refused else RuntimeError(self.trace)
 
 

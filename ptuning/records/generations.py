@@ -18,6 +18,7 @@ Line = dict[str, Any]  # split, source, references, text
 
 
 def path(config: Recorded) -> Path:
+    """Where the generated texts of a run or evaluation are kept."""
     return config.runtime.results / "generations" / f"{run_name(config)}.jsonl"
 
 

@@ -219,7 +219,8 @@ def load(file: Path, run: RunConfig, backbone: Backbone) -> Adapter:
 
 
 def load_for(file: Path, folded: RunConfig, backbone: Backbone) -> Adapter:
-    """As `load`, for the task and the head's keys of `folded`, which may be others than those of `read_config`."""
+    """As `load`, for the task and the head's keys of `folded`, which may be others than those of `read_config`. Raises
+    InputError as that does, and for a file of a mixture."""
     if isinstance(folded.task, MixtureConfig):
         raise InputError(f"{file} is of the mixture {folded.task.name}: give a run on one task that started from it.")
     check_backbone(file, folded.backbone, backbone)

@@ -25,6 +25,7 @@ Write = Callable[[RunConfig], Path]  # writes one file where a config says, and 
 
 
 def to_stderr(line: str) -> None:
+    """Print a line to standard error, if anybody still reads it."""
     with suppress(OSError):  # nobody reads it any more
         print(line, file=sys.stderr, flush=True)
 
@@ -39,6 +40,7 @@ class FinishedRun:
 
     @classmethod
     def of(cls, run: Run, record: Record, states: States, generated: Sequence[generations.Line] = ()) -> FinishedRun:
+        """A run that is through, and what is to be written of it: weights, texts, and the record last."""
         files: dict[Path, Write] = {
             weights.path(run.config, step): partial(_write_weights, step, state, record["backbone"])
             for step, state in states.items()

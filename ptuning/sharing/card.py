@@ -25,8 +25,8 @@ def of(said: Mapping[str, Any], has_backbone: bool) -> str:
 ---
 # {title}
 
-A trained prompt and its head{", with their backbone" if has_backbone else ", without the backbone"}. It is loaded by
-one line:
+A trained prompt and its head{", with their backbone" if has_backbone else ", without the backbone"}. It is loaded
+by one line:
 
 ```python
 import ptuning
@@ -38,6 +38,7 @@ model = ptuning.load("<this folder>"{wanted})
 | --- | --- |
 | method | {config["method"]} |
 | task, head | {said["task"]}, {said["head"]} |
+| data | {_data_used(config["data"])} |
 {labels}{told}| run | `{said["id"]}`, seed {config["seed"]} |
 | backbone | {where} |
 | its weights' fingerprint | `{fingerprint}` |
@@ -66,6 +67,12 @@ def _data(said: Mapping[str, Any], title: str) -> ModelCardData:
         model_name=title if results else None,
         eval_results=results or None,
     )
+
+
+def _data_used(data: Mapping[str, Any]) -> str:
+    rows = "all" if data["train_rows"] is None else f"{data['train_rows']}"
+    source = "generated (miniature), not the task's own" if data["source"] == "miniature" else data["source"]
+    return f"{source}; {rows} train rows"
 
 
 def _hub_data_set(config: Mapping[str, Any]) -> str | None:

@@ -53,6 +53,7 @@ class RunLocks:
             lock.release()
 
     def release_all(self) -> None:
+        """Let go of every lock that is held here."""
         for file in list(self.held):
             self.held.pop(file).release()
 

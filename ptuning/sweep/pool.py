@@ -130,6 +130,7 @@ class WorkerProcess:
     held: set[str] = field(default_factory=set)  # ids of the runs it has started and not ended
 
     def note(self, event: Event) -> None:
+        """Keep which runs the worker has begun and not ended."""
         if isinstance(event, RunStarted):
             self.held.add(event.run_id)
         elif isinstance(event, RunEnded | RunFailed):

@@ -119,6 +119,7 @@ class RunQueue:
         self.left = deque(pack)  # those that have not ended and are not held here
 
     def next_run(self) -> Run | None:
+        """A run that is locked now, and to be trained here; None where there is none at the moment."""
         held = len(self.worker.held)
         if held >= math.ceil((held + len(self.left)) / self.worker.workers):
             return None

@@ -93,7 +93,7 @@ class Task(ABC, Generic[E, A]):
 
     @abstractmethod
     def from_hub(self, rows: Iterable[Row]) -> Iterator[Row]:
-        """A split as the hub stores it, in the official schema.
+        """A split as the hub stores it, in the official schema. Raises InputError where the hub has none.
 
         It takes the whole split because the hub stores MultiRC a row an answer and ReCoRD a row a query, which stand
         together in one official row.

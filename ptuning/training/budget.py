@@ -74,12 +74,14 @@ def retry_in_halves(
 
 
 def give_back_memory() -> None:
+    """Let the device have what is kept of memory and not used."""
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
 
 
 def out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory has run out, on whichever device."""
     texts = ("can't allocate memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED")
     return isinstance(error, torch.OutOfMemoryError) or any(text in str(error) for text in texts)
 

@@ -33,6 +33,7 @@ class PassInputs:
 
     @classmethod
     def of(cls, backbone: Backbone, parts: Sequence[AdapterBatch]) -> PassInputs:
+        """Of the parts of one pass, put together: their rows one after another, padded to the longest."""
         width = max(part.width for part in parts)
         tables = [
             table(part.examples, part.sequences, part.adapter.layout, width, backbone.pad, backbone.first_position)

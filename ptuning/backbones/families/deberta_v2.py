@@ -41,4 +41,5 @@ class Attention(PromptedAttention, DisentangledSelfAttention):
 
 
 def adapt(model: PreTrainedModel) -> None:
+    """Let each layer's attention see the layer's prompt."""
     swap(model, DisentangledSelfAttention, Attention)

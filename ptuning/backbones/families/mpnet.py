@@ -36,6 +36,7 @@ class Layer(GradientCheckpointingLayer, MPNetLayer):
 
 
 def adapt(model: PreTrainedModel) -> None:
+    """Let each layer and its attention see the layer's prompt."""
     swap(model, MPNetSelfAttention, Attention)
     swap(model, MPNetLayer, Layer)
     model.supports_gradient_checkpointing = True

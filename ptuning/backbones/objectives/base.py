@@ -28,6 +28,7 @@ class Vocabulary:
 
     @classmethod
     def of(cls, tokenizer: Any) -> Vocabulary:
+        """What a tokenizer has: its special tokens, and as many sentinels as it counts on without a gap."""
         whole, bare = tokenizer("a")["input_ids"], tokenizer("a", add_special_tokens=False)["input_ids"]
         start = next(at for at in range(len(whole)) if whole[at : at + len(bare)] == bare)
         known = tokenizer.get_vocab()
@@ -74,7 +75,7 @@ class Objective(ABC):
         """That of the tokens `[window]`, with random choices out of `draws`."""
 
     def loss(self, model: PreTrainedModel, batch: Mapping[str, Tensor]) -> Tensor:
-        """The mean over what is to be said of a `batch`, in nats."""
+        """The mean over what is to be said of a `batch`, in nats: `[]`, a number."""
         found: Tensor = model(**batch).loss
         return found
 

@@ -92,7 +92,7 @@ class Init:
             raise InputError(f"prompt.init.name={name} uses no sources: set init=prompt, or remove them.")
 
     def draw(self, *shape: int) -> Tensor:
-        """Values of `shape`."""
+        """Values of `shape`, `[*shape]`."""
         raise NotImplementedError
 
     @torch.no_grad()
@@ -106,11 +106,11 @@ class Init:
         do for a distribution, which wants none."""
 
     def input_prompt(self, length: int) -> Tensor:
-        """`[P, E]`."""
+        """`[P, E]`. Raises InputError where the initialization gives none of that length."""
         return self.draw(length, self.context.backbone.embedding)
 
     def deep_prompt(self, length: int, sites: Sequence[Site]) -> Tensor:
-        """`[P, sites x 2 x A x D]`, a key and a value at each of the `sites`."""
+        """`[P, sites x 2 x A x D]`, a key and a value at each of the `sites`. Raises InputError as `input_prompt`."""
         return self.draw(length, width(sites))
 
 

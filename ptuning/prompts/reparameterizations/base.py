@@ -27,9 +27,11 @@ class Draw(Protocol):
     @property
     def random(self) -> torch.Generator: ...
 
-    def draw(self, *shape: int) -> Tensor: ...
+    def draw(self, *shape: int) -> Tensor:
+        """A tensor `[*shape]`, drawn as the initialization says."""
 
-    def draw_layer(self, layer: Layer) -> None: ...
+    def draw_layer(self, layer: Layer) -> None:
+        """Draw a layer's weights, in place."""
 
 
 class Reparameterization(nn.Module, ABC):

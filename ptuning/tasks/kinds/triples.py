@@ -51,10 +51,12 @@ class Triples(DataToText):
             ]
 
     def miniature_category(self, rng: random.Random) -> str:
+        """The category of a generated entry."""
         return "MISC"
 
 
 def given(row: Row, where: str) -> list[list[str]]:
+    """The triples of a row, [subject, property, object] each. Raises InputError where they are none."""
     found = row.get("triples")
     if not isinstance(found, list) or not found or not all(_is_triple(one) for one in found):
         raise InputError(
