@@ -131,6 +131,7 @@ def write_run(lane: Lane, backbone: Backbone, writer: RecordWriter) -> Record:
     record = run_record(lane, backbone)
     selected = {} if lane.best is None else {None: lane.best}
     data = lane.tasks[0].dataset.data
-    generated = generations.lines({split: data.examples(split) for split in lane.texts}, lane.texts)
+    asked = {split: lane.adapter.requests(data.examples(split)) for split in lane.texts}
+    generated = generations.lines(asked, lane.texts)
     writer.write(lane.run, record, {} if lane.status == "diverged" else selected | lane.kept_prompts, generated)
     return record

@@ -27,6 +27,7 @@ from ptuning.data.templates import Template
 from ptuning.errors import InputError
 from ptuning.seeds import Dropout, Streams
 from ptuning.tasks.base import AnyTask
+from ptuning.tasks.kinds.examples import Request
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,21 @@ class Head(nn.Module, ABC):
         return cls.encode(context, examples)
 
     @classmethod
+    def requests(cls, context: HeadContext, examples: Sequence[Any]) -> list[Request]:
+        """`examples` as texts to be answered with texts, of a head that answers so."""
+        raise NotImplementedError
+
+    @classmethod
+    def texts(cls, context: HeadContext, predictions: Sequence[np.ndarray]) -> list[str] | None:
+        """What the backbone said of each item, where that is a text."""
+        return None
+
+    @classmethod
+    def unread(cls, context: HeadContext, examples: Sequence[Any], texts: Sequence[str]) -> int | None:
+        """How many of the `texts` are not of the form that the task's answers have; None where any will do."""
+        return None
+
+    @classmethod
     @abstractmethod
     def collect(
         cls, context: HeadContext, examples: Sequence[Any], encoded: Encoded, predictions: Sequence[np.ndarray]
@@ -166,12 +182,13 @@ class LanguageModelHead(Head):
         return None
 
 
-def parse_template(text: str, key: str, task: AnyTask) -> Template:
-    """The template in the config `key`. Raises InputError where it is none, or is of other fields than the task's."""
-    template, known = Template.parse(text, key), task.template_fields
+def parse_template(text: str, key: str, task: str, known: Sequence[str]) -> Template:
+    """The template in the config `key`. Raises InputError where it is none, or is of other fields than those that are
+    `known` of the `task`."""
+    template = Template.parse(text, key)
     if unknown := [field for field in template.fields if field not in known]:
         raise InputError(
-            f"{key}={text!r} has {{{unknown[0]}}}, and examples of task.name={task.name} have "
+            f"{key}={text!r} has {{{unknown[0]}}}, and examples of task.name={task} have "
             f"{', '.join(known)}: write one of those."
         )
     return template

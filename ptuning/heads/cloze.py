@@ -60,7 +60,7 @@ class Cloze(LanguageModelHead):
         assert isinstance(task, FactTask)
         keys = _keys(config)
         if keys.template is not None:
-            parse_template(keys.template, "head.template", task)
+            parse_template(keys.template, "head.template", task.name, task.template_fields)
         elif keys.pattern != HAND:
             known = ", ".join([HAND, *config.single.templates])
             raise InputError(

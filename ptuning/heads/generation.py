@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import Field
@@ -58,10 +58,15 @@ class Generation(LanguageModelHead):
         )
 
     @classmethod
+    def fields(cls, task: AnyTask) -> Sequence[str]:
+        """The names of the texts that a template may have."""
+        return task.template_fields
+
+    @classmethod
     def check(cls, config: RunConfig, task: AnyTask) -> None:
-        keys = _keys(config)
+        keys, fields = _keys(config), cls.fields(task)
         for key, text in (("head.template", keys.template), ("head.separator", keys.separator)):
-            if parse_template(text, key, task).count("mask"):
+            if parse_template(text, key, task.name, fields).count("mask"):
                 raise InputError(f"{key}={text!r} has <mask>: leave it out, what is said stands behind what is read.")
 
     @classmethod
@@ -85,29 +90,38 @@ class Generation(LanguageModelHead):
         return len(targets) if self.keys.loss == "sum" else int((targets != IGNORED).sum())
 
     @classmethod
-    def encode(cls, context: HeadContext, examples: Sequence[Request]) -> Encoded:
+    def encode(cls, context: HeadContext, examples: Sequence[Any]) -> Encoded:
         """What is read, and what is to be said behind it: the first reference, as a word of its own where the text is
         one, and the token that ends it."""
         place, tokenizer, longest = _place(context), context.tokenizer, _keys(context.config).max_target_length
         space = " " if place.opens_with_space else ""
-        targets = [space + (example.references or ("",))[0].strip() for example in examples]
+        requests = cls.requests(context, examples)
+        targets = [space + (request.references or ("",))[0].strip() for request in requests]
         ids = tokenizer(targets, add_special_tokens=False, verbose=False)["input_ids"]
         end = _end(context)
         answers = [[*one, end][:longest] for one in ids]
         cut = sum(len(one) >= longest for one in ids)
-        return _encoded(place, examples, answers, {"target": cut})
+        return _encoded(place, requests, answers, {"target": cut})
 
     @classmethod
-    def encode_unanswered(cls, context: HeadContext, examples: Sequence[Request]) -> Encoded:
+    def encode_unanswered(cls, context: HeadContext, examples: Sequence[Any]) -> Encoded:
         """What is read alone, with the place from which the first token is said."""
-        return _encoded(_place(context), examples, [[_end(context)]] * len(examples), {})
+        return _encoded(_place(context), cls.requests(context, examples), [[_end(context)]] * len(examples), {})
+
+    @classmethod
+    def requests(cls, context: HeadContext, examples: Sequence[Any]) -> list[Request]:
+        return list(examples)
+
+    @classmethod
+    def texts(cls, context: HeadContext, predictions: Sequence[np.ndarray]) -> list[str]:
+        return [text.strip() for text in context.tokenizer.batch_decode(list(predictions), skip_special_tokens=True)]
 
     @classmethod
     def collect(
-        cls, context: HeadContext, examples: Sequence[Request], encoded: Encoded, predictions: Sequence[np.ndarray]
-    ) -> list[str]:
+        cls, context: HeadContext, examples: Sequence[Any], encoded: Encoded, predictions: Sequence[np.ndarray]
+    ) -> Any:
         """The texts that were said."""
-        return [text.strip() for text in context.tokenizer.batch_decode(list(predictions), skip_special_tokens=True)]
+        return cls.texts(context, predictions)
 
 
 def _encoded(
@@ -128,8 +142,8 @@ def _place(context: HeadContext) -> Masked:
     keys, backbone = _keys(context.config), context.backbone
     if backbone.architecture == "encoder":
         raise InputError(
-            f"head=generation is refused: backbone.name={context.config.backbone.name} is an encoder, which generates "
-            "nothing; choose a decoder (smollm2_135m) or an encoder-decoder (flan_t5_small)."
+            f"head={context.config.head.name} is refused: backbone.name={context.config.backbone.name} is an encoder, "
+            "which generates nothing; choose a decoder (smollm2_135m) or an encoder-decoder (flan_t5_small)."
         )
     text, room = keys.template, 0
     if backbone.architecture == "decoder":
@@ -155,7 +169,8 @@ def _end(context: HeadContext) -> int:
     found = tokenizer.sep_token_id if tokenizer.eos_token_id is None else tokenizer.eos_token_id
     if found is None:
         raise InputError(
-            "head=generation is refused: this backbone's tokenizer has no token that ends a text; choose another one."
+            f"head={context.config.head.name} is refused: this backbone's tokenizer has no token that ends a text; "
+            "choose another one."
         )
     return int(found)
 

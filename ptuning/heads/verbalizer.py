@@ -75,7 +75,7 @@ class Verbalizer(LanguageModelHead):
         words = chain.from_iterable([one] if isinstance(one, str) else one for one in keys.words.values())
         named = [("head.template", str(keys.template)), *(("head.words", word) for word in words)]
         for key, text in named:
-            template = parse_template(text, key, task)
+            template = parse_template(text, key, task.name, task.template_fields)
             if key == "head.words" and any(not part.is_text for part in template.parts):
                 raise InputError(f"head.words={text!r} has a special place in it: words are text, or fields.")
         if strange := [label for label in keys.words if label not in map(str, task.labels)]:

@@ -6,13 +6,16 @@ import random
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeAlias, TypeVar
 
 from ptuning.errors import InputError
 from ptuning.formats import json_files
 from ptuning.formats.rows import Row, Rows
 from ptuning.pypi import Package
 from ptuning.tasks.kinds.examples import SEGMENTS, Example, Fact, Question, Rating, Request, Sentence
+
+if TYPE_CHECKING:
+    from ptuning.tasks.kinds.text_forms import TextForm
 
 E = TypeVar("E", Example, Rating, Fact, Sentence, Question, Request)  # what a task asks
 OFFICIAL_DEV = "official_dev"  # the test set that the official dev set is where another one is used for development
@@ -116,6 +119,10 @@ class Task(ABC, Generic[E, A]):
     def said(self, examples: Sequence[E], answers: A) -> list[Hashable]:
         """What is said to each example, to be voted on `[N]`. Raises InputError for a task whose answers cannot be."""
         raise InputError(f"answers of task.name={self.name} cannot be voted on: choose evaluate.rule=single.")
+
+    def text_form(self) -> TextForm[E] | None:
+        """How it is asked and answered in texts (`head=text_to_text`); None where it is not."""
+        return None
 
     @abstractmethod
     def format_prediction(self, example: E, answer: Any) -> dict[str, Any]:

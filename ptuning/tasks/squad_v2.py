@@ -27,7 +27,9 @@ class SQuADv2(QA):
         self.null_threshold = null_threshold
 
     def answer(self, question: Question, found: Candidates) -> str:
-        """Empty where no answer is likelier than the best one."""
+        """Empty where no answer is likelier than the best one, or was said."""
+        if found.said is not None:
+            return found.said
         best = max((score for _, _, score in found.spans), default=float("-inf"))
         return "" if found.null - best > self.null_threshold else super().answer(question, found)
 

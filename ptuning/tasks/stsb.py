@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -18,8 +19,31 @@ from ptuning.tasks.base import Task
 from ptuning.tasks.kinds.examples import Rating
 from ptuning.tasks.kinds.glue import ORIGIN, glue_files, read
 from ptuning.tasks.kinds.miniature_words import PEOPLE, THINGS
+from ptuning.tasks.kinds.text_forms import TextForm
 
 MOST = 5.0
+
+
+class RatingAsText(TextForm[Rating]):
+    """A number, rounded to 0.2: "0.0", "0.2" to "5.0" (Raffel et al., 2020, section 2.4)."""
+
+    def source(self, example: Rating) -> str:
+        first, second = example.segments[0]
+        return f"sentence1: {first} sentence2: {second}"
+
+    def target(self, example: Rating) -> str:
+        assert example.score is not None
+        return f"{round(5 * example.score) / 5:.1f}"
+
+    def read(self, example: Rating, text: str) -> float | None:
+        return float(text) if re.fullmatch(r"[0-5](\.[0-9]+)?", text) else None
+
+    def unread(self, example: Rating, text: str) -> float:
+        """What T5 takes for a text that is no number."""
+        return -1.0
+
+    def answers(self, examples: Sequence[Rating], texts: Sequence[str]) -> np.ndarray:
+        return np.array(super().answers(examples, texts))
 
 
 class STSB(Task[Rating, np.ndarray]):
@@ -50,6 +74,9 @@ class STSB(Task[Rating, np.ndarray]):
         """The hub calls the score a label."""
         return ({**{key: row[key] for key in self.texts}, "score": row["label"]} for row in rows)
 
+    def text_form(self) -> RatingAsText:
+        return RatingAsText()
+
     def score(self, examples: Sequence[Rating], answers: np.ndarray) -> dict[str, float]:
         """Of `answers` `[N]`. Both are 0 where all answers are the same."""
         golds = [example.score for example in examples]
@@ -77,14 +104,6 @@ class STSB(Task[Rating, np.ndarray]):
                     (0.0, (two, first, one, second)),
                 )
             ]
-
-
-def as_text(score: float) -> str:
-    """A score as a text to answer with: rounded to 0.2, "0.0", "0.2" to "5.0" (Raffel et al., 2020, section 2.4)."""
-    return f"{round(5 * score) / 5:.1f}"
-
-
-TEXTS = tuple(as_text(step / 5) for step in range(26))  # all that `as_text` gives
 
 
 def _number(cell: Any) -> Any:

@@ -22,6 +22,7 @@ from ptuning.prompts import inits
 from ptuning.prompts.inits.base import InitContext, SourcePrompt
 from ptuning.prompts.placement import Layout
 from ptuning.seeds import Streams
+from ptuning.tasks.kinds.examples import Request
 
 
 class Adapter(nn.Module):
@@ -76,6 +77,20 @@ class Adapter(nn.Module):
     def collect(self, examples: Sequence[Any], encoded: Encoded, predictions: Sequence[np.ndarray]) -> Any:
         """The predictions for `examples`, as `task.score` takes them, from those for the items of `encoded`."""
         return self.head.collect(self.context, examples, encoded, predictions)
+
+    def requests(self, examples: Sequence[Any]) -> list[Request]:
+        """`examples` as texts to be answered with texts, where its head answers so."""
+        return self.head.requests(self.context, examples)
+
+    def texts(self, predictions: Sequence[np.ndarray]) -> list[str] | None:
+        """What the backbone said of each item, where that is a text."""
+        return self.head.texts(self.context, predictions)
+
+    def unread(self, examples: Sequence[Any], texts: Sequence[str] | None) -> dict[str, float]:
+        """A score: of the `texts` that were said the share, in percent, that is not of the form of the task's answers;
+        none where any text will do."""
+        found = None if texts is None else self.head.unread(self.context, examples, texts)
+        return {} if found is None else {"unread": 100 * found / len(examples)}
 
 
 def _method(run: Run, backbone: Backbone, sources: Sequence[SourcePrompt], streams: Streams) -> Method:

@@ -110,7 +110,8 @@ def _score(
     try:
         answers = lane_task.adapter.collect(examples, batch.examples, found)
         correct = "".join(map(str, task.is_correct(examples, answers)))
-        texts = None if lane_task.adapter.head.decoding is None else list(answers)
-        return SplitScores(task.score(examples, answers), correct, task.constant_answer(examples, answers), texts)
+        texts = lane_task.adapter.texts(found)
+        scores = task.score(examples, answers) | lane_task.adapter.unread(examples, texts)
+        return SplitScores(scores, correct, task.constant_answer(examples, answers), texts)
     except Exception as error:  # one task's metric must not end the other lanes
         return error

@@ -23,6 +23,7 @@ from ptuning.tasks.base import Task
 from ptuning.tasks.kinds.examples import Sentence
 from ptuning.tasks.kinds.miniature_words import SURNAMES
 from ptuning.tasks.kinds.tags import only_tag
+from ptuning.tasks.kinds.text_forms import TaggingAsText
 
 
 def bio(types: Sequence[str]) -> tuple[str, ...]:
@@ -80,6 +81,9 @@ class NER(Task[Sentence, list[np.ndarray]]):
     def from_hub(self, rows: Iterable[Row]) -> Iterator[Row]:
         """The hub stores tags as numbers."""
         return ({"words": row["tokens"], "tags": [self.hub_tags[tag] for tag in row["ner_tags"]]} for row in rows)
+
+    def text_form(self) -> TaggingAsText:
+        return TaggingAsText(self.labels)
 
     def score(self, examples: Sequence[Sentence], answers: list[np.ndarray]) -> dict[str, float]:
         """Entity precision, recall and F1 over the whole set, as conlleval and seqeval count them."""

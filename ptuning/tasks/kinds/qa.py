@@ -20,16 +20,35 @@ from ptuning.metrics.squad import squad_v1
 from ptuning.tasks.base import Task
 from ptuning.tasks.kinds.examples import Question
 from ptuning.tasks.kinds.miniature_words import THINGS
+from ptuning.tasks.kinds.text_forms import TextForm
 
+NO_ANSWER = "no answer"
 ROOMS = ["kitchen", "garden", "office", "hall", "shop", "school", "tower", "garage", "cellar", "attic"]
 
 
 @dataclass(frozen=True)
 class Candidates:
-    """The likeliest answers to a question, best first, as (first character, end, score); `null`: no answer's score."""
+    """The likeliest answers to a question, best first, as (first character, end, score); `null`: no answer's score.
+    `said`: the answer itself, where it was said rather than found, empty where that was that there is none."""
 
     spans: tuple[tuple[int, int, float], ...]
     null: float
+    said: str | None = None
+
+
+class QuestionAsText(TextForm[Question]):
+    """As T5 writes SQuAD. Any text is an answer; `no answer`, to a question without one, is this project's own."""
+
+    def source(self, example: Question) -> str:
+        return f"question: {example.question} context: {example.context}"
+
+    def target(self, example: Question) -> str:
+        return example.answers[0][0] if example.answers else NO_ANSWER
+
+    def read(self, example: Question, text: str) -> Candidates:
+        return Candidates((), 0.0, "" if text == NO_ANSWER else text)
+
+    unread = read
 
 
 def _located(context: str, text: str, start: int, where: str) -> tuple[str, int]:
@@ -99,9 +118,14 @@ class QA(Task[Question, list[Candidates]]):
             yield {**row, "answers": answers, "is_impossible": not answers}
 
     def answer(self, question: Question, found: Candidates) -> str:
-        """The likeliest answer's text."""
+        """The likeliest answer's text, or what was said."""
+        if found.said is not None:
+            return found.said
         first, end, _ = found.spans[0] if found.spans else (0, 0, 0.0)
         return question.context[first:end]
+
+    def text_form(self) -> QuestionAsText:
+        return QuestionAsText()
 
     def said(self, examples: Sequence[Question], answers: list[Candidates]) -> list[Hashable]:
         """The answer's text."""

@@ -25,6 +25,7 @@ from ptuning.tasks.base import Task
 from ptuning.tasks.kinds.examples import Sentence
 from ptuning.tasks.kinds.miniature_words import PEOPLE
 from ptuning.tasks.kinds.tags import only_tag
+from ptuning.tasks.kinds.text_forms import TaggingAsText
 
 VERBS = ["praised", "blamed", "called", "helped", "followed", "met", "asked", "seen", "thanked", "hired"]
 
@@ -87,6 +88,9 @@ class SRL(Task[Sentence, list[np.ndarray]]):
 
     def from_hub(self, rows: Iterable[Row]) -> Iterator[Row]:
         raise InputError(f"data.source=hub: {self.name} is not on the hub in a known form: choose data=local.")
+
+    def text_form(self) -> TaggingAsText:
+        return TaggingAsText(self.labels)
 
     def score(self, examples: Sequence[Sentence], answers: list[np.ndarray]) -> dict[str, float]:
         gold = [spans.of_tags([self.labels[label] for label in example.labels or ()]) for example in examples]
