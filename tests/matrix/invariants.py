@@ -152,8 +152,9 @@ def predicted(lane_task: LaneTask, split: str, found: Evaluated) -> list[np.ndar
 def scored(lane_task: LaneTask, split: str, found: Evaluated) -> dict[str, float]:
     """The scores of what was predicted for the lane's own examples."""
     examples, encoded = lane_task.dataset.data.examples(split), lane_task.batch(split).examples
-    answers = lane_task.adapter.collect(examples, encoded, predicted(lane_task, split, found))
-    return lane_task.dataset.task.score(examples, answers)
+    predictions, adapter = predicted(lane_task, split, found), lane_task.adapter
+    answers = adapter.collect(examples, encoded, predictions)
+    return adapter.task.score(examples, answers) | adapter.unread(examples, adapter.texts(predictions))
 
 
 def saved_predicts_the_same(ready: Ready, answers: Answers, folder: Path) -> None:
