@@ -30,6 +30,9 @@ def state(config: Recorded) -> str:
 
 def main() -> None:
     escape_unprintable()
+    if {"-h", "--help"} & set(sys.argv):
+        print(__doc__)
+        return
     try:
         overrides = [argument for argument in arguments.read(sys.argv[1:]) if not argument.startswith("-")]
         runs = with_sources(compose.expand(overrides))

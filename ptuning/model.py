@@ -137,10 +137,11 @@ class Model:
         adapter, backbone, path = self._answerer.adapters[name], self._answerer.backbone, Path(to)
         peft.check(adapter, backbone)
         folder.make(path)
-        on_hub = found.about.origin["kind"] == "hub"
-        base = found.about.origin["id"] if on_hub else str(peft.write_base(adapter, backbone, path / peft.BASE))
+        there = found.about.origin
+        on_hub = there["kind"] == "hub"
+        base = there["id"] if on_hub else str(peft.write_base(adapter, backbone, path / peft.BASE))
         trained_with = (weights.read_header(found.file).config["prompt"] or {}).get("reparameterization", {})
-        return peft.write(adapter, trained_with, backbone, base, path)
+        return peft.write(adapter, trained_with, backbone, base, path, there["commit"] if on_hub else None)
 
     def push_to_hub(
         self,

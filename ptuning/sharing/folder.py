@@ -81,6 +81,9 @@ def make(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
 
 
+_KEYS = {*About.__dataclass_fields__, "format", "version", "config", "backbone", "weights", "files"}
+
+
 @dataclass(frozen=True)
 class Folder:
     """What `write` has written: the file of the weights, what is said of it, and the backbone there, if any."""
@@ -109,7 +112,7 @@ def _said(file: Path) -> dict[str, Any]:
         raise InputError(f"{file.parent} holds no trained prompt ({CONFIG} is missing): give a folder of one.")
     try:
         said: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-        known = said.pop("sha256") if said["library"] == "ptuning" else None
+        known = said.pop("sha256") if said["library"] == "ptuning" and said.keys() >= _KEYS else None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         known = None
     if known is None:

@@ -98,9 +98,17 @@ def _refused(what: str) -> InputError:
     return InputError(f"PEFT has no counterpart for {what}: share it as save_pretrained writes it.")
 
 
-def write(adapter: Adapter, reparameterization: Mapping[str, Any], backbone: Backbone, base: str, to: Path) -> Path:
+def write(
+    adapter: Adapter,
+    reparameterization: Mapping[str, Any],
+    backbone: Backbone,
+    base: str,
+    to: Path,
+    revision: str | None = None,
+) -> Path:
     """Write a folder for PEFT: of a folded adapter, whose prompt was trained with that `reparameterization`, on a
-    model that PEFT finds under `base`, a hub id or a folder. Raises InputError as `check` does."""
+    model that PEFT finds under `base`, a hub id (and there at that `revision`) or a folder. Raises InputError as
+    `check` does."""
     check(adapter, backbone)
     method, head = adapter.method, adapter.head
     assert isinstance(method, PromptMethod)
@@ -111,6 +119,7 @@ def write(adapter: Adapter, reparameterization: Mapping[str, Any], backbone: Bac
         "peft_type": method.peft_type,
         "task_type": head.peft_task,
         "base_model_name_or_path": base,
+        "revision": revision,
         "inference_mode": True,
         "num_virtual_tokens": len(prompt),
         "token_dim": heads * width,
@@ -123,7 +132,37 @@ def write(adapter: Adapter, reparameterization: Mapping[str, Any], backbone: Bac
     to.mkdir(parents=True, exist_ok=True)
     save_file({"prompt_embeddings": prompt, **_head_state(adapter, names)}, to / WEIGHTS, {"format": "pt"})
     write_atomic(to / CONFIG, json.dumps(said, indent=2) + "\n")
+    write_atomic(to / "README.md", _card(adapter, said))
     return to
+
+
+def _card(adapter: Adapter, said: Mapping[str, Any]) -> str:
+    """How PEFT loads it."""
+    outputs = _outputs(adapter)
+    labels = "" if outputs is None else f", num_labels={outputs}"
+    at = "" if said["revision"] is None else f", revision={said['revision']!r}"
+    kind = CLASSES[said["task_type"]].__name__
+    answers = f"The labels, in their order: {', '.join(adapter.task.labels)}.\n" if adapter.task.labels else ""
+    return f"""---
+library_name: peft
+---
+# {said["peft_type"]} for {adapter.task.name}
+
+```python
+from peft import PeftModel
+from transformers import {kind}
+
+base = {kind}.from_pretrained({said["base_model_name_or_path"]!r}{at}{labels})
+model = PeftModel.from_pretrained(base, "<this folder>").eval()
+```
+
+{answers}"""
+
+
+def _outputs(adapter: Adapter) -> int | None:
+    """The numbers that its head gives; None of a head without weights."""
+    last = adapter.head.state_dict().get("linear.weight")
+    return None if last is None else len(last)
 
 
 def _names(adapter: Adapter, backbone: Backbone) -> Mapping[str, str]:
@@ -156,8 +195,7 @@ def write_base(adapter: Adapter, backbone: Backbone, to: Path) -> Path:
     weights and tokenizer. Raises InputError as `check` does."""
     check(adapter, backbone)
     labels = dict(enumerate(map(str, adapter.task.labels)))
-    last = adapter.head.state_dict().get("linear.weight")
-    outputs = None if last is None else len(last)
+    outputs = _outputs(adapter)
     model = backbones.whole(adapter.config.backbone, CLASSES[str(adapter.head.peft_task)], outputs)
     if outputs == len(labels):
         model.config.id2label, model.config.label2id = labels, {label: index for index, label in labels.items()}

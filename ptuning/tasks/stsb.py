@@ -43,6 +43,7 @@ class RatingAsText(TextForm[Rating]):
         return -1.0
 
     def answers(self, examples: Sequence[Rating], texts: Sequence[str]) -> np.ndarray:
+        """The scores that the texts say, `[N]`."""
         return np.array(super().answers(examples, texts))
 
 

@@ -139,6 +139,18 @@ def test_one_that_peft_has_made_itself_is_read(make_run, tmp_path):
         run_of(given, ["task=rte,cb", *chosen])
 
 
+def test_a_backbone_of_the_hub_is_named_and_not_written(make_run, tmp_path):
+    _, file = written(make_run, "p_tuning_v2", "wnut17", "tiny_bert")
+    model = ptuning.load(file, device="cpu")
+    model._alone()[1].about.origin.update(kind="hub", id="owner/model", commit="abc")
+    folder = model.save_peft(tmp_path / "given")
+    assert {one.name for one in folder.iterdir()} == {"adapter_config.json", "adapter_model.safetensors", "README.md"}
+    config = peft.PeftConfig.from_pretrained(folder)
+    assert (config.base_model_name_or_path, config.revision) == ("owner/model", "abc")
+    card = (folder / "README.md").read_text()
+    assert "AutoModelForTokenClassification.from_pretrained('owner/model', revision='abc', num_labels=13)" in card
+
+
 @pytest.mark.parametrize(
     ("method", "task", "backbone", "keys", "named"),
     [

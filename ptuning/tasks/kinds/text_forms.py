@@ -80,6 +80,7 @@ class TaggingAsText(TextForm[Sentence]):
         return self._labels(example, found) if whole else None
 
     def unread(self, example: Sentence, text: str) -> np.ndarray:
+        """The labels of what of it can be read, `[words]`."""
         return self._labels(example, self._spans(example, text)[0])
 
     def _spans(self, example: Sentence, text: str) -> tuple[list[Span], bool]:
