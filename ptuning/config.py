@@ -290,7 +290,8 @@ class RuntimeConfig(Schema):
     weights: Path = Field(description="the folder of saved weights")
     keep_steps: list[Literal["last", "best"] | Annotated[int, Field(ge=1)]] = Field(
         default=[],
-        description="keep the prompt after these steps, apart from what `save` keeps: last, best (on dev), 500",
+        description="keep the prompt after these steps, apart from what `save` keeps: last, best (on dev), 500; "
+        "source runs keep theirs too",
     )
     attention: Literal["sdpa", "eager"] = Field(description="torch's fused attention, or transformers' plain one")
     gradient_checkpointing: bool = Field(description="work layers out again in the backward pass: less memory, slower")
@@ -400,10 +401,14 @@ class RunConfig(Schema):
             "train": parse(TrainConfig, self.train.model_dump() | source.train, f"{key}.train"),
             "seed": self.seed if source.seed is None else source.seed,
             "selection": "best_dev" if source.step == "best" else "last",
-            "runtime": self.runtime.model_copy(update={"keep_steps": [source.step], "save": False}),
+            "runtime": self.runtime.model_copy(update={"keep_steps": self._source_keeps(source), "save": False}),
             "sources": source.sources,
         }
         return self.model_copy(update=changed)
+
+    def _source_keeps(self, source: SourceConfig) -> list[Literal["last", "best"] | int]:
+        """What is started from, and what the run itself keeps."""
+        return list(dict.fromkeys([source.step, *self.runtime.keep_steps]))
 
     def _source_head(self, source: SourceConfig) -> HeadConfig:
         if source.head is not None:
@@ -491,7 +496,9 @@ class EvaluateConfig(Schema):
         default={}, description="what is to be answered, by any names; empty: what the runs were trained on"
     )
     similarity: Literal["last", "best"] | int | None = Field(
-        default=None, description="after which of their steps the runs' prompts are compared too; null: they are not"
+        default=None,
+        description="after which of their steps the runs' prompts are compared with each other too, of a "
+        "run that starts from others' prompts these; null: they are not",
     )
 
 

@@ -28,7 +28,7 @@ from ptuning.config import (
 from ptuning.errors import InputError
 from ptuning.launch import compose
 from ptuning.records import configs, store, weights
-from ptuning.records.identity import run_id
+from ptuning.records.identity import run_id, source_id
 from ptuning.records.record import kind
 
 
@@ -66,15 +66,15 @@ def asked(overrides: Sequence[str]) -> list[Asked]:
 
 def compared(overrides: Sequence[str]) -> list[SimilarityConfig]:
     """The prompts that are compared with each other, those of each backbone together, of all runs that `overrides` ask
-    for with `evaluate.similarity`."""
+    for with `evaluate.similarity`; of a run with sources, these."""
     groups: dict[str, tuple[RunConfig, list[TrainedPrompt]]] = {}
     for job in compose.composed_jobs(overrides):
         step = _wanted(job).similarity
         if step is not None:
             run = compose.read(job)
-            prompt = TrainedPrompt(id=run_id(run), step=step)
+            ids = [source_id(source) for source in run.source_runs] or [run_id(run)]
             prompts = groups.setdefault(run.backbone.model_dump_json(), (run, []))[1]
-            prompts += [] if prompt in prompts else [prompt]
+            prompts += [one for one in (TrainedPrompt(id=one, step=step) for one in ids) if one not in prompts]
     return [
         parse(SimilarityConfig, {"backbone": run.backbone, "prompts": prompts, "runtime": run.runtime}, "evaluate")
         for run, prompts in groups.values()

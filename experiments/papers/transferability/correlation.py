@@ -17,16 +17,14 @@ from typing import Any
 import pandas as pd
 from scipy import stats
 
-from experiments.artefacts import canvas, style
+from experiments.artefacts import canvas, compared, style
 from experiments.artefacts.artefact import Artefact, Output
 from experiments.artefacts.sidecar import Place
 from ptuning.analysis import cells, rendering
 from ptuning.analysis.cells import Cell
 from ptuning.config import RunConfig
-from ptuning.errors import InputError
 from ptuning.launch import evaluations
 from ptuning.launch.evaluations import Asked
-from ptuning.records import similarities
 from ptuning.records.identity import run_id
 from ptuning.records.similarities import Similarities
 
@@ -67,7 +65,8 @@ class Correlations(Artefact):
 
     def make(self, runs: Sequence[RunConfig], stem: str, overrides: Sequence[str]) -> Output:
         asks = [f"experiment={self.experiment}", *overrides]
-        found = self.correlations(evaluations.asked(asks), evaluations.compared(asks))
+        likeness = compared.of_backbones(self.experiment, overrides)
+        found = self.correlations(evaluations.asked(asks), likeness)
         with style.styled():
             drawn = canvas.rendered(_draw(found, stem))
         frame, notes = self.frame(found), self.notes(found)
@@ -81,18 +80,16 @@ class Correlations(Artefact):
     def build(self, runs: Sequence[RunConfig], stem: str) -> Output:
         return self.make(runs, stem, [])
 
-    def correlations(
-        self, asked: Sequence[Asked], compared: Sequence[similarities.SimilarityConfig]
-    ) -> list[Correlation]:
-        """One a backbone and metric. Raises InputError where prompts were not compared."""
+    def correlations(self, asked: Sequence[Asked], likeness: Mapping[str, Similarities]) -> list[Correlation]:
+        """One a backbone and metric."""
         found = []
-        for config in compared:
-            likeness = _found(config)
-            ours = [one for one in asked if one.config.backbone == config.backbone]
+        for backbone, alike in likeness.items():
+            ours = [one for one in asked if one.config.backbone.name == backbone]
             scored = [(one, cells.cell([one.config], self.rule)) for one in ours]
             behind = [cell for _, cell in scored]
-            for metric in likeness.metrics:
-                found.append(Correlation(config.backbone.name, metric, _by_seed(scored, likeness, metric), behind))
+            found += [
+                Correlation(backbone, metric, _by_seed(scored, alike, metric), behind) for metric in alike.metrics
+            ]
         return found
 
     def frame(self, found: Sequence[Correlation]) -> pd.DataFrame:
@@ -111,16 +108,6 @@ class Correlations(Artefact):
             "neurons_…: the overlap of activated neurons, layers as numbered, in an encoder-decoder its decoder's; of "
             "gated units the gate's.",
         ]
-
-
-def _found(config: similarities.SimilarityConfig) -> Similarities:
-    found = similarities.find(config)
-    if found is None:
-        raise InputError(
-            f"the prompts of {config.backbone.name} have not been compared ({similarities.path(config)} is missing): "
-            f"make it with python -m experiments.evaluate experiment={Correlations.experiment}."
-        )
-    return found
 
 
 def _by_seed(scored: Sequence[tuple[Asked, Cell]], likeness: Similarities, metric: str) -> dict[int, float]:
