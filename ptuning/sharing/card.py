@@ -51,7 +51,7 @@ the run and the checksum of each file.
 def _data(said: Mapping[str, Any], title: str) -> ModelCardData:
     """What the hub knows of a model. `base_model` and `datasets` are ids there: left out where there are none."""
     known = _hub_data_set(said["config"])
-    score, kind = said["score"], said["origin"]["kind"]
+    score = said["score"]
     results = [] if score is None else [
         EvalResult(
             task_type=said["task"], dataset_type=known or said["task"], dataset_name=said["task"],
@@ -60,7 +60,7 @@ def _data(said: Mapping[str, Any], title: str) -> ModelCardData:
     ]  # fmt: skip
     return ModelCardData(
         library_name="ptuning",
-        base_model=said["origin"]["id"] if kind == "hub" else None,
+        base_model=origin.published(said["origin"]),
         datasets=[known] if known else None,
         metrics=[score["metric"]] if score else None,
         tags=["prompt-tuning", said["config"]["method"]],

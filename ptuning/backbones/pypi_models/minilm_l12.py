@@ -25,4 +25,7 @@ FILES = PackageFiles(
     ),
 )
 # The prefix leaves out the re-ranker's own classifier.
-RECIPE = EncoderRecipe(weights=FILES, tokenizer=FILES, config=minilm_l6.config(12), prefix="bert.", pooler=True)
+RECIPE = EncoderRecipe(
+    weights=FILES, tokenizer=FILES, config=minilm_l6.config(12), prefix="bert.", pooler=True,
+    hub="cross-encoder/ms-marco-MiniLM-L-12-v2",
+)  # fmt: skip

@@ -43,4 +43,7 @@ FILES = PackageFiles(
         },
     ),
 )
-RECIPE = EncoderRecipe(weights=FILES, tokenizer=FILES, config=config(6), prefix="", pooler=True)
+RECIPE = EncoderRecipe(
+    weights=FILES, tokenizer=FILES, config=config(6), prefix="", pooler=True,
+    hub="sentence-transformers/all-MiniLM-L6-v2",
+)  # fmt: skip

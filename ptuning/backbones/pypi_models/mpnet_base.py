@@ -62,4 +62,7 @@ FILES = SplitArchive(
     "all-mpnet-base-v2.zip",
     [f"all-mpnet-base-v2/{name}" for name in ("model.safetensors", "tokenizer.json", "tokenizer_config.json")],
 )
-RECIPE = EncoderRecipe(weights=FILES, tokenizer=FILES, config=config(), prefix="", pooler=True)
+RECIPE = EncoderRecipe(
+    weights=FILES, tokenizer=FILES, config=config(), prefix="", pooler=True,
+    hub="sentence-transformers/all-mpnet-base-v2",
+)  # fmt: skip
