@@ -52,13 +52,13 @@ def test_help_says_what_each_experiments_file_says_first():
 
 
 def test_what_is_no_experiment_is_refused():
-    with pytest.raises(InputError, match=r"^spot/table1 is no table or figure: there is no module experiments.papers"):
-        artefact("spot/table1")
+    with pytest.raises(InputError, match=r"^spot/table9 is no table or figure: there is no module experiments.papers"):
+        artefact("spot/table9")
 
 
 def test_a_papers_numbers_that_are_not_there_are_asked_for():
-    with pytest.raises(InputError, match=r"results/published/spot/table1.csv is missing: put the paper's own numbers"):
-        published.read("spot/table1")
+    with pytest.raises(InputError, match=r"results/published/spot/table9.csv is missing: put the paper's own numbers"):
+        published.read("spot/table9")
 
 
 def test_two_sidecars_of_one_name_are_refused(tmp_path):

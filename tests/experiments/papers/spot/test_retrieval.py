@@ -1,4 +1,4 @@
-"""SPoT's retrieval: sources are ranked by how alike their prompts are to the target's own early one."""
+"""SPoT: sources are ranked by how alike their prompts are to the target's own early one; averages by source."""
 
 from __future__ import annotations
 
@@ -79,3 +79,17 @@ def test_sources_keep_the_prompts_that_are_compared(sweep):
     (source,) = run.source_runs
     assert source.run.runtime.keep_steps == ["last", *run.runtime.keep_steps] and run.runtime.keep_steps == [10]
     assert source.run.task.max_length == run.task.max_length
+
+
+def test_averages_are_over_the_targets_of_a_benchmark_seed_by_seed(tmp_path):
+    table = artefact("spot/table1")
+    runs = table.runs([f"runtime.results={tmp_path}", "seed=11,12"])
+    for run in runs:
+        store.write(run, fake_record(run, [SCORES[source_of(run)] + (run.seed - 11) * 2], source="miniature"))
+    found = {(row, title): cell.text for (_, row, title), cell in table.cells(runs).items()}
+    assert found == {
+        ("no source", "SuperGLUE avg"): "51.0 ± 1.4", ("from sst2", "SuperGLUE avg"): "53.0 ± 1.4",
+        ("from boolq", "SuperGLUE avg"): "59.0 ± 1.4",
+    }  # fmt: skip
+    text = table.build(runs, "table1").text
+    assert "SPoT source MNLI" in text and "72.6 ± 0.8" in text
