@@ -10,7 +10,6 @@ from ptuning import heads, registry, tasks
 from ptuning.backbones import tiny
 from ptuning.config import RunConfig
 from ptuning.errors import InputError
-from ptuning.heads.verbalizer import Verbalizer
 from ptuning.launch import compose, rerun
 from ptuning.parsed import Run
 from ptuning.records import store
@@ -90,10 +89,9 @@ def test_a_head_that_cannot_answer_a_task_is_refused(make_run, task, head):
     if head == OWN[task]:
         Run.parse(config)
         return
-    also = ", verbalizer" if OWN[task] in Verbalizer.also_answers else ""
-    with pytest.raises(
-        InputError, match=f"^head={head} cannot answer task.name={task}: choose one of auto, {OWN[task]}{also}.$"
-    ):
+    others = [name for name in registry.names("ptuning.heads") if OWN[task] in heads.load(name).also_answers]
+    fitting = ", ".join(["auto", *sorted([OWN[task], *others])])
+    with pytest.raises(InputError, match=f"^head={head} cannot answer task.name={task}: choose one of {fitting}.$"):
         Run.parse(config)
 
 
