@@ -107,4 +107,4 @@ def open_to_plugins(package: str) -> None:
 def conf_folders() -> list[str]:
     """What Hydra's search path has beside our own conf/: the plugins' files, as it writes such places."""
     own = [f"file://{folder / 'conf'}" for folder in plugin_folders() if (folder / "conf").is_dir()]
-    return own + [f"pkg://{one.value}" for one in entry_points(group="ptuning.conf")]
+    return own + [f"pkg://{one.value}" for one in _installed("ptuning.conf").values()]
