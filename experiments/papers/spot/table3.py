@@ -50,7 +50,7 @@ class Retrieval(Table):
             found[backbone, BASELINE, titles[target]] = cells.cell(own, self.rule)
             found[backbone, ORACLE, titles[target]] = self._best(list(by_seed.values()))
             for metric, words in METRICS.items():
-                for top in TOP:
+                for top in (k for k in TOP if k < min(map(len, by_seed.values()))):  # of all it is the row above
                     nearest = [
                         sorted(group, key=lambda run: -alike(run, plain, likeness, metric))[:top]
                         for group in by_seed.values()

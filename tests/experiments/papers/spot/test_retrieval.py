@@ -50,6 +50,7 @@ def test_the_best_of_the_nearest_is_taken_seed_by_seed(sweep):
     assert shown[best_of(1, "averaged tokens")] == "49.5 ± 3.5", "which helps one seed and hurts the other"
     assert shown[best_of(2, "pairs of tokens")] == "58.0 ± 0.0"
     assert list(frame[AVERAGE]) == list(frame["RTE acc"])
+    assert frame.loc[best_of(3, "pairs of tokens"), "RTE acc"] == "", "three are all that there are"
     place = next(p for p in output.places if p.keys["method"] == best_of(2, "averaged tokens"))
     assert len(place.records) == 4, "all that were tried stand behind it"
     assert "| 80.7" in output.text
