@@ -55,6 +55,9 @@ def page() -> str:
     parts += ["## Keys of a source\n", _table(rows(SourceConfig, None, "sources.<name>."))]
     parts += ["## Keys of evaluations\n", _table(_evaluation_rows(plain))]
     parts += ["## Keys of a sweep\n", _table(_sweep_rows())]
+    for name in registry.names("ptuning.tasks.custom"):
+        options = tasks.find_kind(name).Options
+        parts += [f"## Options of `task.kind={name}`\n", _table(_rows(options, None, "task.options."))]
     parts += ["## Options of tasks\n", "What they mean stands in the tasks' files in `conf/task/`.\n", *_options()]
     return "\n".join(parts)
 

@@ -154,9 +154,14 @@ class TemplateConfig(Schema):
 
 
 class TaskConfig(Schema):
-    name: str = Field(description="a file in ptuning/tasks")
+    name: str = Field(description="a file in ptuning/tasks; with a kind, any name")
+    kind: Annotated[str | None, ADDED] = Field(
+        default=None, description="a file in ptuning/tasks/custom, for a task that YAML alone declares (own_data.md)"
+    )
     max_length: int = Field(ge=8, description="real tokens of a sequence, special tokens included, prompt excluded")
-    bundled: Annotated[Literal["package", "miniature"], NOT_HASHED] = Field(description="what data=bundled means")
+    bundled: Annotated[Literal["package", "miniature"] | None, NOT_HASHED] = Field(
+        default=None, description="what data=bundled means; null: the task comes without data"
+    )
     mixture: Annotated[str | None, NOT_HASHED] = Field(
         default=None, description="the mixture that method=mpt_2 trains on before"
     )
@@ -164,6 +169,14 @@ class TaskConfig(Schema):
     templates: Annotated[dict[str, TemplateConfig], NOT_HASHED] = Field(  # what is taken of them stands in `head`
         default={}, exclude=True, description="patterns for head=verbalizer, by name"
     )
+
+    @model_validator(mode="after")
+    def _own_name_is_a_file_name(self) -> TaskConfig:
+        if self.kind is not None and not (re.fullmatch(FILE_NAME, self.name) and len(self.name) <= 60):
+            raise ValueError(
+                f"name={self.name!r} names files: write up to 60 letters, digits, underscores, dots, hyphens"
+            )
+        return self
 
 
 class MixtureConfig(Schema):
@@ -173,7 +186,7 @@ class MixtureConfig(Schema):
     tasks: dict[str, TaskConfig] = Field(
         min_length=1, description="of a mixture: its sets by any names, each with the keys of a task"
     )
-    bundled: Annotated[Literal["package", "miniature"], NOT_HASHED]
+    bundled: Annotated[Literal["package", "miniature"] | None, NOT_HASHED] = None
     cap: int | None = Field(default=None, ge=1, description="of a mixture: how many examples a set counts as at most")
     temperature: float = Field(
         default=1, ge=1, description="of a mixture, the sets' shares: 1: as their sizes; larger: more alike"
@@ -199,6 +212,14 @@ class DataConfig(Schema):
         default="official",
         description="train: as many train rows again are drawn as dev, and the official dev set is a test set",
     )
+
+    @field_validator("source", mode="before")
+    @classmethod
+    def _is_known(cls, value: Any) -> Any:
+        """With data=bundled it is the task's."""
+        if value is None:
+            raise ValueError("the task comes without data: choose data=local data.root=<folder>, or data=hub")
+        return value
 
     @model_validator(mode="after")
     def _has_what_drawing_needs(self) -> DataConfig:
@@ -284,6 +305,9 @@ class RuntimeConfig(Schema):
     results: Path = Field(description="the folder of records, tables and figures")
     wandb: Literal["offline", "online", "disabled"] = Field(description="the W&B mirror, which nothing reads back")
     wandb_project: str = Field(description="its project there")
+    sweep: str | None = Field(
+        default=None, description="the group of its runs there; null: of several runs what was asked for"
+    )
     progress: bool = Field(description="show a bar with an estimate")
     fail_fast: bool = Field(default=False, description="end a sweep when a run has failed; else the others go on")
     save: bool = Field(description="keep the trained weights of the selected epoch as safetensors")
@@ -417,7 +441,7 @@ class RunConfig(Schema):
         return self.head if same_task else HeadConfig()
 
     def _source_data(self, source: SourceConfig) -> dict[str, Any]:
-        if source.task is not None and self.data.source == self.task.bundled:
+        if source.task is not None and source.task.bundled and self.data.source == self.task.bundled:
             return {"source": source.task.bundled} | source.data
         return source.data
 

@@ -39,7 +39,7 @@ class Run:
     @classmethod
     def parse(cls, config: RunConfig) -> Run:
         """Raises InputError for whatever can be seen to be wrong before any data or model is read."""
-        sets = {name: tasks.load(one.single.name, **one.single.options) for name, one in config.by_task.items()}
+        sets = {name: tasks.of(one.single) for name, one in config.by_task.items()}
         epoch_selection.rule(config.selection)
         if config.runtime.device != "auto":
             find_device(config.runtime.device)
@@ -79,6 +79,10 @@ class Run:
     def results(self) -> Path:
         """The folder of its record."""
         return self.config.runtime.results / "runs"
+
+    def answering(self, tasks: Mapping[str, AnyTask]) -> Run:
+        """The run with `tasks` for its own, which have the labels of their data."""
+        return replace(self, tasks=tasks)
 
     def on_device(self, device: str, **runtime: bool) -> Run:
         """The run on `device`, unless it says itself where it wants to be, and with other `runtime` keys as given."""

@@ -48,8 +48,8 @@ def run(configs: Sequence[RunConfig]) -> list[Record]:
         if isinstance(event, RunEnded | RunFailed):
             outcomes[event.run_id] = event
 
-    with closing(RecordWriter()) as writer, closing(WandbLogger()) as wandb_logger:
-        train_pack(partial(next, iter(runs), None), len(runs), writer, to_all([keep, wandb_logger]))
+    with closing(RecordWriter()) as writer:
+        train_pack(partial(next, iter(runs), None), len(runs), writer, to_all([keep, WandbLogger()]))
     for outcome in outcomes.values():
         if isinstance(outcome, RunFailed):
             outcome.raise_error()
@@ -100,8 +100,9 @@ def build_lane(run: Run, datasets: DatasetCache, backbone: Backbone) -> Lane:
 
     Raises InputError for bad data, and for a prompt that does not fit the backbone.
     """
-    task_datasets = [datasets.of(run, name) for name in run.tasks]
-    return Lane.build(run, task_datasets, backbone, weights.sources(run.config, backbone))
+    found = {name: datasets.of(run, name) for name in run.tasks}
+    labelled = run.answering({name: one.task for name, one in found.items()})
+    return Lane.build(labelled, list(found.values()), backbone, weights.sources(run.config, backbone))
 
 
 def report(lane: Lane, backbone: Backbone, writer: RecordWriter, notify: Listener) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from ptuning import tasks
 from ptuning.config import DataConfig, Recorded, TaskConfig
 from ptuning.data import sampling, sources
-from ptuning.errors import InputError
+from ptuning.errors import InputError, Refusals
 from ptuning.formats.rows import Row, Rows
 from ptuning.tasks.base import OFFICIAL_DEV, AnyTask
 from ptuning.tasks.kinds.examples import Example
@@ -65,9 +65,21 @@ class TaskData:
 
 
 def load(task: AnyTask, data: DataConfig) -> TaskData:
-    """Raises InputError where the source does, for a malformed row, for a split without examples, and where more rows
+    """Raises InputError where the source does, for malformed rows, for a split without examples, and where more rows
     are to be drawn than there are."""
+    return read(task, data)[1]
+
+
+def read(task: AnyTask, data: DataConfig) -> tuple[AnyTask, TaskData]:
+    """The task, with the labels of its data where it has none of its own, and its data. Raises InputError as `load`
+    does."""
     official = sources.rows(task, data)
+    if found := task.found_labels(official):
+        task = task.with_labels(found)
+    return task, _loaded(task, data, official)
+
+
+def _loaded(task: AnyTask, data: DataConfig, official: dict[str, Rows]) -> TaskData:
     rows = {split: _usable(task, found) for split, found in official.items()}
     drawn: dict[str, Any] = {}
     left_out = {split: len(found) - len(rows[split]) for split, found in official.items()}
@@ -77,7 +89,9 @@ def load(task: AnyTask, data: DataConfig) -> TaskData:
     if data.dev_from == "train":
         caps |= {"dev": None, OFFICIAL_DEV: data.dev_rows}
     used = {split: capped(found, caps.get(split, data.test_rows)) for split, found in rows.items()}
-    examples = {split: _examples(task, chosen) for split, chosen in used.items()}
+    refusals = Refusals()
+    examples = {split: _examples(task, chosen, refusals) for split, chosen in used.items()}
+    refusals.raise_any()
     for split, found in examples.items():
         if not found:
             raise InputError(f"data.source={data.source}: {task.name} has no {split} examples, give it some.")
@@ -129,21 +143,28 @@ def _label(task: AnyTask, row: Row, where: str) -> str | None:
     return None
 
 
-def _examples(task: AnyTask, rows: Sequence[tuple[str, Row]]) -> list[Any]:
-    """Raises InputError for a malformed row, and for two whose examples the metric would group together."""
+def _examples(task: AnyTask, rows: Sequence[tuple[str, Row]], refusals: Refusals) -> list[Any]:
+    """Those of the rows that are in order: malformed ones, and those whose examples the metric would group with
+    another row's, are `refusals`."""
     found: list[Any] = []
     known: dict[int, str] = {}  # where a group's number stands
     for where, row in rows:
-        examples = _labelled_examples(task, row, where)
-        for number in {example.group[0] for example in examples if getattr(example, "group", ())}:
-            if number in known:
-                raise InputError(
-                    f"{where}: idx={number} is that of {known[number]} as well, and answers are grouped by it: give "
-                    "each row its own."
-                )
-            known[number] = where
-        found += examples
+        with refusals.gather():
+            examples = _labelled_examples(task, row, where)
+            _check_groups(examples, where, known)
+            found += examples
     return found
+
+
+def _check_groups(examples: Sequence[Any], where: str, known: dict[int, str]) -> None:
+    """Raise InputError where the number of a group stands in another row, of those in `known`, which grows by them."""
+    for number in {example.group[0] for example in examples if getattr(example, "group", ())}:
+        if number in known:
+            raise InputError(
+                f"{where}: idx={number} is that of {known[number]} as well, and answers are grouped by it: give "
+                "each row its own."
+            )
+        known[number] = where
 
 
 def _quirks(
@@ -195,9 +216,8 @@ def combined_fingerprint(fingerprints: Sequence[str]) -> str:
 
 @lru_cache(maxsize=32)
 def _load_cached(task: str, source: str) -> tuple[AnyTask, TaskData]:
-    chosen = TaskConfig.model_validate_json(task)
-    found = tasks.load(chosen.name, **chosen.options)
-    return found, load(found, DataConfig.model_validate_json(source))
+    found = tasks.of(TaskConfig.model_validate_json(task))
+    return read(found, DataConfig.model_validate_json(source))
 
 
 def capped(rows: Sequence[tuple[str, Row]], cap: int | None) -> list[tuple[str, Row]]:

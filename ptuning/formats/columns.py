@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ptuning.errors import InputError
+from ptuning.errors import InputError, Refusals
 from ptuning.formats import spans, text_files
 from ptuning.formats.rows import Rows
 
@@ -44,6 +44,7 @@ def sentences(path: Path, columns: int | None, separator: str | None = None) -> 
     """
     found: list[Sentence] = []
     current = Sentence([], [], {})
+    refusals = Refusals()
     for where, line in text_files.lines(path, WANTED):
         if where.endswith(":1") and line.startswith(_JSON):
             raise InputError(f"{where}: the file is JSON, and {WANTED} is wanted: put the official file there.")
@@ -56,10 +57,12 @@ def sentences(path: Path, columns: int | None, separator: str | None = None) -> 
         else:
             cells = _split(line, separator)
             expected = columns or len((current.cells or [cells])[0])
-            if len(cells) != expected:
-                raise InputError(f"{where}: the line has {len(cells)} columns, not {expected}: correct the line.")
-            current.places.append(where)
-            current.cells.append(cells)
+            with refusals.gather():
+                if len(cells) != expected:
+                    raise InputError(f"{where}: the line has {len(cells)} columns, not {expected}: correct the line.")
+                current.places.append(where)
+                current.cells.append(cells)
+    refusals.raise_any()
     return [sentence for sentence in [*found, current] if sentence.cells]
 
 
@@ -68,15 +71,22 @@ def ner_columns(path: Path) -> Rows:
 
     Such are the two-column files of WNUT-17 and the four columns of CoNLL-2003.
     """
+    return tagged(path, 1, -1)
+
+
+def tagged(path: Path, word: int, tag: int) -> Rows:
+    """Rows {"words", "tags", "places"} of a file with a word and its tag in these columns, counted from 1, or from
+    the last one as -1. Raises InputError for a line without them."""
     rows: Rows = []
     width = 0
     for sentence in sentences(path, None):
         where = sentence.places[0]
-        check_width(sentence, 2, "a word and a tag")
+        check_width(sentence, max(2, word, tag), "a word and a tag")
         if rows and len(sentence.cells[0]) != width:
             raise InputError(f"{where}: the line has {len(sentence.cells[0])} columns, not {width}: correct the line.")
         width = len(sentence.cells[0])
-        row = {"words": sentence.column(0), "tags": sentence.column(-1), "places": sentence.places}
+        cells = [sentence.column(column - (column > 0)) for column in (word, tag)]
+        row = {"words": cells[0], "tags": cells[1], "places": sentence.places}
         rows.append((where, row))
     return rows
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ptuning.errors import InputError
+from ptuning.errors import InputError, Refusals
 from ptuning.formats import fields, text_files
 from ptuning.formats.rows import Rows
 
@@ -18,18 +18,25 @@ _LONG_NUMBER = re.compile(r"\d{4000}")
 
 
 def json_lines(path: Path) -> Rows:
-    """The objects in a file, one a line, each with its place. Raises InputError for a malformed line."""
+    """The objects in a file, one a line, each with its place. Raises InputError for malformed lines, all of them."""
     found: Rows = []
+    refusals = Refusals()
     for where, line in text_files.lines(path, LINES):
         if not line.strip():
             continue
         if not found and not line.lstrip().startswith("{"):
             raise InputError(f"{where}: {_what(line)}, and {LINES} is wanted: put the official file there.")
-        row = _parse(line, lambda _, where=where: where, "correct the line or remove it")  # type: ignore[misc]
-        if not isinstance(row, dict):
-            raise InputError(f"{where}: the line is not a JSON object: correct the line or remove it.")
-        found.append((where, row))
+        with refusals.gather():
+            found.append((where, _object_of(line, where)))
+    refusals.raise_any()
     return found
+
+
+def _object_of(line: str, where: str) -> dict[str, Any]:
+    row = _parse(line, lambda _: where, "correct the line or remove it")
+    if not isinstance(row, dict):
+        raise InputError(f"{where}: the line is not a JSON object: correct the line or remove it.")
+    return row
 
 
 def json_list(path: Path) -> Rows:

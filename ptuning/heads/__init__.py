@@ -53,7 +53,9 @@ def usual_dropout(task: Mapping[str, Any], head: Mapping[str, Any]) -> float:
     of the head; of a mixture with several, the most. What is wrong with a name is refused when the run is read."""
     members = task["tasks"].values() if "tasks" in task else [task]
     try:
-        chosen = {tasks.own_head(one["name"]) if head["name"] == "auto" else head["name"] for one in members}
+        chosen = {
+            tasks.own_head(one["name"], one.get("kind")) if head["name"] == "auto" else head["name"] for one in members
+        }
         return max(load(name).usual_dropout for name in chosen)
     except InputError:
         return Head.usual_dropout

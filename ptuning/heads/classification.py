@@ -86,14 +86,15 @@ class Classification(Head):
             raise ValueError("all examples of a task have the same number of sequences")
         pairs = [segments for example in examples for segments in example.segments]
         sequences = cut(pairs, context.tokenizer, context.max_length)
+        targets = cls.targets(examples)
         reads, decoder = context.backbone.whole_text_reads(sequences.tokens, sequences.starts)
         return Encoded(
             tokens=sequences.tokens,
             types=sequences.types,
             starts=sequences.starts,
             infix=sequences.infix,
-            targets=cls.targets(examples),
-            target_starts=np.arange(len(examples) + 1),
+            targets=targets.ravel(),
+            target_starts=np.arange(len(examples) + 1) * (targets.size // len(examples)),
             owners=np.arange(len(examples)),
             choices=counts.pop(),
             reads=reads,
@@ -102,7 +103,7 @@ class Classification(Head):
 
     @staticmethod
     def targets(examples: Sequence[Any]) -> np.ndarray:
-        """What is learned of each example, `[N]`: its label."""
+        """What is learned of each example, `[N]` or `[N, K]`: its label."""
         return np.array([example.label for example in examples])
 
     @classmethod

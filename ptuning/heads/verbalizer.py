@@ -61,6 +61,7 @@ class Verbalizer(LanguageModelHead):
         super().__init__(context)
         self.keys = _keys(context.config)
         self.labels = len(context.labels)
+        _check_labels(self.keys, context.task)
         words = LabelWords(self.keys, context.labels, context.tokenizer, _place(context))
         if words.are_single_tokens:
             ids, shares = words.table()
@@ -78,10 +79,8 @@ class Verbalizer(LanguageModelHead):
             template = parse_template(text, key, task.name, task.template_fields)
             if key == "head.words" and any(not part.is_text for part in template.parts):
                 raise InputError(f"head.words={text!r} has a special place in it: words are text, or fields.")
-        if strange := [label for label in keys.words if label not in map(str, task.labels)]:
-            raise InputError(
-                f"head.words.{strange[0]} is no label of task.name={task.name}: they are {', '.join(task.labels)}."
-            )
+        if task.labels:  # else they are its data's
+            _check_labels(keys, task)
 
     @classmethod
     def rows(cls, config: RunConfig) -> int:
@@ -201,6 +200,14 @@ def _check_distinct(tokens: Sequence[Sequence[int]], words: Sequence[Any]) -> No
         shown = ", ".join(str(word) for word in words)
         raise InputError(
             f"head.words says two labels alike in this backbone's vocabulary ({shown[:100]}): choose others."
+        )
+
+
+def _check_labels(keys: VerbalizerKeys, task: AnyTask) -> None:
+    """Raise InputError for words of what is no label."""
+    if strange := [label for label in keys.words if label not in map(str, task.labels)]:
+        raise InputError(
+            f"head.words.{strange[0]} is no label of task.name={task.name}: they are {', '.join(task.labels)}."
         )
 
 

@@ -144,7 +144,7 @@ def _evaluation(
 def _source(run: RunConfig, target: TargetConfig) -> dict[str, str]:
     """Where a target's data come from, where those of the run are what is bundled with its task."""
     assert not isinstance(run.task, MixtureConfig)
-    if target.task is not None and run.data.source == run.task.bundled:
+    if target.task is not None and target.task.bundled and run.data.source == run.task.bundled:
         return {"source": target.task.bundled}
     return {}
 
@@ -152,5 +152,5 @@ def _source(run: RunConfig, target: TargetConfig) -> dict[str, str]:
 def _head(run: RunConfig, target: TargetConfig) -> HeadConfig:
     """The head of the run by its own name, with the keys that it has for the target."""
     task = run.single
-    head = heads.of_run(run, tasks.load(task.name, **task.options))
+    head = heads.of_run(run, tasks.of(task))
     return HeadConfig.model_validate({"name": heads.name_of(head)} | run.head.keys | target.head)

@@ -26,7 +26,7 @@ def check(runs: Iterable[RunConfig]) -> None:
 
 def _check_data(run: RunConfig) -> None:
     for one in run.by_task.values():
-        sources.check(tasks.load(one.single.name, **one.single.options), one.data)
+        sources.check(tasks.of(one.single), one.data)
 
 
 def _check_prompt(run: RunConfig, shape_here: Callable[[BackboneConfig], Shape | None]) -> None:

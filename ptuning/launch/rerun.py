@@ -27,6 +27,7 @@ from ptuning.records import configs, store
 from ptuning.records.identity import not_hashed, run_id
 from ptuning.records.record import Record, kind
 
+CUSTOM = "custom"  # the file of a task that has none of its own
 DATA_ROOT = 'data.root="<folder>"'  # records do not hold where local data are, and ids do not depend on it
 
 
@@ -97,8 +98,9 @@ def _composed(*overrides: str) -> tuple[RunConfig, dict[str, Any]]:
 def _group_choices(run: RunConfig) -> list[str]:
     """The files of conf/ that come closest to the run, also where they are the default, so that the command says what
     it is about."""
+    task = run.task.name if run.task.name in _group_files("task") else CUSTOM
     return [
-        f"task={run.task.name}", *_backbone_choice(run), *_method_choice(run), *_head_choice(run), *_data_choice(run),
+        f"task={task}", *_backbone_choice(run), *_method_choice(run), *_head_choice(run), *_data_choice(run),
     ]  # fmt: skip
 
 

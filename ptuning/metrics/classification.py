@@ -31,6 +31,17 @@ def binary_f1(labels: Sequence[int], predictions: Sequence[int] | np.ndarray) ->
     return 100 * float(f1_score(labels, predictions, pos_label=1, zero_division=0))
 
 
+def label_f1(labels: np.ndarray, predictions: np.ndarray) -> dict[str, float]:
+    """Of several labels an example, 0 or 1 each, `[N, labels]`: the F1 of all of them together (`f1_micro`), the mean
+    of each one's (`f1_macro`, 0 for one that is neither there nor predicted), and the share of examples of which all
+    labels are right (`exact`), as scikit-learn has them."""
+    from sklearn.metrics import f1_score
+
+    averages = {f"f1_{one}": f1_score(labels, predictions, average=one, zero_division=0) for one in ("micro", "macro")}
+    exact = np.mean((labels == predictions).all(axis=1))
+    return {key: 100 * float(value) for key, value in (averages | {"exact": exact}).items()}
+
+
 def matthews(labels: Sequence[int], predictions: Sequence[int] | np.ndarray) -> float:
     """CoLA's: the correlation of labels 0 and 1 with the predictions; 0 where all of these are the same."""
     return pearson(labels, predictions)

@@ -49,6 +49,7 @@ from ptuning.config import (
     Source,
     TaskConfig,
 )
+from ptuning.tasks.custom.base import CustomTask
 
 # Raised when a change of this code can move what a run's number is expected to be. One that only draws anew, such as
 # another order of batches under the same seed, shows in the commit that each record names.
@@ -155,9 +156,10 @@ def _task(task: TaskConfig | MixtureConfig) -> Document:
     """What of a task, or of a mixture's, can change a number."""
     if isinstance(task, MixtureConfig):
         return hashed(task) | {"tasks": {name: _task(one) for name, one in task.tasks.items()}}
-    loaded = tasks.load(task.name, **task.options)
-    options = {"options": tasks.hashed_options(loaded, task.options)}
-    return hashed(task, options) | {"version": loaded.version}
+    loaded = tasks.of(task)
+    own = loaded.options if isinstance(loaded, CustomTask) else None
+    options = tasks.hashed_options(loaded, task.options) if own is None else hashed(own)
+    return hashed(task, {"options": options}) | {"version": loaded.version}
 
 
 def _prompt(config: RunConfig) -> Document | None:
@@ -178,7 +180,7 @@ def _head(config: RunConfig) -> Document | None:
     """The head and its keys; None where it is each task's own, as it was before there was a choice."""
     own = True
     for member in config.by_task.values():
-        task = tasks.load(member.single.name, **member.single.options)
+        task = tasks.of(member.single)
         head = heads.of_run(member, task)
         own = own and head is heads.load(task.head)
     keys = heads.keys(config, head)

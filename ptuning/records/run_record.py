@@ -73,7 +73,7 @@ def _data(lane_tasks: Sequence[LaneTask]) -> dict[str, Any]:
 
     `counts` (what a split holds besides examples), `quirks` (what is odd and read all the same), `drawn` (of
     `data.sample_seed`) and `cut` (examples of which something did not fit) by split, where there are any; older
-    records have none.
+    records have none. `labels`: those of the data, where the task has none of its own.
     """
     data = [lane_task.dataset.data for lane_task in lane_tasks]
     first = data[0]
@@ -85,6 +85,8 @@ def _data(lane_tasks: Sequence[LaneTask]) -> dict[str, Any]:
     }
     if first.tests and len(data) == 1:
         found["test_examples"] = {name: len(examples) for name, examples in first.tests.items()}
+    if len(data) == 1 and lane_tasks[0].dataset.task.labels and first.answers:
+        found["labels"] = list(first.answers)
     if len(data) == 1:
         said = {"counts": first.counts, "quirks": first.quirks, "drawn": first.drawn}
         found |= {key: one for key, one in said.items() if one}

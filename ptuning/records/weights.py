@@ -1,7 +1,7 @@
 """The weights that a run trained, as safetensors: the prompt without its reparameterization, the head, and the
 backbone where the method trains it. The header holds the run's config and the content of the backbone that it was
-trained on, so that a prompt never answers, or is gone on with, on another; and checksums of what it says and of the
-tensors, which older files lack."""
+trained on, so that a prompt never answers, or is gone on with, on another; the labels, where they are the data's; and
+checksums of what it says and of the tensors, which older files lack."""
 
 from __future__ import annotations
 
@@ -51,11 +51,13 @@ AGAIN = "give a whole copy, or remove it and train the run again"
 @dataclass(frozen=True)
 class Header:
     """What a file says of itself: the config of its run, in today's form; the content of the backbone that this was
-    trained on, empty where an older file does not hold it; and the names of its tensors."""
+    trained on, empty where an older file does not hold it; the names of its tensors; and the labels that its task has
+    of its data, none where they are its own."""
 
     config: Mapping[str, Any]
     backbone: Content
     tensors: Sequence[str]
+    labels: Sequence[str] = ()
 
 
 def trained_state(lane_tasks: Sequence[LaneTask], backbone: Backbone) -> State:
@@ -97,29 +99,35 @@ def _steps(runtime: RuntimeConfig) -> Path:
     return runtime.weights / "steps"
 
 
-def write(file: Path, run: RunConfig, state: State, backbone: Mapping[str, Any]) -> Path:
-    """Write `state` atomically; the header holds the config, and what the run's record says of the `backbone`."""
-    return _write(file, store.dump(run), state, backbone)
+def write(file: Path, run: RunConfig, state: State, backbone: Mapping[str, Any], labels: Sequence[str] = ()) -> Path:
+    """Write `state` atomically; the header holds the config, and what the run's record says of the `backbone` and of
+    the `labels` of its data."""
+    return _write(file, store.dump(run), state, backbone, labels)
 
 
 def copy(file: Path, to: Path, backbone: BackboneConfig, content: Content) -> Path:
     """Write the weights of a file to another one, whose backbone is found as `backbone` says, and has that content.
     Raises InputError where the file is not as `write` wrote it."""
-    config = dict(read_header(file).config)
-    return _write(to, config | {"backbone": backbone.model_dump(mode="json")}, load_state(file), content)
+    header = read_header(file)
+    config = dict(header.config) | {"backbone": backbone.model_dump(mode="json")}
+    return _write(to, config, load_state(file), content, header.labels)
 
 
-def _write(file: Path, config: Mapping[str, Any], state: State, backbone: Mapping[str, Any]) -> Path:
+def _write(
+    file: Path, config: Mapping[str, Any], state: State, backbone: Mapping[str, Any], labels: Sequence[str]
+) -> Path:
     file.parent.mkdir(parents=True, exist_ok=True)
     content = {key: value for key, value in backbone.items() if key in matching.COMPARED}
     said = {"config": json.dumps(config), "backbone": json.dumps(content)}
+    said |= {"labels": json.dumps(list(labels))} if labels else {}
     header = {"format": "pt", **said, "said_sha256": _hash_said(said), "tensors_sha256": _hash_tensors(state)}
     write_atomic(file, save(state, header))
     return file
 
 
 def _hash_said(said: Mapping[str, str]) -> str:
-    return hashlib.sha256(json.dumps([said.get("config"), said.get("backbone")]).encode()).hexdigest()
+    found = [said.get("config"), said.get("backbone"), *([said["labels"]] if "labels" in said else [])]
+    return hashlib.sha256(json.dumps(found).encode()).hexdigest()
 
 
 def _hash_tensors(state: State) -> str:
@@ -142,10 +150,11 @@ def read_header(file: Path) -> Header:
     try:
         config = configs.upgrade(json.loads(said["config"]))
         content = _content(json.loads(said.get("backbone", "{}")))
+        labels = [str(label) for label in json.loads(said.get("labels", "[]"))]
         BackboneConfig.model_validate(config["backbone"])
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError):  # of JSON that says something else
         raise InputError(f"{file} holds no run's weights (its header has no run's config): {GIVE}.") from None
-    return Header(config, content, names)
+    return Header(config, content, names, labels)
 
 
 @contextmanager
@@ -225,7 +234,7 @@ def load_for(file: Path, folded: RunConfig, backbone: Backbone) -> Adapter:
         raise InputError(f"{file} is of the mixture {folded.task.name}: give a run on one task that started from it.")
     check_backbone(file, folded.backbone, backbone)
     state = load_state(file)
-    adapter = Adapter(Run.parse(folded), folded.task.name, backbone)
+    adapter = Adapter(_labelled(file, Run.parse(folded)), folded.task.name, backbone)
     check_backbone(file, folded.backbone, backbone)  # whose language-model head may have been loaded with it
     _check_fits(file, state, _state(adapter, {"head.": adapter.head}, backbone))
     adapter.method.load_folded(_part(state, "prompt.", backbone.device))
@@ -233,6 +242,12 @@ def load_for(file: Path, folded: RunConfig, backbone: Backbone) -> Adapter:
     if methods.trains_backbone(folded):
         backbone.load_weights(_part(state, "backbone.", backbone.device))
     return adapter.eval()
+
+
+def _labelled(file: Path, run: Run) -> Run:
+    """The run, with the labels of the file's data where its task has none of its own."""
+    (name, task), labels = next(iter(run.tasks.items())), read_header(file).labels
+    return run.answering({name: task.with_labels(labels)}) if labels and not task.labels else run
 
 
 def _check_fits(file: Path, state: State, wanted: State) -> None:

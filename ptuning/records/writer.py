@@ -11,7 +11,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from ptuning.config import RunConfig, RuntimeConfig
 from ptuning.parsed import Run
@@ -42,7 +41,7 @@ class FinishedRun:
     def of(cls, run: Run, record: Record, states: States, generated: Sequence[generations.Line] = ()) -> FinishedRun:
         """A run that is through, and what is to be written of it: weights, texts, and the record last."""
         files: dict[Path, Write] = {
-            weights.path(run.config, step): partial(_write_weights, step, state, record["backbone"])
+            weights.path(run.config, step): partial(_write_weights, step, state, record)
             for step, state in states.items()
         }
         if generated:
@@ -50,8 +49,9 @@ class FinishedRun:
         return cls(run, record, files | {store.path(run.config): lambda config: store.write(config, record)})
 
 
-def _write_weights(step: Step | None, state: State, backbone: Mapping[str, Any], config: RunConfig) -> Path:
-    return weights.write(weights.path(config, step), config, state, backbone)
+def _write_weights(step: Step | None, state: State, record: Record, config: RunConfig) -> Path:
+    labels = record["data"].get("labels", [])
+    return weights.write(weights.path(config, step), config, state, record["backbone"], labels)
 
 
 class RecordWriter:

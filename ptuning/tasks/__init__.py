@@ -1,4 +1,4 @@
-"""The tasks: one file a task, found by its name."""
+"""The tasks: one file a task, found by its name; and those that YAML alone declares, by their kind."""
 
 from __future__ import annotations
 
@@ -10,9 +10,25 @@ from typing import Any, get_type_hints
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from ptuning import registry
-from ptuning.config import ADDED
+from ptuning.config import ADDED, TaskConfig, parse
 from ptuning.errors import InputError
+from ptuning.tasks import custom
 from ptuning.tasks.base import AnyTask, Task
+from ptuning.tasks.custom.base import CustomTask
+
+
+def of(config: TaskConfig) -> AnyTask:
+    """The task that a config names, or, where it has a kind, declares. Raises InputError for a task, a kind or an
+    option that is unknown."""
+    if config.kind is None:
+        return load(config.name, **config.options)
+    kind = find_kind(config.kind)
+    return kind(config.name, parse(kind.Options, config.options, "task.options"))
+
+
+def find_kind(name: str) -> type[CustomTask[Any, Any]]:
+    """The kind of tasks in `tasks/custom/<name>.py`. Raises InputError for an unknown one."""
+    return registry.find_class(custom.__name__, name, CustomTask, "task.kind")  # type: ignore[type-abstract]
 
 registry.open_to_plugins(__name__)
 
@@ -30,9 +46,9 @@ def load(name: str, **options: Any) -> AnyTask:
     return task(**_typed(task.__init__, options))
 
 
-def own_head(name: str) -> str:
-    """The head that answers the task, unless a run chooses another. Raises InputError for an unknown task."""
-    return _find(name).head
+def own_head(name: str, kind: str | None = None) -> str:
+    """The head that answers the task, unless a run chooses another. Raises InputError for an unknown task or kind."""
+    return (_find(name) if kind is None else find_kind(kind)).head
 
 
 def _find(name: str) -> type[AnyTask]:

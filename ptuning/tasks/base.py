@@ -2,40 +2,43 @@
 
 from __future__ import annotations
 
+import copy
 import random
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeAlias, TypeVar
 
 from ptuning.errors import InputError
 from ptuning.formats import json_files
 from ptuning.formats.rows import Row, Rows
 from ptuning.pypi import Package
-from ptuning.tasks.kinds.examples import SEGMENTS, Example, Fact, Question, Rating, Request, Sentence
+from ptuning.tasks.kinds.examples import SEGMENTS, Example, Fact, Question, Rating, Request, Sentence, Tagged
 
 if TYPE_CHECKING:
     from ptuning.tasks.kinds.text_forms import TextForm
 
-E = TypeVar("E", Example, Rating, Fact, Sentence, Question, Request)  # what a task asks
+E = TypeVar("E", Example, Tagged, Rating, Fact, Sentence, Question, Request)  # what a task asks
 OFFICIAL_DEV = "official_dev"  # the test set that the official dev set is where another one is used for development
 A = TypeVar("A")  # what it is answered with: what its head's `collect` gives (`ptuning.heads.base`)
 
 
 class Task(ABC, Generic[E, A]):
-    """One benchmark task. A subclass lives in a file named after it and is found by that name."""
+    """One task. A subclass lives in a file named after it and is found by that name. It needs a `name`, a `head`, a
+    `metric`, `examples`, `score` and `format_prediction`; all else only for the data that it concerns: `files` and
+    `folder` those of a folder, `hub` and `from_hub` those of the hub, `miniature` generated ones."""
 
     name: ClassVar[str]
-    version: ClassVar[int]  # raised when an encoding or metric change can move a number: part of a run's identity
+    version: ClassVar[int] = 1  # raised when an encoding or metric change can move a number: part of a run's identity
     head: ClassVar[str]  # the head that answers it, a name in `ptuning.heads`
     labels: tuple[str, ...] = ()  # labels or choices, where it has any; those of an instance may be its data's
     template_fields: ClassVar[Sequence[str]] = SEGMENTS  # the names of its examples' texts, for templates
     metric: ClassVar[str]  # the key of `score` that tables print and that chooses the epoch
-    folder: ClassVar[str]  # the task's folder in the official archive
+    folder: ClassVar[str] = ""  # the task's folder in the official archive, where there is one
     # split -> path below the data root, for the `local` source: train, dev, and test sets by any name
-    files: ClassVar[Mapping[str, str]]
+    files: ClassVar[Mapping[str, str]] = {}
     extra_tests: ClassVar[Sequence[str]] = (OFFICIAL_DEV,)  # test sets that are read where `data.files` has their file
-    hub: ClassVar[tuple[str, str] | None] = None  # data set and configuration on the Hugging Face hub
+    hub: ClassVar[tuple[str, str | None] | None] = None  # data set and configuration on the Hugging Face hub
     hub_revision: ClassVar[str | None] = None  # the branch there, where it is not the newest of the default one
     hub_splits: ClassVar[Mapping[str, str]] = {"train": "train", "dev": "validation"}  # split -> its name there
     leaves_out_unlabelled: ClassVar[bool] = False  # whether rows without a label stand in labelled splits, of no use
@@ -49,6 +52,18 @@ class Task(ABC, Generic[E, A]):
     def read(self, path: Path) -> list[tuple[str, Row]]:
         """The rows of a file (or folder) in the official format, each with where it stands. Raises InputError."""
         return json_files.json_lines(path)
+
+    @property
+    def wanted_file(self) -> str:
+        """What should be at a path of `files`, in words."""
+        return f"the official {self.folder} file" if self.folder else "the file"
+
+    def check_splits(self, given: Mapping[str, str]) -> None:
+        """Raise InputError where `data.files`, which is `given`, names a split that the task has not."""
+        known = list(dict.fromkeys([*(self.files or ("train", "dev")), *self.extra_tests]))
+        for split in given:
+            if split not in known:
+                raise InputError(f"data.files.{split} is not a split: choose from {', '.join(known)}.")
 
     def others_beside(self, path: Path) -> list[Path]:
         """What lies beside a file or folder and could be meant as well, so that the choice has to be named."""
@@ -82,6 +97,16 @@ class Task(ABC, Generic[E, A]):
             )
         return dict(zip(keys, texts, strict=True))
 
+    def found_labels(self, splits: Mapping[str, Rows]) -> tuple[str, ...]:
+        """The labels in the rows of all `splits`, for a task whose labels are its data's own; none for others."""
+        return ()
+
+    def with_labels(self, labels: Sequence[str]) -> Self:
+        """The task, with these labels for its own."""
+        found = copy.copy(self)
+        found.labels = tuple(labels)
+        return found
+
     def answers(self, splits: Mapping[str, Rows]) -> tuple[str, ...]:
         """What the rows of all `splits` answer, where that makes what can be answered at all: labels of the data."""
         return ()
@@ -94,13 +119,22 @@ class Task(ABC, Generic[E, A]):
         """What the examples of a split hold besides their number, where that says something of them."""
         return {}
 
-    @abstractmethod
+    def hub_rows(self, loaded: Any) -> list[Row]:
+        """The rows of a split that `datasets` has loaded."""
+        return [dict(row) for row in loaded]
+
+    def is_unlabelled(self, row: Row) -> bool:
+        """Whether a row of the hub has no label, of which -1 is the mark there."""
+        return row.get("label") == -1
+
     def from_hub(self, rows: Iterable[Row]) -> Iterator[Row]:
-        """A split as the hub stores it, in the official schema. Raises InputError where the hub has none.
+        """A split as the hub stores it, in the official schema; as it is by default. Raises InputError where the hub has
+        none.
 
         It takes the whole split because the hub stores MultiRC a row an answer and ReCoRD a row a query, which stand
         together in one official row.
         """
+        return iter(rows)
 
     @abstractmethod
     def score(self, examples: Sequence[E], answers: A) -> dict[str, float]:
@@ -128,13 +162,15 @@ class Task(ABC, Generic[E, A]):
     def format_prediction(self, example: E, answer: Any) -> dict[str, Any]:
         """One example's answer as JSON values, for questions that users ask (`ptuning.predict`)."""
 
-    @abstractmethod
     def miniature(self, rng: random.Random) -> Iterator[list[Row]]:
-        """Generated families of official rows without end, which fine-tuning learns.
+        """Generated families of official rows without end, which fine-tuning learns. Raises InputError by default.
 
         A family's rows are made of the same words and carry every label equally often, so that neither majority nor
         a bag of words tells them apart. They have no `idx`: the source numbers them.
         """
+        raise InputError(
+            f"data.source=miniature: {self.name} generates no data: choose data=local data.root=<folder>."
+        )
 
     def from_package(self, files: Mapping[str, Path]) -> dict[str, list[tuple[str, Row]]]:
         """The splits in `package_files`, as (where, official row); for tasks with a `package`."""

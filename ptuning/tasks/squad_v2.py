@@ -30,8 +30,7 @@ class SQuADv2(QA):
         """Empty where no answer is likelier than the best one, or was said."""
         if found.said is not None:
             return found.said
-        best = max((score for _, _, score in found.spans), default=float("-inf"))
-        return "" if found.null - best > self.null_threshold else super().answer(question, found)
+        return "" if found.null_margin > self.null_threshold else super().answer(question, found)
 
     def score(self, examples: Sequence[Question], answers: list[Candidates]) -> dict[str, float]:
         texts = [self.answer(question, found) for question, found in zip(examples, answers, strict=True)]

@@ -55,7 +55,8 @@ class DatasetCache:
         chosen = json.dumps([head.__module__, config.head.keys], sort_keys=True)
         key = config.task.model_dump_json(), config.data.model_dump_json(), chosen
         if key not in self.known:
-            context = head_context(run, name, self.backbone, Streams(config.seed, self.backbone.device))
+            labelled = run.answering({**run.tasks, name: task})
+            context = head_context(labelled, name, self.backbone, Streams(config.seed, self.backbone.device))
             data = loaded.only(partial(head.asked, context), head.left_out)
             ask = partial(head.encode_unanswered, context)
             self._tell_oddities(task, data)

@@ -237,7 +237,9 @@ def check_example(example: Any, task: AnyTask) -> None:
 
 def check_refusal(error: InputError, path: Path) -> None:
     said = str(error)
-    assert "\n" not in said and said.endswith(".") and len(said) < 1500, said[:2000]
+    lines = said.splitlines()  # of several rows one each, and how many they are
+    assert len(lines) <= 6 and all(line.endswith(".") and len(line) < 1500 for line in lines), said[:2000]
+    assert len(lines) == 1 or re.match(r"\d+ rows are refused", lines[-1]), said[:2000]
     said.encode()
     named = str(path.parent) in said or re.search(r"^data\.source=local: \w+ has no train examples", said)
     assert named or said.startswith("the text number "), said

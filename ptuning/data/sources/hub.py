@@ -16,8 +16,8 @@ def rows(task: AnyTask, data: DataConfig) -> dict[str, list[tuple[str, Row]]]:
     """
     if task.hub is None:
         raise InputError(
-            f"data.source=hub: {task.name} is not on the hub: choose data=local data.root=<folder> ({task.origin}) or"
-            " data=miniature."
+            f"data.source=hub: {task.name} is not on the hub: choose data=local data.root=<folder>"
+            f"{f' ({task.origin})' if task.origin else ''} or data=miniature."
         )
     return {split: _load(task, name, data.revision or task.hub_revision) for split, name in task.hub_splits.items()}
 
@@ -36,8 +36,7 @@ def _load(task: AnyTask, split: str, revision: str | None) -> list[tuple[str, Ro
             " choose data=local data.root=<folder> or data=bundled."
         ) from error
     place = f"{data_set}/{configuration}/{split}"
-    stored: list[Row] = [dict(row) for row in loaded]
-    # -1 is the hub's mark of an unlabelled row.
-    if any(row.get("label") == -1 for row in stored) and not task.leaves_out_unlabelled:
+    stored = task.hub_rows(loaded)
+    if any(map(task.is_unlabelled, stored)) and not task.leaves_out_unlabelled:
         raise InputError(f"data.source=hub: {place} has a row without a label: use a labelled split.")
     return [(f"{place}:{number}", row) for number, row in enumerate(task.from_hub(stored), 1)]

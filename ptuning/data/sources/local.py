@@ -34,12 +34,9 @@ def _files(task: AnyTask, data: DataConfig) -> dict[str, Path]:
     if data.root is None:
         raise InputError("data.root is not set: say where the data lies, for example data.root=../shared/data.")
     root = _root(data.root)
-    files = dict(task.files)
-    for split, path in (data.files or {}).items():
-        if split not in files and split not in task.extra_tests:
-            known = ", ".join(dict.fromkeys([*files, *task.extra_tests]))
-            raise InputError(f"data.files.{split} is not a split: choose from {known}.")
-        files[split] = path.replace("{folder}", task.folder)
+    given = data.files or {}
+    task.check_splits(given)
+    files = {**task.files, **{split: path.replace("{folder}", task.folder) for split, path in given.items()}}
     return {split: root / path for split, path in files.items()}
 
 
@@ -70,10 +67,9 @@ def _read(path: Path, task: AnyTask) -> list[tuple[str, Row]]:
         beside = sorted(one.name for one in path.parent.glob(f"{glob.escape(path.stem)}.*"))
         instead = f" ({', '.join(beside)} is there, unpack or convert it)" if beside else ""
         raise InputError(
-            f"{path} does not exist{instead}: put the official {task.folder} file there{where}, or correct data.root"
-            " or data.files."
+            f"{path} does not exist{instead}: put {task.wanted_file} there{where}, or correct data.root or data.files."
         )
     found = task.read(path)
     if not found:
-        raise InputError(f"{path} is empty: put the official {task.folder} file there.")
+        raise InputError(f"{path} is empty: put {task.wanted_file} there.")
     return found

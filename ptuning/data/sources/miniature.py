@@ -20,7 +20,7 @@ def rows(task: AnyTask, data: DataConfig) -> dict[str, list[tuple[str, Row]]]:
             (f"miniature {task.name}/{split}:{idx + 1}", {**row, "idx": idx})
             for idx, row in enumerate(_draw(task, split, SIZES.get(split, 300), seen))
         ]
-        for split in task.files
+        for split in task.files or ("train", "dev")
     }
 
 

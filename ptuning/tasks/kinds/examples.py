@@ -40,6 +40,19 @@ class Example:
 
 
 @dataclass(frozen=True)
+class Tagged:
+    """One text, or two, of which each label holds or does not. `segments` is as in `Rating`; `labels`: 1 where a label
+    holds and 0 elsewhere, in the order of the task's, None where the row has none."""
+
+    segments: tuple[tuple[str, str | None], ...]
+    labels: tuple[int, ...] | None
+
+    @property
+    def labelled(self) -> bool:
+        return self.labels is not None
+
+
+@dataclass(frozen=True)
 class Rating:
     """One text, or two, to answer with a number. `segments` holds the one pair that the backbone reads, as in
     `Example`; `score` is None where the row has none."""

@@ -36,6 +36,14 @@ def is_blank(word: str) -> bool:
     return all(one.isspace() or unicodedata.category(one) in ("Cc", "Cf") for one in word)
 
 
+def format_spans(words: Sequence[str], tags: Sequence[str]) -> list[dict[str, Any]]:
+    """The spans of BIO `tags`: type, words, and the places of the first and last of them."""
+    return [
+        {"type": kind, "text": " ".join(words[first : last + 1]), "first": first, "last": last}
+        for kind, first, last in spans.of_tags(tags)
+    ]
+
+
 class NER(Task[Sentence, list[np.ndarray]]):
     head = "token"
     metric = "f1"
@@ -96,13 +104,7 @@ class NER(Task[Sentence, list[np.ndarray]]):
 
     def format_prediction(self, example: Sentence, answer: np.ndarray) -> dict[str, Any]:
         """The entities: type, words, and the places of the first and last of them."""
-        found = spans.of_tags([self.labels[label] for label in answer])
-        return {
-            "entities": [
-                {"type": kind, "text": " ".join(example.words[first : last + 1]), "first": first, "last": last}
-                for kind, first, last in found
-            ]
-        }
+        return {"entities": format_spans(example.words, [self.labels[label] for label in answer])}
 
     def miniature(self, rng: random.Random) -> Iterator[list[Row]]:
         """Names that may be of any type: what stands before one tells. A family gives each name, and each place in the

@@ -50,6 +50,11 @@ class QuestionAsText(TextForm[Question]):
 
     unread = read
 
+    @property
+    def null_margin(self) -> float:
+        """How far no answer scores above the best one."""
+        return self.null - max((score for _, _, score in self.spans), default=float("-inf"))
+
 
 def _located(context: str, text: str, start: int, where: str) -> tuple[str, int]:
     """The answer without the spaces around it, and its first character in the passage.
