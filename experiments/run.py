@@ -29,13 +29,16 @@ import hydra
 from omegaconf import DictConfig
 
 import ptuning
-from experiments import usage
+from experiments import sweep_table, usage
+from ptuning.analysis.sweep_table import Entry, SweepTable
 from ptuning.config import RunConfig
 from ptuning.errors import InputError
 from ptuning.launch import arguments, compose, preconditions
 from ptuning.parsed import Run
 from ptuning.records import store
 from ptuning.records.events import Event, RunEnded, RunFailed
+from ptuning.records.settings import differing, settings
+from ptuning.records.wandb_log import WandbLogger
 from ptuning.records.writer import to_stderr
 from ptuning.sweep import ending
 from ptuning.sweep.locks import RunLocks
@@ -43,6 +46,7 @@ from ptuning.sweep.progress import Progress
 from ptuning.sweep.resume import done, with_sources
 from ptuning.sweep.sweep import sweep
 
+MOST_ROWS = 40  # of a table that is printed at the end
 _progress: list[Progress] = []  # of all that was asked for; none where a launcher runs a job in another process
 
 
@@ -84,11 +88,13 @@ def main() -> None:
         return
     sys.argv[1:] = sorted(sys.argv[1:], key=_is_override)  # Hydra refuses a flag that stands between overrides
     end_on_signals()
-    began, runs = time.time(), list[RunConfig]()
+    began, runs, asked = time.time(), list[RunConfig](), list[RunConfig]()
     overrides = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
     try:
-        runs += with_sources(compose.expand(overrides))
+        asked += compose.expand(overrides)
+        runs += with_sources(asked)
         _launch(runs)
+        _say_table(asked)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
@@ -113,6 +119,22 @@ def _launch(runs: list[RunConfig]) -> None:
     RunLocks.check(Run.parse(runs[0]))
     _progress[:] = [Progress(runs)]
     job()
+
+
+def _say_table(runs: list[RunConfig]) -> None:
+    """What a sweep has come to, over its seeds."""
+    entries = [Entry(settings(store.dump(run)), store.find(run)) for run in runs]
+    if len(runs) < 2 or all(entry.record is None for entry in entries):
+        return
+    by = differing([entry.settings for entry in entries]) or ["method"]
+    table = SweepTable(entries, by, runs[0].selection)
+    if len(table.rows) > MOST_ROWS:
+        print(f"{len(table.rows)} settings of {', '.join(by)}: python -m experiments.sweep_table shows some of them")
+    else:
+        said = sweep_table.text(table)
+        print(f"\n{said}", end="")
+        files = {"table.md": said, "table.csv": table.long_form().to_csv(index=False)}
+        WandbLogger().send_table(runs[0].runtime, files)
 
 
 def _missing(runs: list[RunConfig]) -> list[RunConfig]:

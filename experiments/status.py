@@ -17,6 +17,7 @@ from ptuning.errors import InputError
 from ptuning.launch import arguments, compose, evaluations
 from ptuning.records import matching, store
 from ptuning.records.identity import run_name
+from ptuning.records.settings import told_apart
 from ptuning.sweep.resume import with_sources
 
 
@@ -38,10 +39,11 @@ def main() -> None:
         runs = with_sources(compose.expand(overrides))
         asked: list[Recorded] = [*runs, *evaluations.expand(overrides)]
         states, unchecked = {run_name(one): state(one) for one in asked}, matching.not_here(runs)
+        told = dict(zip(map(run_name, runs), told_apart([store.dump(run) for run in runs]), strict=True))
     except InputError as error:
         sys.exit(f"error: {error}")
     for name, one in states.items():
-        print(f"{one:14} {name}")
+        print(f"{one:14} {name}  {told.get(name, '')}".rstrip())
     for sentence in unchecked:
         print(sentence)
     print(", ".join(f"{count} {one}" for one, count in Counter(states.values()).most_common()))

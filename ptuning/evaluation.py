@@ -35,6 +35,7 @@ from ptuning.records.identity import hashed, identity, run_id, run_name
 from ptuning.records.provenance import provenance
 from ptuning.records.record import Record, best_scores, mean_scores
 from ptuning.records.run_record import backbone_of
+from ptuning.records.wandb_log import WandbLogger
 from ptuning.run import prepare_backbone
 from ptuning.tasks.base import AnyTask
 from ptuning.training.adapter import Adapter, AdapterBatch
@@ -201,6 +202,7 @@ def _written(
         },
     } | provenance()
     store.write(config, record)
+    WandbLogger().mirror(config, record)
     return record
 
 

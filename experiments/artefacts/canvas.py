@@ -13,15 +13,26 @@ import matplotlib.pyplot as plt
 
 from experiments.artefacts.style import INK
 
+# What files say of when and by what they were made: nothing, so that they are the same bytes each time.
+METADATA: dict[str, dict[str, None]] = {
+    "svg": {"Date": None, "Creator": None},
+    "png": {"Software": None},
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+}
+
 
 def rendered(figure: Any) -> dict[str, str | bytes]:
     """A figure as files by their endings: SVG, the same bytes each time, and PNG at 150 dots an inch."""
-    vector, pixels = io.StringIO(), io.BytesIO()
-    figure.savefig(vector, format="svg", metadata={"Date": None, "Creator": None})
-    figure.savefig(pixels, format="png", dpi=150, metadata={"Software": None})
+    vector, pixels = saved(figure, "svg"), saved(figure, "png")
     plt.close(figure)
-    text = "\n".join(line.rstrip() for line in vector.getvalue().splitlines()) + "\n"
-    return {"svg": text, "png": pixels.getvalue()}
+    return {"svg": "\n".join(line.rstrip() for line in vector.decode().splitlines()) + "\n", "png": pixels}
+
+
+def saved(figure: Any, ending: str) -> bytes:
+    """The content of its file of one of the endings in `METADATA`."""
+    content = io.BytesIO()
+    figure.savefig(content, format=ending, dpi=150, metadata=METADATA[ending])
+    return content.getvalue()
 
 
 def panels(count: int, width: float = 3.6, height: float = 3.0, columns: int = 3) -> tuple[Any, list[Any]]:

@@ -14,13 +14,19 @@ def markdown(table: pd.DataFrame, notes: Sequence[str]) -> str:
     return "\n".join([*lines, *(f"{note}  " for note in notes)]) + "\n"
 
 
-def latex(table: pd.DataFrame, caption: str, notes: Sequence[str]) -> str:
-    """A booktabs table; needs \\usepackage{booktabs, graphicx}."""
+def bold(text: str) -> str:
+    """Marked to be bold, as Markdown has it; `latex` knows it."""
+    return f"**{text}**"
+
+
+def latex(table: pd.DataFrame, caption: str, notes: Sequence[str], label: str | None = None) -> str:
+    """A booktabs table, which \\ref{tab:<label>} names; needs \\usepackage{booktabs, graphicx}."""
+    named = "" if label is None else f"\\label{{tab:{label}}}\n"
     escaped = table.map(_tex).rename(columns=_tex)
     body = escaped.style.hide(axis="index").to_latex(hrules=True, column_format="ll" + "r" * (len(table.columns) - 2))
     below = " ".join(_tex(note) for note in notes)
     return (
-        f"\\begin{{table*}}\n\\caption{{{_tex(caption)}}}\n\\resizebox{{\\textwidth}}{{!}}{{%\n{body}}}\n"
+        f"\\begin{{table*}}\n\\caption{{{_tex(caption)}}}\n{named}\\resizebox{{\\textwidth}}{{!}}{{%\n{body}}}\n"
         f"\\par\\smallskip\\footnotesize {below}\n\\end{{table*}}\n"
     )
 
@@ -33,4 +39,5 @@ _TEX = {
 
 
 def _tex(text: object) -> str:
-    return re.sub("|".join(map(re.escape, _TEX)), lambda found: _TEX[found[0]], str(text)).replace("--", "{-}{-}")
+    escaped = re.sub("|".join(map(re.escape, _TEX)), lambda found: _TEX[found[0]], str(text)).replace("--", "{-}{-}")
+    return re.sub(r"\*\*(.+?)\*\*", r"\\textbf{\1}", escaped)

@@ -30,6 +30,7 @@ from ptuning.records.identity import run_id
 
 _PACKAGE = Path(__file__).parents[1]
 CONF = _PACKAGE / "conf" if (_PACKAGE / "conf").is_dir() else _PACKAGE.parent / "conf"  # installed, or in a clone
+WHERE = ("runtime", "hydra")  # nodes that say where and how
 PROMPT_GROUPS = ("init", "reparameterization")  # whose files set what stands at `prompt.<group>`
 # What overrides that are out of order make Hydra raise: task=null a ValueError, deep nesting a RecursionError, ...
 _HYDRA_RAISES = (HydraException, ValueError, AssertionError, TypeError, AttributeError, RecursionError)
@@ -86,7 +87,21 @@ def expand(overrides: Sequence[str]) -> list[RunConfig]:
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(CONF), version_base="1.3"):
         _EXPANDED.update(_read_all(_jobs(overrides)))
+    if len(_EXPANDED) > 1:
+        _EXPANDED.update({job: _in_sweep(run, _sweep_name(overrides)) for job, run in _EXPANDED.items()})
     return list({run_id(run): run for run in _EXPANDED.values()}.values())
+
+
+def _sweep_name(overrides: Sequence[str]) -> str:
+    """What was asked for, without where and how."""
+    where = [sweeping.key_of(one) in environment.PLACES or _top(sweeping.parse(one)) in WHERE for one in overrides]
+    return " ".join(one for one, is_where in zip(overrides, where, strict=True) if not is_where)
+
+
+def _in_sweep(run: RunConfig, name: str) -> RunConfig:
+    """The run, with the name of its sweep where it has none."""
+    runtime = run.runtime.model_copy(update={"sweep": run.runtime.sweep or name})
+    return run.model_copy(update={"runtime": runtime})
 
 
 _Job = tuple[str, ...]  # the overrides of a job, as Hydra's sweepers write them for launchers

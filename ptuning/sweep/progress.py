@@ -15,6 +15,7 @@ from ptuning.records import store
 from ptuning.records.events import Event, Notice, RunEnded, RunFailed
 from ptuning.records.identity import run_id, run_name
 from ptuning.records.record import Record, always, choose_line, place
+from ptuning.records.settings import told_apart
 
 
 class Progress:
@@ -22,6 +23,8 @@ class Progress:
 
     def __init__(self, configs: Sequence[RunConfig]) -> None:
         self.configs = {run_id(config): config for config in configs}
+        told = told_apart([store.dump(config) for config in configs])
+        self.told = dict(zip(map(run_id, configs), told, strict=True))
         self.ended, self.trained = 0, 0
         self.began = time.monotonic()
 
@@ -34,9 +37,11 @@ class Progress:
             config = self.configs[event.run_id]
             if isinstance(event, RunFailed):
                 where = "" if event.refused else f" (traceback: {store.failure_path(config)})"
-                _say(f"{self._place()}{run_name(config)} failed: {event.reason}{where}", sys.stderr)
+                words = f" ({self.told[event.run_id]})" if self.told[event.run_id] else ""
+                _say(f"{self._place()}{run_name(config)}{words} failed: {event.reason}{where}", sys.stderr)
             else:
-                _say(self._place() + run_summary(config, event.record, event.found), sys.stdout)
+                said = run_summary(config, event.record, event.found, self.told[event.run_id])
+                _say(self._place() + said, sys.stdout)
 
     def _place(self) -> str:
         total = len(self.configs)
@@ -56,9 +61,10 @@ def _say(line: str, stream: TextIO) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-def run_summary(config: RunConfig, record: Record, found: bool) -> str:
-    """One line on a finished run; `found`: its record was there already."""
+def run_summary(config: RunConfig, record: Record, found: bool, told: str = "") -> str:
+    """One line on a finished run; `found`: its record was there already; `told`: what else it is told apart by."""
     name = f"{config.task.name:8} {config.backbone.name:10} {config.method:13} seed {config.seed}"
+    name += f" {told}" if told else ""
     file = f"{store.path(config)}" + (" (already there)" if found else "")
     chosen, metric = choose_line(record, config.selection), record["metric"]
     if chosen is None:

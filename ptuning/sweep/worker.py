@@ -30,8 +30,7 @@ class Worker:
 
     def __init__(self, runs: Sequence[Run], workers: int, listener: Listener, quarantined: Sequence[str] = ()) -> None:
         self.workers, self.quarantined = workers, set(quarantined)
-        self.wandb_logger = WandbLogger()
-        self.notify = to_all([self._on_event, listener, self.wandb_logger])
+        self.notify = to_all([self._on_event, listener, WandbLogger()])
         self.writer = RecordWriter(lambda text: self.notify(Notice(text)))
         self.locks = RunLocks()
         self.began = time.time()
@@ -53,7 +52,6 @@ class Worker:
                     time.sleep(POLL)
         finally:
             self.writer.close()
-            self.wandb_logger.close()
             self.locks.release_all()
 
     def _packs(self) -> list[list[Run]]:
