@@ -254,14 +254,16 @@ def _of_run(identifier: str, backbone: str | Path | None, runtime: RuntimeConfig
 
 
 def _of_file(file: Path, backbone: str | Path | None, runtime: RuntimeConfig) -> Trained:
-    run = configs.parse_run(weights.read_header(file).config, runtime, str(file))
+    header = weights.read_header(file)
+    run = configs.parse_run(header.config, runtime, str(file))
     placed = None if backbone is None else folder.at(str(backbone), run.backbone.name)
-    return Trained(file, _about(run), placed)
+    return Trained(file, _about(run, header.labels), placed)
 
 
-def _about(run: RunConfig) -> About:
-    """What others are told of a run that was trained here."""
-    identifier, task = run_id(run), tasks.load(run.single.name, **run.single.options)
+def _about(run: RunConfig, labels: Sequence[str]) -> About:
+    """What others are told of a run that was trained here; `labels`: those of its data, where its task has none."""
+    identifier, task = run_id(run), tasks.of(run.single)
+    task = task.with_labels(labels) if labels and not task.labels else task
     head = heads.name_of(heads.of_run(run, task))
     record = store.find_id(run.runtime.results, identifier)
     return About(identifier, origin.of(run.backbone), task.name, head, list(task.labels), _score(record, run))

@@ -8,6 +8,7 @@ from typing import Any
 from huggingface_hub import EvalResult, ModelCardData
 
 from ptuning import tasks
+from ptuning.config import TaskConfig
 from ptuning.sharing import origin
 
 
@@ -77,5 +78,5 @@ def _data_used(data: Mapping[str, Any]) -> str:
 
 def _hub_data_set(config: Mapping[str, Any]) -> str | None:
     """The id of the official data set; None of generated data, and where it is not on the hub."""
-    task = tasks.load(config["task"]["name"], **config["task"]["options"])
+    task = tasks.of(TaskConfig.model_validate(config["task"]))
     return None if task.hub is None or config["data"]["source"] == "miniature" else task.hub[0]

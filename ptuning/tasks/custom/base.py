@@ -21,6 +21,7 @@ from ptuning.formats.rows import Row, Rows
 from ptuning.tasks.base import A, E, Task
 from ptuning.tasks.kinds.examples import SEGMENTS
 
+ANSWERS = ("label", "labels", "score", "tags", "answer", "start", "target")  # columns that a question lacks
 SEPARATORS = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
 _FIELD = re.compile(r"\{([^{}]+)\}")
 
@@ -77,9 +78,12 @@ class CustomTask(Task[E, A]):
     @property
     def columns(self) -> list[str]:
         """The columns that it reads, each once."""
-        given = self.options.columns.model_dump(exclude_none=True).values()
-        named = [one for value in given for one in (value if isinstance(value, list) else [value])]
-        return list(dict.fromkeys(column for one in named for column in _FIELD.findall(one) or [one]))
+        return _columns(self.options.columns.model_dump(exclude_none=True).values())
+
+    def text_keys(self) -> Sequence[str]:
+        """The columns of its texts."""
+        given = self.options.columns.model_dump(exclude_none=True)
+        return _columns(value for role, value in given.items() if role not in ANSWERS)
 
     def check_splits(self, given: Mapping[str, str]) -> None:
         """Raise InputError where there is no file for train, or none for dev and nothing to draw it from."""
@@ -280,6 +284,12 @@ def label_text(value: Any, where: str) -> str | None:
 def _order(label: str) -> tuple[bool, float, str]:
     is_number = re.fullmatch(r"-?\d{1,15}", label) is not None
     return not is_number, float(label) if is_number else 0.0, label
+
+
+def _columns(given: Iterable[Any]) -> list[str]:
+    """The columns in what `columns` says, names, patterns and lists of them, each once."""
+    named = [one for value in given for one in (value if isinstance(value, list) else [value])]
+    return list(dict.fromkeys(column for one in named for column in _FIELD.findall(one) or [one]))
 
 
 def _names(feature: Any) -> list[str] | None:

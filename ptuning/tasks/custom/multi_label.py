@@ -37,6 +37,7 @@ class MultiLabelOptions(CustomOptions):
 
 class MultiLabel(LabelledTask[Tagged, np.ndarray]):
     head = "multi_label"
+    answer_key = "labels"
     Options = MultiLabelOptions
 
     def __init__(self, name: str, options: MultiLabelOptions) -> None:

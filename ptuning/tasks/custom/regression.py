@@ -30,6 +30,7 @@ class RegressionOptions(CustomOptions):
 
 class Regression(CustomTask[Rating, np.ndarray]):
     head = "regression"
+    answer_key = "score"
     Options = RegressionOptions
 
     def __init__(self, name: str, options: RegressionOptions) -> None:

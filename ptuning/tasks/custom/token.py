@@ -49,6 +49,7 @@ class Token(LabelledTask[Sentence, list[np.ndarray]]):
     def __init__(self, name: str, options: TokenOptions) -> None:
         super().__init__(name, options)
         self.is_spans = options.scheme != "plain"
+        self.answer_key = "spans" if self.is_spans else "tags"  # type: ignore[misc]
         self.metric = "f1" if self.is_spans else "accuracy"  # type: ignore[misc]
         self.stride = options.stride  # type: ignore[misc]
         self.labels = self._tags(self.labels)
@@ -63,6 +64,13 @@ class Token(LabelledTask[Sentence, list[np.ndarray]]):
         """The keys of its rows: those of JSON, or what columns are called that are numbers."""
         given = self.options.columns.model_dump()
         return [role if value.lstrip("-").isdecimal() else value for role, value in given.items()]
+
+    def text_keys(self) -> Sequence[str]:
+        return self.columns[:1]
+
+    def row(self, texts: Sequence[str]) -> Row:
+        """Words are what stands between spaces."""
+        return {key: text.split() for key, text in super().row(texts).items()}
 
     def read(self, path: Path) -> Rows:
         """Of columns, a word a line and a blank line between sentences, or as every kind does of JSON."""
