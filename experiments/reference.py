@@ -57,7 +57,7 @@ def page() -> str:
     parts += ["## Keys of a sweep\n", _table(_sweep_rows())]
     for name in registry.names("ptuning.tasks.custom"):
         options = tasks.find_kind(name).Options
-        parts += [f"## Options of `task.kind={name}`\n", _table(_rows(options, None, "task.options."))]
+        parts += [f"## Options of `task.kind={name}`\n", _table(rows(options, None, "task.options."))]
     parts += ["## Options of tasks\n", "What they mean stands in the tasks' files in `conf/task/`.\n", *_options()]
     return "\n".join(parts)
 

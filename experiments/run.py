@@ -130,11 +130,15 @@ def _say_table(runs: list[RunConfig]) -> None:
     table = SweepTable(entries, by, runs[0].selection)
     if len(table.rows) > MOST_ROWS:
         print(f"{len(table.rows)} settings of {', '.join(by)}: python -m experiments.sweep_table shows some of them")
-    else:
+        return
+    try:
         said = sweep_table.text(table)
-        print(f"\n{said}", end="")
-        files = {"table.md": said, "table.csv": table.long_form().to_csv(index=False)}
-        WandbLogger().send_table(runs[0].runtime, files)
+    except InputError as error:  # the runs are trained, and cannot all be in one table
+        to_stderr(f"no table: {error}")
+        return
+    print(f"\n{said}", end="")
+    files = {"table.md": said, "table.csv": table.long_form().to_csv(index=False)}
+    WandbLogger().send_table(runs[0].runtime, files)
 
 
 def _missing(runs: list[RunConfig]) -> list[RunConfig]:

@@ -30,6 +30,7 @@ def find_kind(name: str) -> type[CustomTask[Any, Any]]:
     """The kind of tasks in `tasks/custom/<name>.py`. Raises InputError for an unknown one."""
     return registry.find_class(custom.__name__, name, CustomTask, "task.kind")  # type: ignore[type-abstract]
 
+
 registry.open_to_plugins(__name__)
 
 

@@ -125,7 +125,7 @@ def test_a_dev_set_is_drawn_where_that_is_asked_for(tmp_path: Path) -> None:
 
 BAD = {
     "a label": ("text,label\na,x\nb,y\n", {"labels": ["x", "z"]}, "a.csv:3: label 'y' is not one of"),
-    "a column": ("text,y\na,x\n", {}, "a.csv: there is no column 'label', but 'text, y': correct task.options.columns."),
+    "a column": ("text,y\na,x\n", {}, "a.csv: there is no column 'label', but 'text, y': correct task"),
     "a separator": ("text;label\na;x\n", {}, "set task.options.separator=';'"),
     "cells": ("text,label\na,b,x\n", {}, "a.csv:2: the row has 3 cells, not 2"),
     "a quotation mark": ('text,label\na,x\n"b,y\n', {}, "a.csv:3: the row that begins here is no row"),
