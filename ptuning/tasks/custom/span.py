@@ -82,8 +82,9 @@ class Span(CustomTask[Question, list[Candidates]], QA):
         return int(cell)
 
     def answer(self, question: Question, found: Candidates) -> str:
-        """Empty where there may be none, and none is likelier than the best one."""
-        return "" if self.unanswerable and found.null_margin > 0 else super().answer(question, found)
+        """Empty where there may be none, and none is likelier than the best one, or was said."""
+        is_none = self.unanswerable and found.said is None and found.null_margin > 0
+        return "" if is_none else super().answer(question, found)
 
     def score(self, examples: Sequence[Question], answers: list[Candidates]) -> dict[str, float]:
         """SQuAD's exact match and token F1; 2.0's where there may be no answer."""

@@ -35,6 +35,11 @@ class Candidates:
     null: float
     said: str | None = None
 
+    @property
+    def null_margin(self) -> float:
+        """How far no answer scores above the best one."""
+        return self.null - max((score for _, _, score in self.spans), default=float("-inf"))
+
 
 class QuestionAsText(TextForm[Question]):
     """As T5 writes SQuAD. Any text is an answer; `no answer`, to a question without one, is this project's own."""
@@ -49,11 +54,6 @@ class QuestionAsText(TextForm[Question]):
         return Candidates((), 0.0, "" if text == NO_ANSWER else text)
 
     unread = read
-
-    @property
-    def null_margin(self) -> float:
-        """How far no answer scores above the best one."""
-        return self.null - max((score for _, _, score in self.spans), default=float("-inf"))
 
 
 def _located(context: str, text: str, start: int, where: str) -> tuple[str, int]:
