@@ -128,8 +128,8 @@ class Task(ABC, Generic[E, A]):
         return row.get("label") == -1
 
     def from_hub(self, rows: Iterable[Row]) -> Iterator[Row]:
-        """A split as the hub stores it, in the official schema; as it is by default. Raises InputError where the hub has
-        none.
+        """A split as the hub stores it, in the official schema; as it is by default. Raises InputError where the hub
+        has none.
 
         It takes the whole split because the hub stores MultiRC a row an answer and ReCoRD a row a query, which stand
         together in one official row.
