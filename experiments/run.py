@@ -37,7 +37,7 @@ from ptuning.launch import arguments, compose, preconditions
 from ptuning.parsed import Run
 from ptuning.records import store
 from ptuning.records.events import Event, RunEnded, RunFailed
-from ptuning.records.settings import differing, settings
+from ptuning.records.settings import settings
 from ptuning.records.wandb_log import WandbLogger
 from ptuning.records.writer import to_stderr
 from ptuning.sweep import ending
@@ -126,7 +126,7 @@ def _say_table(runs: list[RunConfig]) -> None:
     entries = [Entry(settings(store.dump(run)), store.find(run)) for run in runs]
     if len(runs) < 2 or all(entry.record is None for entry in entries):
         return
-    by = differing([entry.settings for entry in entries]) or ["method"]
+    by = sweep_table.rows_of(entries)
     table = SweepTable(entries, by, runs[0].selection)
     if len(table.rows) > MOST_ROWS:
         print(f"{len(table.rows)} settings of {', '.join(by)}: python -m experiments.sweep_table shows some of them")

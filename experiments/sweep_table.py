@@ -50,10 +50,15 @@ def table(given: Sequence[str], results: Path) -> SweepTable:
         entries = _filtered(entries, key, values)
     if not entries:
         raise InputError(f"{results / 'runs'} has no record of a run: train one, or name another folder by --results.")
-    by = asked.get("by") or differing([entry.settings for entry in entries]) or ["method"]
+    by = asked.get("by") or rows_of(entries)
     for key in (*by, *asked.get("best", [])):
         _check_key(entries, key)
     return SweepTable(entries, by, str(options["rule"]), options["split"], options["metric"])
+
+
+def rows_of(entries: Sequence[Entry]) -> list[str]:
+    """What makes a row where nothing is said: whatever the runs differ in, tasks apart, which are columns."""
+    return [key for key in differing([entry.settings for entry in entries]) if key != "task"] or ["method"]
 
 
 def _single(key: str, values: Sequence[str] | None, default: str | None) -> str | None:

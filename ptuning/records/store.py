@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from ptuning.config import Recorded
+from ptuning.config import Recorded, TaskConfig
 from ptuning.errors import InputError
 from ptuning.files import write_atomic
 from ptuning.records import verify
@@ -34,7 +34,15 @@ _MEND = "delete it to have it made again, or restore it"
 
 def path(config: Recorded) -> Path:
     """Where the record is or will be."""
-    return locate(config.runtime.results, f"{run_name(config)}.json")
+    found = locate(config.runtime.results, f"{run_name(config)}.json")
+    return found if found.is_file() else folder(config) / found.name
+
+
+def folder(config: Recorded) -> Path:
+    """Where a new record goes: results/runs, and of a task that YAML alone declares the folder of its name there, so
+    that records of one's own data do not stand among this project's."""
+    top, task = config.runtime.results / "runs", config.task
+    return top / task.name if isinstance(task, TaskConfig) and task.kind is not None else top
 
 
 def locate(results: Path, name: str) -> Path:
@@ -47,7 +55,7 @@ def locate(results: Path, name: str) -> Path:
 
 def failure_path(config: Recorded) -> Path:
     """Where word of a failure is left."""
-    return config.runtime.results / "runs" / f"{run_name(config)}{_FAILED}"
+    return folder(config) / f"{run_name(config)}{_FAILED}"
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ def failures(runs: Sequence[RunConfig], began: float, overrides: Sequence[str]) 
     failed = [run for run in runs if _failed_since(run, began)]
     lines = [line for run in failed[:LISTED] for line in _failure(run, overrides)]
     if len(failed) > LISTED:
-        lines.append(f"and {len(failed) - LISTED} more: {failed[0].runtime.results / 'runs'}/*.failed.json")
+        lines.append(f"and {len(failed) - LISTED} more: {store.folder(failed[0])}/*.failed.json")
     return [f"{len(failed)} run(s) failed:", *lines] if failed else []
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from ptuning.config import RunConfig
 from ptuning.files import remove_abandoned
 from ptuning.parsed import Run
+from ptuning.records import store
 from ptuning.records.events import Event, Listener, Notice, RunEnded, RunFailed
 from ptuning.records.record import Record
 from ptuning.records.writer import to_stderr
@@ -71,8 +72,9 @@ def sweep(configs: Sequence[RunConfig], devices: Sequence[str], listener: Listen
 def _remove_abandoned(configs: Sequence[RunConfig]) -> None:
     """Remove parts of files that processes left which were killed as they wrote them."""
     folders: dict[Path, None] = {}
-    for runtime in (config.runtime for config in configs):
-        folders |= dict.fromkeys([runtime.results / "runs", runtime.weights, runtime.weights / "steps"])
+    for config in configs:
+        weights = config.runtime.weights
+        folders |= dict.fromkeys([store.folder(config), weights, weights / "steps"])
     for folder in folders:
         remove_abandoned(folder)
 

@@ -44,7 +44,9 @@ def test_a_sweep_trains_prints_and_does_not_train_again(tmp_path):
     stamps = [file.stat().st_mtime_ns for file in files]
     again = call("experiments.run", *arguments, results=tmp_path)
     assert again.returncode == 0
-    assert again.stdout == "all 2 runs are already there: nothing to train\n"
+    said, _, table = again.stdout.partition("\n\n")
+    assert said == "all 2 runs are already there: nothing to train"
+    assert table == first.stdout.partition("\n\n")[2] and "| prompt_tuning |" in table
     assert [file.stat().st_mtime_ns for file in files] == stamps
 
 

@@ -97,7 +97,8 @@ class CustomTask(Task[E, A]):
                 )
 
     def make_splits(self, splits: dict[str, Rows]) -> dict[str, Rows]:
-        """With the dev set drawn, where that is asked for: always the same rows."""
+        """With the dev set drawn, where that is asked for: always the same rows. Raises InputError where there is no
+        train, or no dev and nothing to draw it by, or both."""
         share = self.options.dev_share
         if (share is None) is not ("dev" in splits) or "train" not in splits:
             raise InputError(
