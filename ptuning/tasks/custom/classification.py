@@ -43,6 +43,7 @@ class Classification(LabelledTask[Example, np.ndarray], AccuracyTask):
         return [] if found is None else [found]
 
     def with_labels(self, labels: Sequence[str]) -> Classification:
+        """Raises InputError for a metric of two labels where there are others."""
         if self.metric in OF_TWO and len(labels) != 2:
             raise InputError(
                 f"task.options.metric={self.metric} is of two labels, and task.name={self.name} has {len(labels)}: "
