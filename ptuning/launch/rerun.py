@@ -98,7 +98,8 @@ def _composed(*overrides: str) -> tuple[RunConfig, dict[str, Any]]:
 def _group_choices(run: RunConfig) -> list[str]:
     """The files of conf/ that come closest to the run, also where they are the default, so that the command says what
     it is about."""
-    task = run.task.name if run.task.name in _group_files("task") else CUSTOM
+    declared = getattr(run.task, "kind", None) is not None and run.task.name not in _group_files("task")
+    task = CUSTOM if declared else run.task.name
     return [
         f"task={task}", *_backbone_choice(run), *_method_choice(run), *_head_choice(run), *_data_choice(run),
     ]  # fmt: skip

@@ -437,7 +437,8 @@ def undisturbed(tmp_path_factory):
     process = start(results)
     out, error = process.communicate(timeout=120)
     assert process.returncode == 0, error
-    assert len(out.splitlines()) == 8
+    lines, _, table = out.partition("\n\n")
+    assert len(lines.splitlines()) == 8 and table.startswith("| ")
     return {file.name: numbers(json.loads(file.read_text())) for file in found(results)}
 
 
