@@ -170,9 +170,24 @@ def _asked(
     key = target.model_dump_json(include={"task", "data", "head"})
     loaded = None if key in known else splits.load_for_run(target)
     adapters = [weights.load_for(one.file, one.target.config, backbone) for one in trained]
+    for one in trained:
+        _check_found_labels(one, known[key].task if loaded is None else loaded[0])
     if loaded is not None:
         known[key] = Questions.of(*loaded, adapters[0])
     return Asked(config, trained, adapters, known[key])
+
+
+def _check_found_labels(trained: Trained, asked: AnyTask) -> None:
+    """Raise InputError where labels that are found in data are others there than those that a prompt was trained on:
+    its answers would be read as others."""
+    (declared,), known = trained.target.tasks.values(), weights.read_header(trained.file).labels
+    if declared.labels or not known or _head(trained.target).needs_data(trained.target.config):
+        return
+    if list(known) != list(asked.labels):
+        raise InputError(
+            f"{trained.name} was trained on the labels {', '.join(known)}, and the data of task.name={asked.name} "
+            f"have {', '.join(asked.labels)}: give both the same ones (task.options.labels)."
+        )
 
 
 def _written(

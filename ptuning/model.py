@@ -95,8 +95,9 @@ class Model:
         return self._of_each(texts, lambda name, answer: answer[self._task(name).answer_key])
 
     def predict_proba(self, texts: Sequence[Asked]) -> list[Any]:
-        """The probability of each label or choice, by its name, they sum to 1: for each of `texts`, as `predict` takes
-        and arranges them. Raises InputError as that does, and for a task that is not answered with labels."""
+        """The probability of each label or choice, by its name, for each of `texts`, as `predict` takes and arranges
+        them. They sum to 1, but where a text may have several labels. Raises InputError as that does, and for a task
+        that is not answered with labels."""
         return self._of_each(texts, self._probabilities)
 
     def answers(self, texts: Sequence[Asked]) -> list[list[Answer]]:

@@ -38,7 +38,7 @@ def find(package: str, name: str, key: str) -> ModuleType:
     if name in _files(package):
         return import_module(f"{package}.{name}")
     if name in _installed(package):
-        return import_module(_installed(package)[name].value)
+        return import_module(_installed(package)[name].module)
     shown = name if name.isprintable() else repr(name)
     raise InputError(f"{key}={shown[:100]} is unknown: choose one of {', '.join(names(package))}.")
 
@@ -46,12 +46,17 @@ def find(package: str, name: str, key: str) -> ModuleType:
 def find_class(package: str, name: str, base: type[T], key: str) -> type[T]:
     """The one subclass of `base` that the module `name` of `package` defines. Raises InputError as `find` does."""
     module = find(package, name, key)
-    (found,) = (
+    found = [
         item
         for item in vars(module).values()
         if isinstance(item, type) and issubclass(item, base) and item.__module__ == module.__name__
-    )
-    return found
+    ]
+    if len(found) != 1:
+        raise InputError(
+            f"{key}={name} is refused: {module.__file__} defines {len(found)} classes of {base.__name__}, and one is "
+            "wanted: give each a file of its own."
+        )
+    return found[0]
 
 
 def _files(package: str) -> tuple[str, ...]:
@@ -82,7 +87,19 @@ def use(folder: str | Path) -> None:
             "heads/<name>.py), with conf/<group>/<name>.yaml beside them."
         )
     known = [str(one) for one in plugin_folders()]
+    if str(path) not in known:
+        _check_new(path)
     os.environ[PLUGINS] = os.pathsep.join(dict.fromkeys([*known, str(path)]))
+
+
+def _check_new(folder: Path) -> None:
+    """Raises InputError for a part that is called like one which is there: one of the two would never be found."""
+    for own in sorted(one for one in folder.iterdir() if one.is_dir() and _is_ours(one.name)):
+        package = f"{__package__}.{own.name}"
+        for name in sorted({*_names((str(own),))} & {*names(package)}):
+            raise InputError(
+                f"plugins={folder} has {own.name}/{name}.py, and there is {package}.{name} already: call it otherwise."
+            )
 
 
 def _is_ours(name: str) -> bool:

@@ -87,3 +87,17 @@ def test_files_of_one_s_own_are_composed_with(own):
 def test_what_is_no_folder_of_parts_is_one_sentence(own, argument, sentence):
     with pytest.raises(InputError, match=sentence):
         arguments.read([argument.format(own)])
+
+
+def test_a_part_called_like_one_that_is_there_is_refused(own):
+    """One of the two would never be found."""
+    (own / "tasks/rte.py").write_text(TASK)
+    with pytest.raises(InputError, match=r"has tasks/rte\.py, and there is ptuning\.tasks\.rte already"):
+        arguments.read([f"plugins={own}"])
+
+
+def test_a_file_of_two_parts_is_refused(own):
+    (own / "tasks/mine.py").write_text(TASK + TASK.replace("class Mine", "class Other"))
+    registry.use(own)
+    with pytest.raises(InputError, match=r"mine\.py defines 2 classes of Task, and one is wanted"):
+        tasks.load("mine")

@@ -110,9 +110,9 @@ class SweepTable:
         return len({_seed(entry) for entry in self.entries if entry.settings["task"] == task})
 
     def _check_one_a_seed(self, entries: Sequence[Entry]) -> None:
-        if len({_seed(entry) for entry in entries}) == len(entries):
-            return
         keys = [key for key in differing([entry.settings for entry in entries]) if key not in self.by]
+        if not keys and len({_seed(entry) for entry in entries}) == len(entries):
+            return
         example = f"{keys[0]}={said(entries[0].settings.get(keys[0]))}" if keys else "a folder of other records"
         raise InputError(
             f"{len(entries)} runs of {entries[0].settings['task']} would be one cell, and differ in "

@@ -26,7 +26,7 @@ from ptuning.launch import overrides as sweeping
 from ptuning.launch.composition_errors import composition_error, files, names, resolution_error, unknown_key
 from ptuning.parsed import Run
 from ptuning.precision import native_precision
-from ptuning.records.identity import run_id
+from ptuning.records.identity import run_id, run_name
 
 _PACKAGE = Path(__file__).parents[1]
 CONF = _PACKAGE / "conf" if (_PACKAGE / "conf").is_dir() else _PACKAGE.parent / "conf"  # installed, or in a clone
@@ -87,9 +87,24 @@ def expand(overrides: Sequence[str]) -> list[RunConfig]:
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(CONF), version_base="1.3"):
         _EXPANDED.update(_read_all(_jobs(overrides)))
+    _check_told_apart(_EXPANDED.values())
     if len(_EXPANDED) > 1:
         _EXPANDED.update({job: _in_sweep(run, _sweep_name(overrides)) for job, run in _EXPANDED.items()})
     return list({run_id(run): run for run in _EXPANDED.values()}.values())
+
+
+def _check_told_apart(runs: Iterable[RunConfig]) -> None:
+    """Raise InputError where what a sweep varies does not count for a run (where data are, say), so that several of
+    its runs would be one."""
+    first: dict[str, RunConfig] = {}
+    for run in runs:
+        other = first.setdefault(run_id(run), run)
+        for key in ("task", "data"):
+            if getattr(other, key) != getattr(run, key):
+                raise InputError(
+                    f"{run_name(run)} would be two runs that differ in where or how their data are read alone "
+                    f"({key}): give each its own task.name, or launch them apart, each with its own runtime.results."
+                )
 
 
 def _sweep_name(overrides: Sequence[str]) -> str:

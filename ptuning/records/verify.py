@@ -26,6 +26,7 @@ Scores = dict[str, FiniteFloat]
 Count = Annotated[int, Field(ge=0, le=LARGEST)]
 _ANY_RUNTIME = RuntimeConfig.model_construct()  # type: ignore[call-arg]  # records do not hold it, nor do ids
 _MEND = "delete it to have it made again, or restore it"
+_OTHERS = "where a part of your own made it, name its folder (PTUNING_PLUGINS), else delete it"
 
 
 class OutdatedRecord(InputError):
@@ -181,7 +182,7 @@ def _check_id(record: Record, file: Path) -> None:
     try:
         made = run_id(config)
     except InputError as error:
-        raise InputError(f"{file} is of a run that today's code does not have ({_bare(error)}): {_MEND}.") from None
+        raise InputError(f"{file} is of a run that today's code does not have ({_bare(error)}): {_OTHERS}.") from None
     if not file.stem.endswith(f"-{record['id']}"):
         raise InputError(f"{file} holds the record {record['id']}, and is called otherwise: rename it, or delete it.")
     if record["id"] != made:
@@ -198,7 +199,7 @@ def config_of(record: Record, file: Path) -> Recorded:
             return parse(EvaluationConfig, record["config"] | {"runtime": _ANY_RUNTIME})
         return configs.parse_run(record["config"], _ANY_RUNTIME)
     except InputError as error:
-        raise InputError(f"{file} is of a run that today's code does not have ({_bare(error)}): {_MEND}.") from None
+        raise InputError(f"{file} is of a run that today's code does not have ({_bare(error)}): {_OTHERS}.") from None
 
 
 def _bare(error: InputError) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 import ptuning
 from ptuning.backbones import load
 from ptuning.backbones.content import Content
-from ptuning.config import BackboneConfig
+from ptuning.config import BackboneConfig, parse
 from ptuning.errors import InputError
 from ptuning.files import sha256, write_atomic
 from ptuning.records import weights
@@ -96,15 +97,28 @@ class Folder:
 def read(folder: Path) -> Folder:
     """Raises InputError for a folder that `write` has not written, or of which something is no longer as it was."""
     said = _said(folder / CONFIG)
+    _check_listed(folder, said)
     for name, digest in said["files"].items():
         if not (folder / name).is_file():
             raise InputError(f"{folder} is not whole ({name} is missing): {_MEND}.")
         if sha256(folder / name) != digest:
             raise InputError(f"{folder} is not as it was written ({name} has another checksum): {_MEND}.")
     about = About(**{key: said[key] for key in About.__dataclass_fields__})
-    own = BackboneConfig.model_validate(said["config"]["backbone"])
+    own = parse(BackboneConfig, said["config"].get("backbone", {}))
     included = _at(folder / BACKBONE, own) if (folder / BACKBONE).is_dir() else None
     return Folder(folder / said["weights"], about, included)
+
+
+def _check_listed(folder: Path, said: Mapping[str, Any]) -> None:
+    """Raises InputError where files of another place are named, or others are there that a backbone could be read
+    from."""
+    listed = {*said["files"], said["weights"]}
+    for name in sorted(map(str, listed)):
+        if not (folder / name).resolve().is_relative_to(folder.resolve()):
+            raise InputError(f"{folder} names a file outside of it ({name[:100]}): {_MEND}.")
+    there = {str(one.relative_to(folder)) for one in (folder / BACKBONE).rglob("*") if one.is_file()}
+    if unlisted := sorted(there - listed):
+        raise InputError(f"{folder} is not as it was written ({unlisted[0]} came later): {_MEND}.")
 
 
 def _said(file: Path) -> dict[str, Any]:

@@ -76,6 +76,10 @@ def test_runs_that_are_no_one_cell_are_refused_with_the_key() -> None:
         InputError, match=r"6 runs of mine would be one cell, and differ in train\.lr: add that to by="
     ):
         SweepTable(ENTRIES, ["prompt.length"]).frame()
+    rates = {one.settings["train.lr"]: one for one in ENTRIES if one.settings["prompt.length"] == 8}.values()
+    apart = [Entry({**one.settings, "seed": seed}, one.record) for seed, one in enumerate(rates)]
+    with pytest.raises(InputError, match=r"differ in train\.lr: add that to by="):  # of one seed each
+        SweepTable(apart, ["prompt.length"]).frame()
     with pytest.raises(InputError, match="pick=best is unknown: choose one of mean_dev, median_dev"):
         TABLE.best([], "best")
 

@@ -30,6 +30,13 @@ def fake_record(config: RunConfig, scores: Sequence[float], status: str = "finis
     }
 
 
+def to_the_end(config: RunConfig, history: list[Record]) -> list[Record]:
+    """The history of a finished run of so many epochs, whose last line is at their end."""
+    if history:
+        history[-1]["epoch"] = max(history[-1]["epoch"], config.train.epochs)
+    return history
+
+
 def fake_evaluation(config: EvaluationConfig, score: float) -> Record:
     """Of one prompt."""
     scores = {"dev": {"accuracy": score}, "tests": {}}

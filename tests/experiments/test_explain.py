@@ -12,6 +12,7 @@ from ptuning.errors import InputError
 from ptuning.launch import compose, rerun
 from ptuning.records import identity, store
 from ptuning.records.identity import run_id, run_name
+from tests.experiments.records import to_the_end
 
 COLUMNS = ["Backbone", "Method", "RTE acc", "Broad Twitter F1"]
 TINY = ["backbone=tiny_bert", "data=miniature"]
@@ -30,7 +31,7 @@ def record_of(run, scores, metric="accuracy", status="finished", **more):
             epoch["tests"] = {"test": {metric: scores[index] - 1}}
     return {
         "id": run_id(run), "status": status, "config": store.dump(run), "metric": metric,
-        "score": max(scores, default=None), "history": history,
+        "score": max(scores, default=None), "history": to_the_end(run, history) if status == "finished" else history,
         "parameters": {"trained": 1234, "total": 100000, "share": 0.01234},
         "data": {
             "source": "miniature", "fingerprint": "f" * 64, "train_examples": 3000, "dev_examples": 20,
@@ -173,7 +174,7 @@ def test_a_multi_task_cell_is_explained_whole(results):
     assert text.startswith("Table 2 (table2_small): tiny_bert · MPT-2 · btc · Broad Twitter F1 = 40.0\n=====")
     for line in (
         "    status        finished",
-        "    chosen        epoch 1 of 10, by best_dev",
+        "    chosen        epoch 10 of 10, by best_dev",
         "    dev           f1 41.0",
         "    test          f1 40.0",
         "    task          btc, max_length=384",
@@ -249,7 +250,7 @@ def test_facts_are_sections_in_a_fixed_order_and_a_curve(results):
     assert [(point.dev, point.chosen) for point in facts.curve(record)] == [(50, False), (60.5, True), (55, False)]
     assert [point.chosen for point in facts.curve(record, "last")] == [False, False, True]
     assert facts.curve(record)[1].tests == {"test": 59.5}
-    assert facts.sections(record, "last")[0][1][1] == ("chosen", "epoch 3 of 10, by last")
+    assert facts.sections(record, "last")[0][1][1] == ("chosen", "epoch 10 of 10, by last")
 
 
 def test_the_command_line_prints_or_refuses(results, monkeypatch, capsys):

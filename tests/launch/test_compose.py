@@ -259,3 +259,10 @@ def test_a_finished_run_is_not_run_again_and_a_failed_one_is(make_run, monkeypat
     monkeypatch.undo()
     assert sweep.launch(other)["status"] == "finished"
     assert not store.failure_path(other).exists()
+
+
+def test_runs_that_differ_in_where_their_data_are_alone_are_refused():
+    """Their ids are one: the content decides, and the last of them would stand for all."""
+    declared = ["task=custom", "task.name=mine", "task.kind=classification", "data=local", "data.root=here"]
+    with pytest.raises(InputError, match=r"mine-.* would be two runs .* \(task\): give each its own task\.name"):
+        compose.expand([*declared, "++task.options={files: {dev: d.csv}}", "++task.options.files.train=a.csv,b.csv"])

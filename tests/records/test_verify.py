@@ -17,7 +17,9 @@ from tests.records.test_identity import COMMITTED, h200_runs
 
 
 def made(config, scores=(50.0, 75.0), **more):
-    record = fake_record(config, list(scores)) | {"selection": {"rule": "best_dev", "epoch": 2}}
+    record = fake_record(config, list(scores), more.get("status", "finished")) | {
+        "selection": {"rule": "best_dev", "epoch": 2}
+    }
     for line in record["history"]:
         line["right"] = {50.0: "1010", 75.0: "1101", 25.0: "0001"}[line["dev"]["accuracy"]]
     return json.loads(json.dumps(record)) | more

@@ -12,6 +12,7 @@ from ptuning.backbones import convert
 from ptuning.config import BackboneConfig
 from ptuning.errors import InputError
 from ptuning.records import store
+from ptuning.sharing import folder as folders
 from ptuning.sharing import origin
 from tests.records.test_matching import saved
 from tests.test_model import trained
@@ -113,6 +114,22 @@ def test_a_folder_that_was_changed_is_refused(make_run, tmp_path, name):
     changed.unlink()
     with pytest.raises(InputError, match=r"is not whole|holds no trained prompt"):
         ptuning.load(folder, device="cpu")
+
+
+def test_a_folder_names_nothing_outside_of_it_and_has_nothing_besides(make_run, tmp_path):
+    config, file = trained(make_run, **saved(tmp_path / "model"))
+    given = loaded(config, file).save_pretrained(tmp_path / "given", include_backbone=True)
+    (given / "backbone/pytorch_model.bin").write_bytes(b"any")
+    with pytest.raises(InputError, match=r"is not as it was written \(backbone/pytorch_model.bin came later\)"):
+        ptuning.load(given, device="cpu")
+    (given / "backbone/pytorch_model.bin").unlink()
+    said = json.loads((given / "config.json").read_text())
+    del said["sha256"]
+    for changed in ({"weights": f"../elsewhere/{file.name}"}, {"files": {"/etc/hostname": "0"}}):
+        other = said | changed
+        (given / "config.json").write_text(json.dumps(other | {"sha256": folders._hash(other)}))
+        with pytest.raises(InputError, match="names a file outside of it"):
+            ptuning.load(given, device="cpu")
 
 
 def test_what_cannot_be_saved_is_one_sentence(make_run, tmp_path):

@@ -85,6 +85,10 @@ class Launch:
     def words(self) -> str:
         return self.said.read_text(errors="replace")
 
+    def lines(self) -> list[str]:
+        """Without the table of a sweep that has ended."""
+        return [line for line in self.words().splitlines() if line and not line.startswith("|")]
+
 
 def _group(process: psutil.Process) -> int | None:
     try:
@@ -235,7 +239,7 @@ class Disturbances:
                 self.problems.append(f"{signal.Signals(number).name} did not end it: {launch.words()}")
                 launch.signal_group(signal.SIGKILL)
             statuses.append(launch.status())
-            lines = [line for line in launch.words().splitlines() if " dev " not in line and "waiting" not in line]
+            lines = [line for line in launch.lines() if " dev " not in line and "waiting" not in line]
             if launch.status() not in (0, 128 + number) or len(lines) > 1:
                 self.problems.append(f"after {signal.Signals(number).name}: {launch.status()}, {launch.words()}")
             if not launch.group_is_gone():
@@ -252,7 +256,7 @@ class Disturbances:
         for launch in started:
             launch.has_ended_within(PATIENCE)
             self._check_end(folder, [launch])
-        lines = [line for launch in started for line in launch.words().splitlines() if " dev " in line]
+        lines = [line for launch in started for line in launch.lines() if " dev " in line]
         trained = [line for line in lines if "(already there)" not in line]
         if len(trained) != RUNS:
             self.problems.append(f"{len(trained)} runs were trained, not {RUNS}: {trained}")

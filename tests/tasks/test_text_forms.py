@@ -6,6 +6,7 @@ from itertools import islice
 import pytest
 
 from ptuning import tasks
+from ptuning.formats import spans
 from ptuning.tasks.kinds.examples import Question, Sentence
 
 ASKED = ["squad", "squad_v2", "squadshifts", "stsb", "wnut17", "conll03", "ontonotes", "ewt", "conll05"]
@@ -55,6 +56,21 @@ def test_tags_are_read_where_their_words_stand():
     ):
         assert read(text) == (True, ["O" if "." in text else "B-LOC", *["O"] * 5])
     assert read("") == (True, ["O"] * 6)
+
+
+def test_tags_of_any_words_come_back_whole():
+    """Words that stand in a sentence more than once, semicolons, and what looks like a number."""
+    task, random_ = tasks.load("conll03"), random.Random(2)
+    form, words, examples = task.text_form(), ["Rome", "a", ";", "(2)"], []
+    for _ in range(400):
+        sentence = random_.choices(words, k=8)
+        tags = spans.to_tags([(random_.choice(["LOC", "PER"]), at, at + random_.randint(0, 1)) for at in (0, 2, 5)], 8)
+        examples.append(Sentence(tuple(sentence), tuple(task.labels.index(tag) for tag in tags)))
+    texts = [form.target(example) for example in examples]
+    assert form.target(Sentence(("Rome", "a", "Rome"), (0, 0, task.labels.index("B-LOC")))) == "LOC: Rome (2)"
+    same = [form.read(*one) for one in zip(examples, texts, strict=True)]
+    wrong = [one for one, found in zip(examples, same, strict=True) if found is None or tuple(found) != one.labels]
+    assert not wrong
 
 
 def test_a_predicate_is_named_before_its_sentence():

@@ -42,7 +42,9 @@ class Averages(Table):
 
     def opening(self, cells: Mapping[Key, Cell]) -> str:
         shown = ", ".join(f"{title.split()[0]}: {', '.join(tasks)}" for title, tasks in BENCHMARKS.items())
-        return f"{super().opening(cells)} Our averages are over the targets of figure2 alone ({shown})."
+        return (
+            f"{super().opening(cells)} Our averages are over those of figure2's targets ({shown}) that the sweep has."
+        )
 
 
 TABLE = Averages(

@@ -12,8 +12,6 @@ from ptuning.config import DataConfig
 from ptuning.formats.rows import Rows
 from ptuning.tasks.base import AnyTask
 
-registry.open_to_plugins(__name__)
-
 
 def check(task: AnyTask, data: DataConfig) -> None:
     """Raise InputError where rows cannot be had, as far as it can be seen without reading any."""

@@ -42,7 +42,8 @@ class Candidates:
 
 
 class QuestionAsText(TextForm[Question]):
-    """As T5 writes SQuAD. Any text is an answer; `no answer`, to a question without one, is this project's own."""
+    """As T5 writes SQuAD (t5/data/preprocessors.py, squad @ 0068fa7), without its spaces around punctuation. Any text
+    is an answer; `no answer`, to a question without one, is this project's own."""
 
     def source(self, example: Question) -> str:
         return f"question: {example.question} context: {example.context}"

@@ -1,13 +1,13 @@
 """Tasks of other kinds as text-to-text: what is read, what is to be said, and what a text that was said answers
 (`head=text_to_text`).
 
-Questions and ratings, which stand beside their kinds, are as T5 writes them (Raffel et al., 2020, appendix D), without
-the task's name, as Prompt Tuning has it (Lester et al., 2021, section 3). No paper at hand writes tags: that form is
-this project's own.
+Questions and ratings, which stand beside their kinds, are as T5 writes them (t5/data/preprocessors.py), without the
+task's name, as Prompt Tuning has it. No paper at hand writes tags: that form is this project's own.
 """
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, Generic
@@ -20,6 +20,7 @@ from ptuning.tasks.base import E
 from ptuning.tasks.kinds.examples import Request, Sentence
 
 NO_SPANS = "none"
+_NUMBERED = re.compile(r"(.*) ?\(([0-9]{1,4})\)")
 
 
 class TextForm(ABC, Generic[E]):
@@ -59,12 +60,15 @@ class TaggingAsText(TextForm[Sentence]):
     """The spans of a sentence in their order, each by its label and its words: `person: Anna Lee; place: Rome`. What
     is asked of the words (SRL's predicate) stands before them.
 
-    Words are looked for behind those of the span before. Of a text of another form the spans count that can be read.
+    Words are looked for behind those of the span before; where they stand there more than once before they mean it,
+    it is said which (`place: Rome (2)`). Of a text of another form the spans count that can be read.
     """
 
     def __init__(self, labels: Sequence[str]) -> None:
         """`labels`: the tags, in BIO."""
         self.tags = {tag: index for index, tag in enumerate(labels)}
+        names = "|".join(re.escape(tag[2:]) for tag in labels if tag.startswith("B-"))
+        self.between = re.compile(f"; (?=(?:{names}): )")  # a word may be a semicolon
 
     def source(self, example: Sentence) -> str:
         asked = "" if example.about is None else f"predicate: {example.about} "
@@ -72,8 +76,15 @@ class TaggingAsText(TextForm[Sentence]):
 
     def target(self, example: Sentence) -> str:
         tags = list(self.tags)
-        found = spans.of_tags([tags[label] for label in example.labels or ()])
-        return "; ".join(f"{label}: {' '.join(example.words[a : b + 1])}" for label, a, b in found) or NO_SPANS
+        said, begin = [], 0
+        for label, first, last in spans.of_tags([tags[at] for at in example.labels or ()]):
+            words = example.words[first : last + 1]
+            which = _places(example.words, words, begin).index(first) + 1
+            shown = " ".join(words)
+            is_told = which > 1 or _NUMBERED.fullmatch(shown)
+            said.append(f"{label}: {shown}{f' ({which})' if is_told else ''}")
+            begin = last + 1
+        return "; ".join(said) or NO_SPANS
 
     def read(self, example: Sentence, text: str) -> np.ndarray | None:
         found, whole = self._spans(example, text)
@@ -88,9 +99,9 @@ class TaggingAsText(TextForm[Sentence]):
         if text == NO_SPANS:
             return [], True
         found, begin, whole = list[Span](), 0, True
-        for part in text.split("; "):
+        for part in self.between.split(text):
             label, colon, words = part.partition(": ")
-            place = _place(example.words, words.split(), begin) if colon and f"B-{label}" in self.tags else None
+            place = _place(example.words, words, begin) if colon and f"B-{label}" in self.tags else None
             if place is None:
                 whole = False
             else:
@@ -103,9 +114,19 @@ class TaggingAsText(TextForm[Sentence]):
         return np.array([self.tags[tag] for tag in spans.to_tags(found, len(example.words))])
 
 
-def _place(words: Sequence[str], wanted: Sequence[str], begin: int) -> tuple[int, int] | None:
-    """The first and last place of `wanted` among `words`, from `begin` on; None where they do not stand there."""
-    for at in range(begin, len(words) - len(wanted) + 1) if wanted else ():
-        if list(words[at : at + len(wanted)]) == list(wanted):
-            return at, at + len(wanted) - 1
+def _place(words: Sequence[str], said: str, begin: int) -> tuple[int, int] | None:
+    """The first and last place among `words`, from `begin` on, of those that are `said`; None where they do not stand
+    there, or not so often."""
+    numbered = _NUMBERED.fullmatch(said)
+    readings = [(said, 1)] if numbered is None else [(numbered[1], int(numbered[2])), (said, 1)]
+    for text, which in readings:
+        wanted = text.split()
+        if 1 <= which <= len(places := _places(words, wanted, begin)):
+            return places[which - 1], places[which - 1] + len(wanted) - 1
     return None
+
+
+def _places(words: Sequence[str], wanted: Sequence[str], begin: int) -> list[int]:
+    """Where `wanted` stands among `words`, from `begin` on."""
+    last = len(words) - len(wanted) + 1
+    return [at for at in range(begin, last) if wanted and list(words[at : at + len(wanted)]) == list(wanted)]

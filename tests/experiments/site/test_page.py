@@ -13,6 +13,7 @@ from ptuning.errors import InputError
 from ptuning.launch import rerun
 from ptuning.records import store
 from ptuning.records.identity import run_id
+from tests.experiments.records import to_the_end
 
 ROOT = Path(__file__).parents[3]
 SVG = """<?xml version="1.0" encoding="utf-8" standalone="no"?>
@@ -61,6 +62,9 @@ class Page(HTMLParser):
 
 
 def record(config, scores):
+    lines = [{"epoch": at, "loss": 1 / at, "dev": {"accuracy": score}} for at, score in enumerate(scores, 1)]
+    history = to_the_end(config, lines)
+    best = max(history, key=lambda line: line["dev"]["accuracy"], default={"epoch": None})
     return {
         "id": run_id(config),
         "status": "finished" if scores else "diverged",
@@ -68,11 +72,8 @@ def record(config, scores):
         "parent": None,
         "metric": "accuracy",
         "score": max(scores, default=None),
-        "selection": {"rule": "best_dev", "epoch": 1 if scores else None},
-        "history": [
-            {"epoch": index + 1, "loss": 1 / (index + 1), "dev": {"accuracy": score}}
-            for index, score in enumerate(scores)
-        ],
+        "selection": {"rule": "best_dev", "epoch": best["epoch"]},
+        "history": history,
         "parameters": {"trained": 31, "total": 10000, "share": 0.0031},
         "data": {"source": "local", "fingerprint": "da7a" * 16, "train_examples": 500, "dev_examples": 8},
         "backbone": {"fingerprint": "bac0b0e", "layers": 2},

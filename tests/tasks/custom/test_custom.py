@@ -12,7 +12,7 @@ import pytest
 import torch
 from sklearn.metrics import f1_score
 
-from ptuning import registry, tasks
+from ptuning import evaluation, registry, tasks
 from ptuning.config import DataConfig, RunConfig, TaskConfig
 from ptuning.data import splits
 from ptuning.errors import InputError
@@ -23,6 +23,7 @@ from ptuning.records import weights
 from ptuning.records.identity import run_id
 from ptuning.sweep.sweep import launch
 from tests.tasks.custom.cases import CASES, SPLITS, WORDS, write
+from tests.test_evaluation import asked
 
 QUESTION = {  # enough for every case
     "text": "the shop", "one": "the", "two": "shop", "three": "it", "a": "so", "b": "no", "words": ["the", "shop"],
@@ -203,6 +204,21 @@ def test_an_id_is_of_what_is_asked_not_of_where_it_stands(make_run: Callable[...
     assert len({same[0], *others}) == 4
     moved = make_run(**own("other", kind, options, "."))
     assert run_id(moved) != same[0]
+
+
+def test_a_prompt_is_not_asked_about_labels_that_it_has_not_learned(
+    make_run: Callable[..., RunConfig], tmp_path: Path
+) -> None:
+    """Those of the data, in which one has come since: each after it would be read as another."""
+    kind, options = write(tmp_path, "classification")
+    given = own("mine", kind, options | {"metric": "accuracy"}, tmp_path)
+    run = make_run(**given, train__epochs=1, runtime__save=True)
+    launch(run)
+    with (tmp_path / "train.csv").open("a") as file:
+        file.write("the shop,maybe\n")
+    splits._load_cached.cache_clear()
+    with pytest.raises(InputError, match=r"on the labels no, yes, and the data of .* have maybe, no, yes: give"):
+        evaluation.evaluate(asked([run], rule="single"))
 
 
 def test_a_record_of_other_data_stands_for_no_run(make_run: Callable[..., RunConfig], tmp_path: Path) -> None:

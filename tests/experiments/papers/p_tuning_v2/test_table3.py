@@ -15,6 +15,7 @@ from ptuning.records import store
 from ptuning.records.identity import run_id
 from ptuning.records.record import score_of
 from tests.data.test_mixtures import child_of
+from tests.experiments.records import to_the_end
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -34,7 +35,7 @@ def fake_record(config, source="local", **history):
         "config": store.dump(config),
         "metric": "f1",
         "score": best,
-        "history": epochs,
+        "history": to_the_end(config, epochs),
         "parameters": {"trained": 31, "total": 10000, "share": 0.0031},
         "data": {
             "source": source, "fingerprint": "x", "train_examples": 500, "dev_examples": 8,

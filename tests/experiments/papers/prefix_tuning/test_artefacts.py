@@ -20,7 +20,7 @@ def made(name, tmp_path, *overrides):
         record = fake_record(run, [50], source="miniature")
         scores = {**SCORES, "bleu": 40.0 + place}
         line = {
-            "epoch": 1,
+            "epoch": run.train.epochs or 1,
             "step": run.train.steps or 10,
             "dev": scores,
             "tests": dict.fromkeys(("test", "seen", "unseen", "all"), scores),
