@@ -86,8 +86,8 @@ class Launch:
         return self.said.read_text(errors="replace")
 
     def lines(self) -> list[str]:
-        """Without the table of a sweep that has ended."""
-        return [line for line in self.words().splitlines() if line and not line.startswith("|")]
+        """Without the table that a sweep ends with, and what stands below it."""
+        return self.words().partition("\n\n|")[0].splitlines()
 
 
 def _group(process: psutil.Process) -> int | None:
