@@ -3,7 +3,7 @@
 # and, with `docker run --gpus all`, on a GPU; another base with Python 3.11 to 3.13 is given by --build-arg BASE=...
 #
 #   docker build -t ptuning .
-#   docker run -v "$PWD/results:/work/results" -v "$PWD/outputs:/work/outputs" ptuning run task=rte seed=1
+#   docker run -v "$PWD/results:/data/results" -v "$PWD/outputs:/data/outputs" ptuning run task=rte seed=1
 ARG BASE=python:3.11-slim
 FROM ${BASE}
 
@@ -16,6 +16,6 @@ COPY . .
 RUN make setup VENV=/opt/venv PYTHON=python3
 ENV PATH=/opt/venv/bin:$PATH
 
-WORKDIR /work
+WORKDIR /data
 ENTRYPOINT ["ptuning"]
 CMD ["--help"]

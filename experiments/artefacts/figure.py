@@ -73,10 +73,14 @@ class Figure(Artefact):
 
     def points(self, runs: Sequence[RunConfig]) -> list[Point]:
         """One point a spot, over its seeds."""
-        groups: dict[Spot, list[RunConfig]] = {}
+        return [Point(spot, cells.cell(group, self.rule)) for spot, group in self.groups(runs).items()]
+
+    def groups(self, runs: Sequence[RunConfig]) -> dict[Spot, list[RunConfig]]:
+        """The runs of each spot, its seeds."""
+        found: dict[Spot, list[RunConfig]] = {}
         for spot, run in self.spots(runs):
-            groups.setdefault(spot, []).append(run)
-        return [Point(spot, cells.cell(group, self.rule)) for spot, group in groups.items()]
+            found.setdefault(spot, []).append(run)
+        return found
 
     def build(self, runs: Sequence[RunConfig], stem: str) -> Output:
         return self.output(self.points(runs), self.notes(runs), self.unit(runs), stem)

@@ -109,10 +109,6 @@ class Generation(LanguageModelHead):
         return _encoded(_place(context), cls.requests(context, examples), [[_end(context)]] * len(examples), {})
 
     @classmethod
-    def requests(cls, context: HeadContext, examples: Sequence[Any]) -> list[Request]:
-        return list(examples)
-
-    @classmethod
     def texts(cls, context: HeadContext, predictions: Sequence[np.ndarray]) -> list[str]:
         return [text.strip() for text in context.tokenizer.batch_decode(list(predictions), skip_special_tokens=True)]
 

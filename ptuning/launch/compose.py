@@ -87,24 +87,25 @@ def expand(overrides: Sequence[str]) -> list[RunConfig]:
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(CONF), version_base="1.3"):
         _EXPANDED.update(_read_all(_jobs(overrides)))
-    _check_told_apart(_EXPANDED.values())
     if len(_EXPANDED) > 1:
-        _EXPANDED.update({job: _in_sweep(run, _sweep_name(overrides)) for job, run in _EXPANDED.items()})
-    return list({run_id(run): run for run in _EXPANDED.values()}.values())
+        name = _sweep_name(overrides)
+        _EXPANDED.update({job: _in_sweep(run, name) for job, run in _EXPANDED.items()})
+    return _distinct(_EXPANDED.values())
 
 
-def _check_told_apart(runs: Iterable[RunConfig]) -> None:
-    """Raise InputError where what a sweep varies does not count for a run (where data are, say), so that several of
-    its runs would be one."""
-    first: dict[str, RunConfig] = {}
+def _distinct(runs: Iterable[RunConfig]) -> list[RunConfig]:
+    """The runs, each once. Raises InputError where what a sweep varies does not count for a run (where data are, say),
+    so that several of its runs would be one."""
+    found: dict[str, RunConfig] = {}
     for run in runs:
-        other = first.setdefault(run_id(run), run)
+        other = found.setdefault(run_id(run), run)
         for key in ("task", "data"):
             if getattr(other, key) != getattr(run, key):
                 raise InputError(
                     f"{run_name(run)} would be two runs that differ in where or how their data are read alone "
                     f"({key}): give each its own task.name, or launch them apart, each with its own runtime.results."
                 )
+    return list(found.values())
 
 
 def _sweep_name(overrides: Sequence[str]) -> str:

@@ -28,8 +28,6 @@ class SQuADv2(QA):
 
     def answer(self, question: Question, found: Candidates) -> str:
         """Empty where no answer is likelier than the best one, or was said."""
-        if found.said is not None:
-            return found.said
         return "" if found.null_margin > self.null_threshold else super().answer(question, found)
 
     def score(self, examples: Sequence[Question], answers: list[Candidates]) -> dict[str, float]:

@@ -14,11 +14,10 @@ import numpy as np
 from ptuning.errors import InputError
 from ptuning.formats import fields
 from ptuning.formats.rows import Row, Rows
-from ptuning.metrics.correlation import pearson, spearman
-from ptuning.tasks.base import Task
 from ptuning.tasks.kinds.examples import Rating
 from ptuning.tasks.kinds.glue import ORIGIN, glue_files, read
 from ptuning.tasks.kinds.miniature_words import PEOPLE, THINGS
+from ptuning.tasks.kinds.ratings import RatingTask
 from ptuning.tasks.kinds.text_forms import TextForm
 
 MOST = 5.0
@@ -47,12 +46,10 @@ class RatingAsText(TextForm[Rating]):
         return np.array(super().answers(examples, texts))
 
 
-class STSB(Task[Rating, np.ndarray]):
+class STSB(RatingTask):
     name = "stsb"
     version = 1
-    head = "regression"
     metric = "pearson"
-    answer_key = "score"
     texts: ClassVar = {"sentence1": "sentence1", "sentence2": "sentence2"}
     folder = "STS-B"
     files = glue_files("STS-B")
@@ -77,18 +74,6 @@ class STSB(Task[Rating, np.ndarray]):
 
     def text_form(self) -> RatingAsText:
         return RatingAsText()
-
-    def score(self, examples: Sequence[Rating], answers: np.ndarray) -> dict[str, float]:
-        """Of `answers` `[N]`. Both are 0 where all answers are the same."""
-        golds = [example.score for example in examples]
-        return {"pearson": pearson(golds, answers), "spearman": spearman(golds, answers)}  # type: ignore[arg-type]
-
-    def constant_answer(self, examples: Sequence[Rating], answers: np.ndarray) -> str | None:
-        """The score, where all are equal but for rounding."""
-        return f"{answers[0]:.2f}" if np.allclose(answers, answers[0]) else None
-
-    def format_prediction(self, example: Rating, answer: np.ndarray) -> dict[str, Any]:
-        return {"score": float(answer), "text": example.segments[0][1]}
 
     def miniature(self, rng: random.Random) -> Iterator[list[Row]]:
         """Who has what, told of two people in one order or the other: 5 where both are the same, 4 where the order

@@ -17,7 +17,7 @@ from matplotlib.colors import Normalize, TwoSlopeNorm
 from experiments.artefacts import published
 from experiments.artefacts.figure import Point, Spot
 from experiments.artefacts.heat_map import HeatMap, Shade, by_mean
-from experiments.artefacts.sources import BASELINE, source_of
+from experiments.artefacts.sources import BASELINE, spots_by_source
 from ptuning.analysis import cells
 from ptuning.config import RunConfig
 
@@ -48,10 +48,7 @@ class Transfer(HeatMap):
     value = "gain"
 
     def spots(self, runs: Sequence[RunConfig]) -> list[tuple[Spot, RunConfig]]:
-        names = list(dict.fromkeys(map(source_of, runs)))
-        return [
-            (Spot(run.backbone.name, run.task.name, names.index(source_of(run)), source_of(run)), run) for run in runs
-        ]
+        return spots_by_source(runs)
 
     def points(self, runs: Sequence[RunConfig]) -> list[Point]:
         return [*super().points(runs), *_published()]

@@ -17,7 +17,7 @@ from matplotlib.colors import Normalize, TwoSlopeNorm
 
 from experiments.artefacts.figure import Point, Spot
 from experiments.artefacts.heat_map import HeatMap, Shade, by_mean
-from experiments.artefacts.sources import BASELINE, source_of
+from experiments.artefacts.sources import BASELINE, spots_by_source
 from ptuning.analysis import cells
 from ptuning.config import RunConfig
 from ptuning.records import store
@@ -80,15 +80,10 @@ class Initialization(HeatMap):
     value = "speed-up"
 
     def spots(self, runs: Sequence[RunConfig]) -> list[tuple[Spot, RunConfig]]:
-        names = list(dict.fromkeys(map(source_of, runs)))
-        return [
-            (Spot(run.backbone.name, run.task.name, names.index(source_of(run)), source_of(run)), run) for run in runs
-        ]
+        return spots_by_source(runs)
 
     def points(self, runs: Sequence[RunConfig]) -> list[Point]:
-        groups: dict[Spot, list[RunConfig]] = {}
-        for spot, run in self.spots(runs):
-            groups.setdefault(spot, []).append(run)
+        groups = self.groups(runs)
         plain = {
             (spot.panel, spot.series, run.seed): run
             for spot, group in groups.items()

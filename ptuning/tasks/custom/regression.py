@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from pydantic import Field
@@ -12,9 +11,9 @@ from pydantic import Field
 from ptuning.errors import InputError
 from ptuning.formats import fields
 from ptuning.formats.rows import Row
-from ptuning.metrics.correlation import pearson, spearman
 from ptuning.tasks.custom.base import Column, CustomOptions, CustomTask, TextColumns
 from ptuning.tasks.kinds.examples import Rating
+from ptuning.tasks.kinds.ratings import RatingTask
 
 
 class Columns(TextColumns):
@@ -28,9 +27,7 @@ class RegressionOptions(CustomOptions):
     )
 
 
-class Regression(CustomTask[Rating, np.ndarray]):
-    head = "regression"
-    answer_key = "score"
+class Regression(CustomTask[Rating, np.ndarray], RatingTask):
     Options = RegressionOptions
 
     def __init__(self, name: str, options: RegressionOptions) -> None:
@@ -53,16 +50,3 @@ class Regression(CustomTask[Rating, np.ndarray]):
         if not math.isfinite(found):
             raise InputError(f"{where}: {column}={fields.short(cell)} is not a number: correct it, or remove the row.")
         return found
-
-    def score(self, examples: Sequence[Rating], answers: np.ndarray) -> dict[str, float]:
-        """Correlations of `answers` `[N]`, 0 where all answers are the same."""
-        golds = [example.score for example in examples]
-        return {"pearson": pearson(golds, answers), "spearman": spearman(golds, answers)}  # type: ignore[arg-type]
-
-    def constant_answer(self, examples: Sequence[Rating], answers: np.ndarray) -> str | None:
-        """The number, where all are equal but for rounding."""
-        return f"{answers[0]:.2f}" if np.allclose(answers, answers[0]) else None
-
-    def format_prediction(self, example: Rating, answer: np.ndarray) -> dict[str, Any]:
-        first, second = example.segments[0]
-        return {"score": float(answer), "text": second or first}

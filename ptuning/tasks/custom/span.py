@@ -83,7 +83,7 @@ class Span(CustomTask[Question, list[Candidates]], QA):
 
     def answer(self, question: Question, found: Candidates) -> str:
         """Empty where there may be none, and none is likelier than the best one, or was said."""
-        is_none = self.unanswerable and found.said is None and found.null_margin > 0
+        is_none = self.unanswerable and found.null_margin > 0
         return "" if is_none else super().answer(question, found)
 
     def score(self, examples: Sequence[Question], answers: list[Candidates]) -> dict[str, float]:

@@ -37,7 +37,9 @@ class Candidates:
 
     @property
     def null_margin(self) -> float:
-        """How far no answer scores above the best one."""
+        """How far no answer scores above the best one; where an answer was said, nothing does."""
+        if self.said is not None:
+            return float("-inf")
         return self.null - max((score for _, _, score in self.spans), default=float("-inf"))
 
 
